@@ -1,0 +1,79 @@
+/**
+ * The closed word lists of Hemotrail. The same list feeds zod at the doors, CHECK constraints in the database and
+ * the types of the domain, so a word is spelt once.
+ */
+
+/** MQTT channels a device publishes on. `status` carries the will and has no sequence number. */
+export const upChannels = ['readings', 'door', 'bags', 'power', 'status', 'position', 'replies'] as const
+export type UpChannel = (typeof upChannels)[number]
+
+/** MQTT channels a device listens on. */
+export const downChannels = ['commands'] as const
+
+export const deviceKinds = ['fridge', 'freezer', 'incubator', 'box'] as const
+export type DeviceKind = (typeof deviceKinds)[number]
+
+export const facilityKinds = ['centre', 'hospital', 'ambulance'] as const
+export type FacilityKind = (typeof facilityKinds)[number]
+
+/** Where a probe sits: in the circulating air, in a buffered load that behaves like a bag, or outside the container. */
+export const probeKinds = ['air', 'load', 'ambient'] as const
+export type ProbeKind = (typeof probeKinds)[number]
+
+/** Which limit an excursion crossed. */
+export const sides = ['low', 'high'] as const
+export type Side = (typeof sides)[number]
+
+/** Why an excursion ended: a reading inside, a reading beyond the other limit, or the last reading before a gap. */
+export const excursionEnds = ['inside', 'other_side', 'gap'] as const
+export type ExcursionEnd = (typeof excursionEnds)[number]
+
+export const deviceStates = ['online', 'offline'] as const
+export type DeviceStatus = (typeof deviceStates)[number]
+
+/** How an observation of a bag's place came to us, strongest evidence first. */
+export const sightingSources = ['rfid', 'scan', 'manual'] as const
+export type SightingSource = (typeof sightingSources)[number]
+
+/** What was seen of a tag: it entered, it left, or it was there. */
+export const sightingKinds = ['added', 'removed', 'seen'] as const
+export type SightingKind = (typeof sightingKinds)[number]
+
+/** Where a bag is: inside a device, in somebody's hands since it left one, or not known since it was last seen there. */
+export const placeStates = ['inside', 'in_hand', 'unknown'] as const
+export type PlaceState = (typeof placeStates)[number]
+
+/** Why a message or one of its elements was rejected. */
+export const rejectionCodes = [
+  'unreadable',
+  'bad_element',
+  'not_finite',
+  'out_of_physical_range',
+  'before_in_service',
+  'too_far_ahead',
+  'seq_reused',
+  'refused_by_database',
+] as const
+export type RejectionCode = (typeof rejectionCodes)[number]
+
+/** Why a device's clock is not believed. */
+export const clockFaultKinds = ['offset', 'step'] as const
+export type ClockFaultKind = (typeof clockFaultKinds)[number]
+
+export const components = ['red_cells'] as const
+export type Component = (typeof components)[number]
+
+/** The part of a bag's life a policy speaks of. */
+export const phases = ['storage', 'transport', 'in_hand'] as const
+export type Phase = (typeof phases)[number]
+
+export const jurisdictions = ['CN', 'UK', 'EU', 'US'] as const
+export type Jurisdiction = (typeof jurisdictions)[number]
+
+/** How far a bag's exposure is known to be good, best first. */
+export const verdicts = ['OK', 'UNVERIFIED', 'HOLD', 'BREACHED'] as const
+export type Verdict = (typeof verdicts)[number]
+
+/** What kind of party caused a write. */
+export const actorKinds = ['person', 'device', 'job', 'integration'] as const
+export type ActorKind = (typeof actorKinds)[number]
