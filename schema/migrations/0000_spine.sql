@@ -105,7 +105,7 @@ CREATE TABLE "boot" (
 	"boot" text NOT NULL,
 	"clock_seq" integer,
 	"clock_epoch" bigint,
-	"clock_proven" smallint DEFAULT 0 NOT NULL,
+	"clock_proven" boolean DEFAULT false NOT NULL,
 	CONSTRAINT "boot_of_device" UNIQUE("device_id","boot")
 );
 --> statement-breakpoint

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import {
+  boolean,
   check,
   index,
   integer,
@@ -88,7 +89,7 @@ export const boot = pgTable(
     /** `sentAt - uptimeMs` of that message: stands still while the clock is not stepped, ms UTC. */
     clockEpoch: instant(),
     /** Has a live message shown the clock to agree with ours since its last step? */
-    clockProven: smallint().notNull().default(0),
+    clockProven: boolean().notNull().default(false),
   },
   (t) => [unique('boot_of_device').on(t.deviceId, t.boot)],
 )

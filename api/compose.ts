@@ -1,0 +1,88 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import { type Broker, type BrokerEvent, startBroker } from '../broker/broker.ts'
+import type { Config } from './config.ts'
+import type { Deps, Log } from './context.ts'
+import { createHttp } from './http/app.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { openDatabase } from './stores/database.ts'
+import { migrate } from './stores/migrate.ts'
+import { onDeviceChanged } from './stores/signals.ts'
+import { sqlTelemetry } from './stores/sql-telemetry.ts'
+import { authenticateDevice } from './usecases/authenticate-device.ts'
+import { createIngest } from './usecases/ingest-batch.ts'
+import { seedPolicies } from './usecases/seed-policies.ts'
+
+export type Service = {
+  readonly deps: Deps
+  readonly broker: Broker
+  /** Where the HTTP API answers. */
+  readonly url: string
+  /** Stop taking, finish what was taken, release everything. */
+  close(): Promise<void>
+}
+
+/** Put the service together and start it: the database first, the doors last. */
+export async function startService(
+  config: Config,
+  { log, now = Date.now }: { readonly log: Log; readonly now?: () => number },
+): Promise<Service> {
+  const database = await openDatabase({ ...config.database, log })
+  await migrate(database, { url: config.database.migrateUrl, log })
+  const telemetry = sqlTelemetry(database)
+  const metrics = createMetrics()
+  const deps: Deps = { database, telemetry, now, log, metrics }
+  await seedPolicies(deps)
+
+  const ingest = createIngest(deps, { holdMs: config.holdMs })
+  const broker = await startBroker({
+    listen: { host: config.host, ...config.mqtt },
+    authenticate: async (name, secret) => authenticateDevice(await ingest.memory.device(name), secret, now()),
+    accept: ingest.accept,
+    now,
+    log,
+    onEvent: (event) => count(metrics, event),
+  })
+  metrics.connections.collect = () => metrics.connections.set(broker.connections())
+
+  const stopListening = await onDeviceChanged(database, (change) => {
+    if (!change) return ingest.memory.forgetAll()
+    ingest.memory.forget(change.device)
+    if (change.disconnect) broker.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
+  })
+  const app = createHttp({ ...deps, memory: ingest.memory, adminKey: config.adminKey })
+  const { server, url } = await listen(app.fetch, config)
+  log.info({ http: url, mqtt: broker.urls, database: database.version, telemetry: telemetry.product }, 'ready')
+
+  return {
+    deps,
+    broker,
+    url,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      await broker.close()
+      await closed
+      await stopListening()
+      await telemetry.close()
+      await database.close()
+    },
+  }
+}
+
+async function listen(fetch: Parameters<typeof serve>[0]['fetch'], { host, httpPort }: Config) {
+  return new Promise<{ server: Server; url: string }>((resolve, reject) => {
+    const server = serve({ fetch, hostname: host, port: httpPort }) as Server
+    server.once('error', reject)
+    server.once('listening', () => {
+      const { port } = server.address() as AddressInfo
+      resolve({ server, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` })
+    })
+  })
+}
+
+function count(metrics: Metrics, event: BrokerEvent): void {
+  const name = event.kind === 'refused' ? `refused_${event.reason}` : event.kind
+  metrics.brokerEvents.inc({ event: name })
+}

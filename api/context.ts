@@ -1,0 +1,24 @@
+import type { Actor } from './domain/actor.ts'
+import type { Metrics } from './metrics.ts'
+import type { OpenDatabase } from './stores/database.ts'
+import type { TelemetryStore } from './stores/telemetry.ts'
+
+/** One line per event: structured fields first. pino is one. */
+export type Log = {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What the service is made of; put together once, in compose.ts. */
+export type Deps = {
+  readonly database: OpenDatabase
+  readonly telemetry: TelemetryStore
+  /** Server time, ms UTC. */
+  readonly now: () => number
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** One request: the service, and who asks. */
+export type Context = Deps & { readonly actor: Actor }

@@ -1,0 +1,61 @@
+import { compareReadings, type LimitsAt, type Reading, sideOf } from './series.ts'
+
+/** A reading, and whether its time can be believed (its device's clock was not in doubt). */
+export type TimedReading = Reading & { readonly timeVerified: boolean }
+
+/** What a bag was exposed to in one place, in ms; hundredths of a degree Celsius where anything was measured. */
+export type Exposure = {
+  readonly inRangeMs: number
+  readonly belowMs: number
+  readonly aboveMs: number
+  readonly unverifiedMs: number
+  readonly coldest: number | null
+  readonly warmest: number | null
+}
+
+export const nothing: Exposure = {
+  inRangeMs: 0,
+  belowMs: 0,
+  aboveMs: 0,
+  unverifiedMs: 0,
+  coldest: null,
+  warmest: null,
+}
+
+/**
+ * The exposure of a bag that was with a probe in [from, to): custody ∩ step function. Each reading holds from its own
+ * time to the next one's, or for no time at all where the next is more than `maxSilence` away; what no reading holds
+ * for is unverified. `to` must not lie after `asOf`, up to which the last reading may hold.
+ *
+ * @param readings of the probe, in any order: those in custody, the last one before it and the first one after it
+ */
+export function exposureOf(
+  readings: readonly TimedReading[],
+  custody: { readonly from: number; readonly to: number },
+  limitsAt: LimitsAt,
+  asOf: number,
+): Exposure {
+  const ordered = [...readings].sort(compareReadings)
+  let inRangeMs = 0
+  let belowMs = 0
+  let aboveMs = 0
+  let coldest: number | null = null
+  let warmest: number | null = null
+  ordered.forEach((reading, index) => {
+    const limits = limitsAt(reading.at)
+    const next = ordered[index + 1]?.at ?? asOf
+    const holdsUntil = next - reading.at > limits.maxSilenceMs ? reading.at : next
+    const ms = Math.min(holdsUntil, custody.to) - Math.max(reading.at, custody.from)
+    const measuredInside = reading.at >= custody.from && reading.at < custody.to
+    if (!reading.timeVerified || (ms <= 0 && !measuredInside)) return
+    coldest = Math.min(coldest ?? reading.centi, reading.centi)
+    warmest = Math.max(warmest ?? reading.centi, reading.centi)
+    if (ms <= 0) return
+    const side = sideOf(reading.centi, limits)
+    if (side === 'low') belowMs += ms
+    else if (side === 'high') aboveMs += ms
+    else inRangeMs += ms
+  })
+  const unverifiedMs = custody.to - custody.from - inRangeMs - belowMs - aboveMs
+  return { inRangeMs, belowMs, aboveMs, unverifiedMs, coldest, warmest }
+}

@@ -1,0 +1,27 @@
+/** The closed list of expected refusals. Every door must answer each of them. */
+export const refusalCodes = [
+  'invalid_request',
+  'unauthenticated',
+  'not_found',
+  'already_exists',
+  'conflict',
+  'invalid_din',
+  'unknown_product',
+  'tag_in_use',
+  'device_revoked',
+  'unavailable',
+  'too_large',
+  'unsupported_media_type',
+] as const
+export type RefusalCode = (typeof refusalCodes)[number]
+
+/** An expected no: the caller can understand it and act on it. Anything else thrown is a bug or an outage. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}

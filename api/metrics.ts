@@ -1,0 +1,51 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** The counters of one service. A registry of its own, so that several services can live in one process. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  return {
+    registry,
+    messages: new Counter({
+      name: 'hemotrail_messages_total',
+      help: 'Device messages acknowledged, by what became of them',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    readings: new Counter({ name: 'hemotrail_readings_total', help: 'Readings stored', registers }),
+    commits: new Counter({
+      name: 'hemotrail_ingest_commits_total',
+      help: 'Ingest transactions committed',
+      registers,
+    }),
+    commitSeconds: new Histogram({
+      name: 'hemotrail_ingest_commit_seconds',
+      help: 'Time from a batch being taken up to its commit',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
+    brokerEvents: new Counter({
+      name: 'hemotrail_broker_events_total',
+      help: 'Connections made, ended and refused, and packets turned away',
+      labelNames: ['event'] as const,
+      registers,
+    }),
+    connections: new Gauge({
+      name: 'hemotrail_broker_connections',
+      help: 'Devices connected now',
+      registers,
+    }),
+    rejectedOpen: new Gauge({
+      name: 'hemotrail_rejected_messages',
+      help: 'Rejected messages that wait for their cause to be mended',
+      registers,
+    }),
+    clockFaults: new Gauge({
+      name: 'hemotrail_devices_in_clock_fault',
+      help: 'Devices whose time is not believed',
+      registers,
+    }),
+  }
+}

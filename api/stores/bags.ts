@@ -1,0 +1,82 @@
+import { and, asc, desc, eq, lt, sql } from 'drizzle-orm'
+import { bag, tagAssignment } from '../../schema/tables/bags.ts'
+import type { Actor } from '../domain/actor.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { appendAudit } from './audit.ts'
+import type { Database, Transaction } from './database.ts'
+
+export type Bag = typeof bag.$inferSelect
+
+/** @throws Refusal `not_found` */
+export async function findBag(db: Database | Transaction, id: string): Promise<Bag> {
+  const [found] = await db.select().from(bag).where(eq(bag.id, id))
+  if (!found) throw new Refusal('not_found', `no bag has the id ${id}`)
+  return found
+}
+
+export type BagFilter = {
+  readonly din?: string | undefined
+  readonly tag?: string | undefined
+  /** Only bags with a smaller id: the page before. */
+  readonly before?: string | undefined
+  readonly limit: number
+}
+
+/** Newest first: ids are made in order of time. */
+export async function listBags(db: Database, { din, tag, before, limit }: BagFilter): Promise<Bag[]> {
+  return db
+    .select()
+    .from(bag)
+    .where(
+      and(
+        din === undefined ? undefined : eq(bag.identifier, din),
+        tag === undefined
+          ? undefined
+          : sql`exists (select from ${tagAssignment} a where a.bag_id = ${bag.id} and a.tag = ${tag})`,
+        before === undefined ? undefined : lt(bag.id, before),
+      ),
+    )
+    .orderBy(desc(bag.id))
+    .limit(limit)
+}
+
+/** @throws Refusal `already_exists` naming the bag that is registered under this identity */
+export async function insertBag(tx: Transaction, actor: Actor, row: Bag): Promise<void> {
+  const added = await tx.insert(bag).values(row).onConflictDoNothing().returning({ id: bag.id })
+  if (added.length === 0) {
+    throw new Refusal(
+      'already_exists',
+      `bag ${row.identifier} ${row.productCode}${row.collectionType}${row.division} is registered already`,
+    )
+  }
+  await appendAudit(tx, actor, {
+    at: row.registeredAt,
+    action: 'bag.registered',
+    subjectKind: 'bag',
+    subject: row.id,
+    after: row,
+  })
+}
+
+/** Lock bags for the rest of the transaction, by ascending id; returns the ids in that order. */
+export async function lockBags(tx: Transaction, ids: readonly string[]): Promise<readonly string[]> {
+  if (ids.length === 0) return []
+  const rows = await tx
+    .select({ id: bag.id })
+    .from(bag)
+    .where(sql`${bag.id} = any(${`{${ids.join(',')}}`}::uuid[])`)
+    .orderBy(asc(bag.id))
+    .for('update')
+  return rows.map(({ id }) => id)
+}
+
+export async function tagsOf(
+  db: Database,
+  bagId: string,
+): Promise<{ tag: string; from: number; to: number | null }[]> {
+  return db
+    .select({ tag: tagAssignment.tag, from: tagAssignment.from, to: tagAssignment.to })
+    .from(tagAssignment)
+    .where(eq(tagAssignment.bagId, bagId))
+    .orderBy(asc(tagAssignment.from))
+}

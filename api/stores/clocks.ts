@@ -1,0 +1,169 @@
+import { and, asc, desc, eq, isNull, sql } from 'drizzle-orm'
+import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
+import type { ClockFaultKind } from '../../schema/vocabulary.ts'
+import type { Actor } from '../domain/actor.ts'
+import type { ClockState } from '../domain/clock.ts'
+import { appendAudit } from './audit.ts'
+import type { Database, Transaction } from './database.ts'
+
+/** One power-up of a device: its clock as last measured, and the fault that is still unsettled. */
+export type Boot = {
+  readonly id: number
+  readonly boot: string
+  readonly clock: ClockState | null
+  readonly fault: { readonly id: number; readonly kind: ClockFaultKind; readonly fromSeq: number } | null
+}
+
+/** The boot of a device by the name it gave itself, remembered from now on if it is new. */
+export async function ensureBoot(db: Database, deviceId: number, name: string): Promise<Boot> {
+  await db.insert(boot).values({ deviceId, boot: name }).onConflictDoNothing()
+  const [row] = await db
+    .select()
+    .from(boot)
+    .where(and(eq(boot.deviceId, deviceId), eq(boot.boot, name)))
+  if (!row) throw new Error(`boot ${name} of device ${deviceId} vanished while it was being stored`)
+  const [fault] = await db
+    .select({ id: clockFault.id, kind: clockFault.kind, fromSeq: clockFault.fromSeq })
+    .from(clockFault)
+    .where(and(eq(clockFault.bootId, row.id), isNull(clockFault.settledBy), isNull(clockFault.toSeq)))
+    .orderBy(desc(clockFault.id))
+    .limit(1)
+  const { clockSeq, clockEpoch } = row
+  const clock =
+    clockSeq === null || clockEpoch === null
+      ? null
+      : { seq: clockSeq, epoch: clockEpoch, proven: row.clockProven }
+  return { id: row.id, boot: row.boot, clock, fault: fault ?? null }
+}
+
+export async function findBoot(
+  tx: Transaction,
+  deviceId: number,
+  name: string,
+): Promise<{ id: number } | null> {
+  const [row] = await tx
+    .select({ id: boot.id })
+    .from(boot)
+    .where(and(eq(boot.deviceId, deviceId), eq(boot.boot, name)))
+  return row ?? null
+}
+
+export async function saveClock(tx: Transaction, bootId: number, clock: ClockState): Promise<void> {
+  await tx
+    .update(boot)
+    .set({ clockSeq: clock.seq, clockEpoch: clock.epoch, clockProven: clock.proven })
+    .where(eq(boot.id, bootId))
+}
+
+/** From this message on the device's time is UNVERIFIED. A fault still open before it ends where this one begins. */
+export async function raiseClockFault(
+  tx: Transaction,
+  input: {
+    readonly deviceId: number
+    readonly bootId: number
+    readonly kind: ClockFaultKind
+    readonly fromSeq: number
+    readonly measuredOffsetMs: number
+    readonly raisedAt: number
+  },
+): Promise<number> {
+  await tx
+    .update(clockFault)
+    .set({ toSeq: input.fromSeq - 1 })
+    .where(and(eq(clockFault.bootId, input.bootId), isNull(clockFault.toSeq)))
+  const [row] = await tx.insert(clockFault).values(input).returning({ id: clockFault.id })
+  return (row as { id: number }).id
+}
+
+export type ClockFactInput = {
+  readonly deviceId: number
+  readonly device: string
+  readonly bootId: number
+  readonly fromSeq: number
+  readonly toSeq: number | null
+  readonly offsetMs: number
+  readonly reason: string
+}
+
+/** Decide what a stretch of a device's time is worth; the faults that lie within it are settled by it. */
+export async function insertClockFact(
+  tx: Transaction,
+  actor: Actor,
+  input: ClockFactInput,
+  now: number,
+): Promise<number> {
+  const { device: name, ...row } = input
+  const [added] = await tx
+    .insert(clockFact)
+    .values({ ...row, decidedBy: actor, decidedAt: now })
+    .returning({ id: clockFact.id })
+  const { id } = added as { id: number }
+  await tx
+    .update(clockFault)
+    .set({ settledBy: id, toSeq: sql`coalesce(${clockFault.toSeq}, ${input.toSeq}::integer)` })
+    .where(
+      and(
+        eq(clockFault.bootId, input.bootId),
+        isNull(clockFault.settledBy),
+        sql`${clockFault.fromSeq} >= ${input.fromSeq}`,
+        sql`(${input.toSeq}::integer is null or ${clockFault.toSeq} is null or ${clockFault.toSeq} <= ${input.toSeq}::integer)`,
+      ),
+    )
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'clock.fact_recorded',
+    subjectKind: 'clock',
+    subject: name,
+    after: row,
+    reason: input.reason,
+  })
+  return id
+}
+
+export type ClockFault = {
+  readonly boot: string
+  readonly kind: ClockFaultKind
+  readonly fromSeq: number
+  readonly toSeq: number | null
+  readonly measuredOffsetMs: number
+  readonly raisedAt: number
+  readonly settled: boolean
+}
+
+export async function clockFaultsOf(db: Database | Transaction, deviceId: number): Promise<ClockFault[]> {
+  return db
+    .select({
+      boot: boot.boot,
+      kind: clockFault.kind,
+      fromSeq: clockFault.fromSeq,
+      toSeq: clockFault.toSeq,
+      measuredOffsetMs: clockFault.measuredOffsetMs,
+      raisedAt: clockFault.raisedAt,
+      settled: sql<boolean>`${clockFault.settledBy} is not null`,
+    })
+    .from(clockFault)
+    .innerJoin(boot, eq(boot.id, clockFault.bootId))
+    .where(eq(clockFault.deviceId, deviceId))
+    .orderBy(asc(clockFault.id))
+}
+
+/** May the time of this message be believed? Not while an unsettled clock fault covers it. */
+export function isTimeVerified(faults: readonly ClockFault[], bootName: string, seq: number): boolean {
+  return !faults.some(
+    (fault) =>
+      !fault.settled &&
+      fault.boot === bootName &&
+      seq >= fault.fromSeq &&
+      (fault.toSeq === null || seq <= fault.toSeq),
+  )
+}
+
+/** How many devices have time that cannot be believed, for the metrics. */
+export async function countClockFaults(db: Database): Promise<number> {
+  const [row] = await db
+    .select({ n: sql<number>`count(distinct ${device.id})` })
+    .from(clockFault)
+    .innerJoin(device, eq(device.id, clockFault.deviceId))
+    .where(isNull(clockFault.settledBy))
+  return row?.n ?? 0
+}

@@ -1,0 +1,247 @@
+import { and, asc, eq, sql } from 'drizzle-orm'
+import {
+  boot,
+  clockFact,
+  device,
+  devicePlacement,
+  deviceProfile,
+  probe,
+  probeState,
+} from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
+import type { DeviceKind } from '../../schema/vocabulary.ts'
+import type { Actor } from '../domain/actor.ts'
+import type { ClockFact } from '../domain/clock.ts'
+import type { Effective } from '../domain/effective.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Limits } from '../domain/series.ts'
+import { appendAudit } from './audit.ts'
+import type { Database, Transaction } from './database.ts'
+
+export type Profile = Effective & Limits & { readonly physicalLow: number; readonly physicalHigh: number }
+
+export type Placement = Effective & { readonly facility: string }
+
+export type Secrets = {
+  readonly hash: Buffer
+  readonly previousHash: Buffer | null
+  readonly previousUntil: number | null
+}
+
+/** All that judging a device's messages needs to know of it. */
+export type Device = {
+  readonly id: number
+  readonly name: string
+  readonly kind: DeviceKind
+  readonly secrets: Secrets
+  readonly revokedAt: number | null
+  readonly inServiceFrom: number
+  /** By ascending `from`; at least one. */
+  readonly profiles: readonly Profile[]
+  readonly placements: readonly Placement[]
+  readonly clockFacts: readonly ClockFact[]
+}
+
+/** @throws Refusal `not_found` */
+export async function findDevice(db: Database | Transaction, name: string): Promise<Device> {
+  const found = await lookUpDevice(db, name)
+  if (!found) throw new Refusal('not_found', `no device is named ${name}`)
+  return found
+}
+
+export async function lookUpDevice(db: Database | Transaction, name: string): Promise<Device | null> {
+  const [row] = await db.select().from(device).where(eq(device.name, name))
+  if (!row) return null
+  const profiles = await db
+    .select()
+    .from(deviceProfile)
+    .where(eq(deviceProfile.deviceId, row.id))
+    .orderBy(asc(deviceProfile.from))
+  const placements = await db
+    .select({ from: devicePlacement.from, facility: facility.code })
+    .from(devicePlacement)
+    .innerJoin(facility, eq(facility.id, devicePlacement.facilityId))
+    .where(eq(devicePlacement.deviceId, row.id))
+    .orderBy(asc(devicePlacement.from))
+  const clockFacts = await db
+    .select({
+      id: clockFact.id,
+      boot: boot.boot,
+      fromSeq: clockFact.fromSeq,
+      toSeq: clockFact.toSeq,
+      offsetMs: clockFact.offsetMs,
+    })
+    .from(clockFact)
+    .innerJoin(boot, eq(boot.id, clockFact.bootId))
+    .where(eq(clockFact.deviceId, row.id))
+  return {
+    id: row.id,
+    name: row.name,
+    kind: row.kind,
+    secrets: {
+      hash: row.secretHash,
+      previousHash: row.previousSecretHash,
+      previousUntil: row.previousSecretUntil,
+    },
+    revokedAt: row.revokedAt,
+    inServiceFrom: row.inServiceFrom,
+    profiles,
+    placements,
+    clockFacts,
+  }
+}
+
+export async function listDeviceNames(db: Database): Promise<string[]> {
+  const rows = await db.select({ name: device.name }).from(device).orderBy(asc(device.name))
+  return rows.map(({ name }) => name)
+}
+
+/** @throws Refusal `already_exists` */
+export async function insertDevice(
+  tx: Transaction,
+  actor: Actor,
+  input: {
+    readonly name: string
+    readonly kind: DeviceKind
+    readonly secretHash: Buffer
+    readonly inServiceFrom: number
+    readonly facilityId: number
+    readonly profile: Omit<Profile, 'from'>
+  },
+  now: number,
+): Promise<void> {
+  const { name, kind, secretHash, inServiceFrom, facilityId, profile } = input
+  const [added] = await tx
+    .insert(device)
+    .values({ name, kind, secretHash, inServiceFrom, createdAt: now })
+    .onConflictDoNothing()
+    .returning({ id: device.id })
+  if (!added) throw new Refusal('already_exists', `a device named ${name} exists already`)
+  await tx.insert(devicePlacement).values({ deviceId: added.id, from: inServiceFrom, facilityId })
+  await tx.insert(deviceProfile).values({ deviceId: added.id, from: inServiceFrom, ...profile })
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'device.provisioned',
+    subjectKind: 'device',
+    subject: name,
+    after: { kind, inServiceFrom, facilityId, profile },
+  })
+}
+
+/** Put a new secret in force; the old one is believed until `previousUntil`. */
+export async function replaceSecret(
+  tx: Transaction,
+  actor: Actor,
+  input: { readonly name: string; readonly secretHash: Buffer; readonly previousUntil: number },
+  now: number,
+): Promise<void> {
+  const moved = await tx
+    .update(device)
+    .set({
+      previousSecretHash: sql`${device.secretHash}`,
+      previousSecretUntil: input.previousUntil,
+      secretHash: input.secretHash,
+    })
+    .where(sql`${device.name} = ${input.name} and ${device.revokedAt} is null`)
+    .returning({ id: device.id })
+  if (moved.length === 0)
+    throw new Refusal('device_revoked', `device ${input.name} is revoked and gets no new secret`)
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'device.secret_rotated',
+    subjectKind: 'device',
+    subject: input.name,
+    after: { previousUntil: input.previousUntil },
+  })
+}
+
+/** From now on no secret of this device is believed. Revoking twice changes nothing. */
+export async function markRevoked(
+  tx: Transaction,
+  actor: Actor,
+  name: string,
+  reason: string,
+  now: number,
+): Promise<void> {
+  const moved = await tx
+    .update(device)
+    .set({ revokedAt: now })
+    .where(sql`${device.name} = ${name} and ${device.revokedAt} is null`)
+    .returning({ id: device.id })
+  if (moved.length === 0) return
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'device.revoked',
+    subjectKind: 'device',
+    subject: name,
+    reason,
+  })
+}
+
+/** Set limits from an instant on. @throws Refusal `conflict` where another change begins at that very instant */
+export async function appendProfile(
+  tx: Transaction,
+  actor: Actor,
+  owner: { readonly id: number; readonly name: string },
+  profile: Profile,
+  now: number,
+): Promise<void> {
+  const added = await tx
+    .insert(deviceProfile)
+    .values({ deviceId: owner.id, ...profile })
+    .onConflictDoNothing()
+    .returning({ from: deviceProfile.from })
+  if (added.length === 0) {
+    throw new Refusal(
+      'conflict',
+      `device ${owner.name} already changes its profile at ${new Date(profile.from).toISOString()}`,
+    )
+  }
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'device.profile_set',
+    subjectKind: 'device',
+    subject: owner.name,
+    after: profile,
+  })
+}
+
+export type Probe = { readonly id: number; readonly kind: (typeof probe.$inferSelect)['kind'] }
+
+/**
+ * The probes of a device, locked for derivation by ascending id. Whoever derived from an older state finds its version
+ * gone and starts again with what is decided here.
+ */
+export async function lockProbes(tx: Transaction, deviceId: number): Promise<Probe[]> {
+  const probes = await tx
+    .select({ id: probe.id, kind: probe.kind })
+    .from(probe)
+    .where(eq(probe.deviceId, deviceId))
+    .orderBy(asc(probe.id))
+  for (const { id } of probes) {
+    await tx
+      .update(probeState)
+      .set({ version: sql`${probeState.version} + 1` })
+      .where(eq(probeState.probeId, id))
+  }
+  return probes
+}
+
+export async function probesOf(db: Database | Transaction, deviceId: number): Promise<Probe[]> {
+  return db
+    .select({ id: probe.id, kind: probe.kind })
+    .from(probe)
+    .where(eq(probe.deviceId, deviceId))
+    .orderBy(asc(probe.id))
+}
+
+/** The number of a device's probe, given now if it reports for the first time. */
+export async function ensureProbe(db: Database, deviceId: number, kind: Probe['kind']): Promise<number> {
+  await db.insert(probe).values({ deviceId, kind }).onConflictDoNothing()
+  const [row] = await db
+    .select({ id: probe.id })
+    .from(probe)
+    .where(and(eq(probe.deviceId, deviceId), eq(probe.kind, kind)))
+  if (!row) throw new Error(`probe ${kind} of device ${deviceId} vanished while it was being stored`)
+  return row.id
+}

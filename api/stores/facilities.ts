@@ -1,0 +1,55 @@
+import { asc, eq } from 'drizzle-orm'
+import { facility } from '../../schema/tables/facilities.ts'
+import type { FacilityKind } from '../../schema/vocabulary.ts'
+import type { Actor } from '../domain/actor.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { appendAudit } from './audit.ts'
+import type { Database, Transaction } from './database.ts'
+
+export type Facility = {
+  readonly code: string
+  readonly name: string
+  readonly kind: FacilityKind
+  readonly timeZone: string
+}
+
+const view = { code: facility.code, name: facility.name, kind: facility.kind, timeZone: facility.timeZone }
+
+export async function listFacilities(db: Database): Promise<Facility[]> {
+  return db.select(view).from(facility).orderBy(asc(facility.code))
+}
+
+export async function findFacility(
+  db: Database | Transaction,
+  code: string,
+): Promise<Facility & { id: number }> {
+  const [found] = await db
+    .select({ id: facility.id, ...view })
+    .from(facility)
+    .where(eq(facility.code, code))
+  if (!found) throw new Refusal('not_found', `no facility has the code ${code}`)
+  return found
+}
+
+/** @throws Refusal `already_exists` */
+export async function insertFacility(
+  tx: Transaction,
+  actor: Actor,
+  row: Facility,
+  now: number,
+): Promise<void> {
+  const added = await tx
+    .insert(facility)
+    .values({ ...row, createdAt: now })
+    .onConflictDoNothing()
+    .returning({ id: facility.id })
+  if (added.length === 0)
+    throw new Refusal('already_exists', `a facility with the code ${row.code} exists already`)
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'facility.created',
+    subjectKind: 'facility',
+    subject: row.code,
+    after: row,
+  })
+}

@@ -1,0 +1,101 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import type { Log } from '../context.ts'
+
+type Parser = (text: string) => unknown
+
+const stockParser = pg.types.getTypeParser as (oid: number, format?: 'text' | 'binary') => Parser
+
+const int8Oid = 20
+const int8sOid = 1016
+
+/** How these types arrive on our pools, whatever node-postgres does elsewhere in the process. */
+const parsers = new Map<number, Parser>([
+  [int8Oid, int8],
+  [int8sOid, (text) => int8s(stockParser(int8sOid)(text))],
+])
+
+/** An int8 is a number here: instants and counts fit, and what does not is an error, never rounded. */
+function int8(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`the int8 ${text} is too big for a number`)
+  return value
+}
+
+function int8s(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(int8s)
+  return typeof value === 'string' ? int8(value) : value
+}
+
+/** Our parsers where we have one, then those of `types`. */
+function typesOver(types: pg.CustomTypesConfig): pg.CustomTypesConfig {
+  const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
+    (format !== 'binary' && parsers.get(oid)) || types.getTypeParser(oid, format as 'text')
+  return { getTypeParser: getTypeParser as typeof pg.types.getTypeParser }
+}
+
+export function createPool(config: pg.PoolConfig, log: Log | undefined): pg.Pool {
+  const pool = new pg.Pool({ ...config, types: typesOver(pg.types) })
+  // Without a listener here the death of an idle connection would end the process; of a busy one, without those below.
+  pool.on('error', (error) => log?.warn({ err: error }, 'a database connection was lost'))
+  pool.on('connect', (client) => {
+    client.on('error', () => {})
+    overrideTypes(client)
+  })
+  return pool
+}
+
+/** drizzle sends its own `types` with every query, which fall back on node-postgres' global ones, past the pool's. */
+function overrideTypes(client: pg.ClientBase): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown
+  const overriding = (config: unknown, ...rest: unknown[]) => query(withOurTypes(config), ...rest)
+  client.query = overriding as typeof client.query
+}
+
+function withOurTypes(config: unknown): unknown {
+  if (typeof config !== 'object' || config === null || 'submit' in config) return config
+  const types = (config as pg.QueryConfig).types
+  return types ? { ...config, types: typesOver(types) } : config
+}
+
+/**
+ * drizzle on a pool, with its transactions done over: drizzle loses a connection for good when BEGIN fails on it, and
+ * throws the failed ROLLBACK in place of the error that caused it.
+ */
+export function createDrizzle<Schema extends Record<string, unknown>>(
+  pool: pg.Pool,
+  schema: Schema,
+): NodePgDatabase<Schema> {
+  const config = { schema, casing: 'snake_case' } as const
+  const db = drizzle(pool, config)
+  const onClient = new WeakMap<pg.PoolClient, NodePgDatabase<Schema>>()
+
+  function on(client: pg.PoolClient): NodePgDatabase<Schema> {
+    const known = onClient.get(client)
+    if (known) return known
+    const fresh = drizzle(client, config)
+    onClient.set(client, fresh)
+    return fresh
+  }
+
+  db.transaction = async (work, settings) => {
+    const client = await pool.connect()
+    let thrown: { readonly error: unknown } | undefined
+    try {
+      return await on(client).transaction(async (tx) => {
+        try {
+          return await work(tx)
+        } catch (error) {
+          thrown = { error }
+          throw error
+        }
+      }, settings)
+    } catch (error) {
+      throw thrown ? thrown.error : error
+    } finally {
+      // A connection that is not back to idle is in a state nobody knows: it goes.
+      client.release(client.getTransactionStatus() !== 'I')
+    }
+  }
+  return db
+}

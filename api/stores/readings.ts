@@ -1,0 +1,157 @@
+import { and, eq, gte, inArray, lt, lte, sql } from 'drizzle-orm'
+import { boot } from '../../schema/tables/devices.ts'
+import { reading, readingConflict } from '../../schema/tables/messages.ts'
+import { type ClockFact, offsetOf } from '../domain/clock.ts'
+import { compareReadings, type Reading } from '../domain/series.ts'
+import type { Database, Transaction } from './database.ts'
+import { insertRows, rowSet } from './rows.ts'
+
+export type ReadingRow = typeof reading.$inferInsert
+
+export type StoredReading = {
+  readonly probeId: number
+  readonly at: number
+  readonly bootId: number
+  readonly seq: number
+  readonly centi: number
+}
+
+/**
+ * Take new reading identities (probe, raw time, boot), and return the readings that already stood at those that were
+ * taken. No two rows may share an identity.
+ */
+export async function insertReadings(tx: Transaction, rows: readonly ReadingRow[]): Promise<StoredReading[]> {
+  if (rows.length === 0) return []
+  const { names, select } = rowSet(reading, rows)
+  const result = await tx.execute<{
+    probe_id: number
+    at: number
+    boot_id: number
+    seq: number
+    centi: number
+  }>(sql`
+    with given as (${select}),
+    added as (insert into ${reading} (${names}) select * from given on conflict do nothing returning probe_id, at, boot_id)
+    select old.probe_id, old.at, old.boot_id, old.seq, old.centi
+    from given
+    left join added using (probe_id, at, boot_id)
+    join ${reading} old using (probe_id, at, boot_id)
+    where added.probe_id is null`)
+  return result.rows.map((row) => ({
+    probeId: row.probe_id,
+    at: row.at,
+    bootId: row.boot_id,
+    seq: row.seq,
+    centi: row.centi,
+  }))
+}
+
+/** Let another value, or an earlier message with the same one, rule at an identity. */
+export async function replaceReading(tx: Transaction, row: StoredReading): Promise<void> {
+  await tx
+    .update(reading)
+    .set({ centi: row.centi, seq: row.seq })
+    .where(and(eq(reading.probeId, row.probeId), eq(reading.at, row.at), eq(reading.bootId, row.bootId)))
+}
+
+/** Keep the values that do not rule beside those that do. */
+export async function insertConflicts(
+  tx: Transaction,
+  rows: readonly (typeof readingConflict.$inferInsert)[],
+): Promise<void> {
+  await insertRows(tx, readingConflict, rows)
+}
+
+/** A reading with its event time and where it came from. */
+export type TracedReading = Reading & { readonly seq: number }
+
+/** How far event time may stand from raw time under these facts, ms. */
+function offsetRange(facts: readonly ClockFact[]): { least: number; most: number } {
+  const offsets = facts.map(({ offsetMs }) => offsetMs)
+  return { least: Math.min(0, ...offsets), most: Math.max(0, ...offsets) }
+}
+
+/** The ruling readings of a probe with event time in [from, to), in order. */
+export async function readingsBetween(
+  db: Database | Transaction,
+  probeId: number,
+  facts: readonly ClockFact[],
+  from: number,
+  to: number,
+): Promise<TracedReading[]> {
+  const { least, most } = offsetRange(facts)
+  const rows = await db
+    .select({ at: reading.at, boot: boot.boot, seq: reading.seq, centi: reading.centi })
+    .from(reading)
+    .innerJoin(boot, eq(boot.id, reading.bootId))
+    .where(and(eq(reading.probeId, probeId), gte(reading.at, from - most), lt(reading.at, to - least)))
+    .orderBy(reading.at)
+  return rows
+    .map((row) => ({ ...row, at: row.at + offsetOf(facts, row.boot, row.seq) }))
+    .filter(({ at }) => at >= from && at < to)
+    .sort(compareReadings)
+}
+
+const hour = 3_600_000
+/** Beyond every possible reading, in either direction. */
+const endOfTime = 8_640_000_000_000_000
+
+/** The last ruling readings before `before`, all that share their event time; none where the series begins there. */
+export async function readingsJustBefore(
+  db: Database | Transaction,
+  probeId: number,
+  facts: readonly ClockFact[],
+  before: number,
+): Promise<TracedReading[]> {
+  for (let reach = hour; ; reach *= 16) {
+    const from = reach > before ? -endOfTime : before - reach
+    const found = await readingsBetween(db, probeId, facts, from, before)
+    const last = found.at(-1)
+    if (last) return found.filter(({ at }) => at === last.at)
+    if (from === -endOfTime) return []
+  }
+}
+
+/** The first ruling reading with event time at or after `from`, if there is one. */
+export async function readingJustAfter(
+  db: Database | Transaction,
+  probeId: number,
+  facts: readonly ClockFact[],
+  from: number,
+): Promise<TracedReading | null> {
+  for (let reach = hour; ; reach *= 16) {
+    const to = from + reach > endOfTime / 2 ? endOfTime : from + reach
+    const [first] = await readingsBetween(db, probeId, facts, from, to)
+    if (first) return first
+    if (to === endOfTime) return null
+  }
+}
+
+/** The earliest and latest raw time of a probe's readings in these messages; null where there are none. */
+export async function rawTimesOf(
+  tx: Transaction,
+  probeId: number,
+  messages: { readonly bootId: number; readonly fromSeq: number; readonly toSeq: number | null },
+): Promise<{ from: number; to: number } | null> {
+  const [row] = await tx
+    .select({ from: sql<number | null>`min(${reading.at})`, to: sql<number | null>`max(${reading.at})` })
+    .from(reading)
+    .where(
+      and(
+        eq(reading.probeId, probeId),
+        eq(reading.bootId, messages.bootId),
+        gte(reading.seq, messages.fromSeq),
+        messages.toSeq === null ? undefined : lte(reading.seq, messages.toSeq),
+      ),
+    )
+  return row && row.from !== null && row.to !== null ? { from: row.from, to: row.to } : null
+}
+
+/** How many readings are stored for these probes, for counts that people compare. */
+export async function countReadings(db: Database, probeIds: readonly number[]): Promise<number> {
+  const [row] = await db
+    .select({ n: sql<number>`count(*)` })
+    .from(reading)
+    .where(inArray(reading.probeId, [...probeIds]))
+  return row?.n ?? 0
+}

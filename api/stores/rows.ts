@@ -1,0 +1,72 @@
+import { getTableColumns, type InferInsertModel, type SQL, sql } from 'drizzle-orm'
+import { toSnakeCase } from 'drizzle-orm/casing'
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
+import type { Transaction } from './database.ts'
+
+/**
+ * Many rows in one statement: each column travels as one array parameter and `unnest` makes rows of them, so that a
+ * thousand rows cost one parse, one plan and one round trip.
+ */
+export type RowSet = {
+  /** `"boot_id", "seq"` */
+  readonly names: SQL
+  /** `select * from unnest($1::integer[], …) as given("boot_id", …)` */
+  readonly select: SQL
+}
+
+export function rowSet<T extends PgTable>(table: T, rows: readonly InferInsertModel<T>[]): RowSet {
+  const columns = Object.entries(getTableColumns(table) as Record<string, PgColumn>).filter(
+    ([key, column]) =>
+      column.generatedIdentity
+        ? false
+        : rows.some((row) => (row as Record<string, unknown>)[key] !== undefined),
+  )
+  const names = sql.raw(columns.map(([key]) => `"${toSnakeCase(key)}"`).join(', '))
+  const arrays = columns.map(([key, column]) => {
+    const type = column.getSQLType()
+    const literal = arrayLiteral(rows, key, type)
+    return sql`${literal}::${sql.raw(type)}[]`
+  })
+  return { names, select: sql`select * from unnest(${sql.join(arrays, sql`, `)}) as given(${names})` }
+}
+
+/** Insert all rows; where the key is taken, the row there stays and the new one is dropped. */
+export async function insertRows<T extends PgTable>(
+  tx: Transaction,
+  table: T,
+  rows: readonly InferInsertModel<T>[],
+): Promise<number> {
+  if (rows.length === 0) return 0
+  const { names, select } = rowSet(table, rows)
+  const result = await tx.execute(sql`insert into ${table} (${names}) ${select} on conflict do nothing`)
+  return result.rowCount ?? 0
+}
+
+const plain = new Set(['integer', 'smallint', 'bigint', 'boolean'])
+
+function arrayLiteral<T extends PgTable>(
+  rows: readonly InferInsertModel<T>[],
+  key: string,
+  type: string,
+): string {
+  const encode = plain.has(type) ? String : type === 'bytea' ? hex : type === 'jsonb' ? json : quoted
+  let literal = '{'
+  for (const row of rows) {
+    const value = (row as Record<string, unknown>)[key]
+    if (literal.length > 1) literal += ','
+    literal += value === null || value === undefined ? 'NULL' : encode(value)
+  }
+  return `${literal}}`
+}
+
+function quoted(value: unknown): string {
+  return `"${String(value).replace(/["\\]/g, '\\$&')}"`
+}
+
+function hex(value: unknown): string {
+  return `"\\\\x${(value as Buffer).toString('hex')}"`
+}
+
+function json(value: unknown): string {
+  return quoted(JSON.stringify(value))
+}

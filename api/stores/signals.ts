@@ -1,0 +1,24 @@
+import { sql } from 'drizzle-orm'
+import type { OpenDatabase, Transaction } from './database.ts'
+
+/** Tells every process of the service that what it remembers of a device is old. It only wakes: the rows are the truth. */
+export type DeviceChanged = {
+  readonly device: string
+  /** Its connections must end: it was revoked, or must sign in with its new secret. */
+  readonly disconnect: boolean
+}
+
+const channel = 'hemotrail_device'
+
+/** Sent when the transaction commits, and only then. */
+export async function signalDevice(tx: Transaction, change: DeviceChanged): Promise<void> {
+  await tx.execute(sql`select pg_notify(${channel}, ${JSON.stringify(change)})`)
+}
+
+/** Hear of changed devices; null where some may have been missed, so that everything remembered must be read again. */
+export async function onDeviceChanged(
+  database: OpenDatabase,
+  handler: (change: DeviceChanged | null) => void,
+): Promise<() => Promise<void>> {
+  return database.listen(channel, (payload) => handler(payload === null ? null : JSON.parse(payload)))
+}

@@ -1,0 +1,90 @@
+import { sql } from 'drizzle-orm'
+import { reading } from '../../schema/tables/messages.ts'
+import { ensureBoot } from './clocks.ts'
+import type { OpenDatabase } from './database.ts'
+import { ensureProbe, findDevice } from './devices.ts'
+import { insertReadings, type ReadingRow, readingsBetween } from './readings.ts'
+import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
+
+/**
+ * Telemetry in the service's own database: the recent raw readings are the telemetry, stored by ingest in the very
+ * transaction that acknowledges them, so nothing has to be forwarded.
+ */
+export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStore {
+  async function locate({ device: name, probe }: Pick<TelemetryRange, 'device' | 'probe'>) {
+    const device = await findDevice(db, name)
+    return { facts: device.clockFacts, probeId: await ensureProbe(db, device.id, probe) }
+  }
+
+  return {
+    product: kind === 'pglite' ? 'PGlite' : 'Postgres',
+
+    async write(batch) {
+      const rows: ReadingRow[] = []
+      for (const { device: name, probe, boot, ...rest } of batch) {
+        const device = await findDevice(db, name)
+        const { id: bootId } = await ensureBoot(db, device.id, boot)
+        rows.push({ ...rest, bootId, probeId: await ensureProbe(db, device.id, probe) })
+      }
+      await db.transaction((tx) => insertReadings(tx, rows))
+    },
+
+    async window({ everyMs, ...range }) {
+      const { probeId, facts } = await locate(range)
+      if (facts.length > 0)
+        return bucket(await readingsBetween(db, probeId, facts, range.from, range.to), range.from, everyMs)
+      const result = await db.execute<{
+        n: number
+        count: number
+        min: number
+        mean: number
+        max: number
+      }>(sql`
+        select (at - ${range.from}::bigint) / ${everyMs}::bigint as n, count(*)::integer as count, min(centi) as min,
+               avg(centi)::float8 as mean, max(centi) as max
+        from ${reading}
+        where probe_id = ${probeId} and at >= ${range.from} and at < ${range.to}
+        group by 1 order by 1`)
+      return result.rows.map(({ n, ...rest }) => ({ from: range.from + n * everyMs, ...rest }))
+    },
+
+    async raw({ limit, ...range }) {
+      const { probeId, facts } = await locate(range)
+      if (facts.length === 0) {
+        return db
+          .select({ at: reading.at, centi: reading.centi })
+          .from(reading)
+          .where(
+            sql`${reading.probeId} = ${probeId} and ${reading.at} >= ${range.from} and ${reading.at} < ${range.to}`,
+          )
+          .orderBy(reading.at, reading.bootId)
+          .limit(limit)
+      }
+      const found = await readingsBetween(db, probeId, facts, range.from, range.to)
+      return found.slice(0, limit).map(({ at, centi }) => ({ at, centi }))
+    },
+
+    async health() {
+      await db.execute(sql`select 1`)
+      return { ok: true, version }
+    },
+
+    async close() {},
+  }
+}
+
+/** Group readings, already in order, as the query does; for devices whose event time is not their own. */
+function bucket(readings: readonly { at: number; centi: number }[], from: number, everyMs: number): Bucket[] {
+  const buckets: (Bucket & { sum: number })[] = []
+  for (const { at, centi } of readings) {
+    const start = from + Math.floor((at - from) / everyMs) * everyMs
+    const last = buckets.at(-1)
+    if (last?.from === start) {
+      const sum = last.sum + centi
+      const count = last.count + 1
+      const [min, max] = [Math.min(last.min, centi), Math.max(last.max, centi)]
+      buckets[buckets.length - 1] = { from: start, count, min, max, sum, mean: sum / count }
+    } else buckets.push({ from: start, count: 1, min: centi, max: centi, sum: centi, mean: centi })
+  }
+  return buckets.map(({ sum: _sum, ...rest }) => rest)
+}

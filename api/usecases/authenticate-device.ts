@@ -1,0 +1,14 @@
+import type { Device } from '../stores/devices.ts'
+import { hashSecret, isSameHash } from '../stores/secrets.ts'
+
+/** Does this secret open a connection for the device at this moment? A revoked device has none that does. */
+export function authenticateDevice(device: Device | null, secret: Buffer, now: number): boolean {
+  const hash = hashSecret(secret)
+  if (!device || device.revokedAt !== null) return false
+  const { secrets } = device
+  if (isSameHash(hash, secrets.hash)) return true
+  const { previousHash, previousUntil } = secrets
+  return (
+    previousHash !== null && previousUntil !== null && now < previousUntil && isSameHash(hash, previousHash)
+  )
+}

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Status } from '../../schema/messages.ts'
+import type { ProbeKind } from '../../schema/vocabulary.ts'
+import type { Deps } from '../context.ts'
+import type { RejectionInput } from '../stores/rejections.ts'
+import { failureClass, sqlStateOf } from '../stores/sql-state.ts'
+import { commitWork, type Outcome, StaleMemory, type Taken, type Work } from './ingest/commit.ts'
+import { type Decoded, decode, decodeStatus, type Incoming, type Undecodable } from './ingest/decode.ts'
+import { createMemory, type Memory } from './ingest/memory.ts'
+
+export type Ingest = {
+  /** Resolves once everything in the batch is stored, as a message or as a rejection; rejects where nothing is sure. */
+  accept(batch: readonly Incoming[]): Promise<void>
+  /** Something about this device was decided elsewhere: read it again before its next message. */
+  forget(device: string): void
+  readonly memory: Memory
+}
+
+/** A conflict with another writer is tried again this often before it counts as an outage. */
+const conflictTries = 20
+
+/**
+ * The MQTT door into the service. A batch is one transaction. A database that is away only makes the batch wait, up to
+ * `holdMs`; a message the database refuses for its data is found by bisection and rejected alone.
+ */
+export function createIngest(
+  deps: Pick<Deps, 'database' | 'now' | 'log' | 'metrics'>,
+  options: { readonly holdMs: number },
+): Ingest {
+  const memory = createMemory(deps.database.db)
+
+  async function accept(batch: readonly Incoming[]): Promise<void> {
+    const deadline = deps.now() + options.holdMs
+    await storeHolding(batch, deadline)
+  }
+
+  async function storeHolding(batch: readonly Incoming[], deadline: number): Promise<void> {
+    let conflicts = 0
+    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
+      try {
+        return record(await store(batch))
+      } catch (error) {
+        forgetAll(batch)
+        const failure = error instanceof StaleMemory ? 'retry' : failureClass(error)
+        if (failure === 'data') return bisect(batch, error, deadline)
+        if (failure === 'bug') throw error
+        if (failure === 'retry') {
+          if (++conflicts > conflictTries) throw error
+          continue
+        }
+        if (deps.now() + pauseMs > deadline) throw error
+        deps.log.warn(
+          { err: error, messages: batch.length, pauseMs },
+          'database away, holding acknowledgements',
+        )
+        await delay(pauseMs * (0.5 + Math.random() / 2))
+      }
+    }
+  }
+
+  /** Halve a batch the database refuses until the culprit stands alone, and reject that one with its bytes. */
+  async function bisect(batch: readonly Incoming[], error: unknown, deadline: number): Promise<void> {
+    if (batch.length > 1) {
+      const middle = Math.ceil(batch.length / 2)
+      await storeHolding(batch.slice(0, middle), deadline)
+      await storeHolding(batch.slice(middle), deadline)
+      return
+    }
+    const [culprit] = batch
+    const device = culprit && (await memory.device(culprit.device))
+    if (!culprit || !device) throw error
+    const reason = `the database refused it with SQLSTATE ${sqlStateOf(error)}`
+    deps.log.error(
+      { err: error, device: culprit.device, topic: culprit.topic },
+      'message refused by the database',
+    )
+    const refused = { code: 'refused_by_database', reason, boot: null, seq: null } as const
+    const rejections = [rejectionOf(culprit, device.id, hashOf(culprit.payload), refused)]
+    record(await commitWork(deps.database.db, memory, { messages: [], statuses: [], rejections }, deps.now()))
+  }
+
+  async function store(batch: readonly Incoming[]): Promise<Outcome> {
+    return commitWork(deps.database.db, memory, await prepare(memory, batch), deps.now())
+  }
+
+  function forgetAll(batch: readonly Incoming[]): void {
+    for (const { device } of batch) memory.forget(device)
+  }
+
+  function record({ stored, doubles, rejected, readings }: Outcome): void {
+    deps.metrics.messages.inc({ outcome: 'stored' }, stored)
+    deps.metrics.messages.inc({ outcome: 'double' }, doubles)
+    deps.metrics.messages.inc({ outcome: 'rejected' }, rejected)
+    deps.metrics.readings.inc(readings)
+    deps.metrics.commits.inc()
+  }
+
+  return { accept, forget: (device) => memory.forget(device), memory }
+}
+
+/** Read every message of a batch and find the devices, boots and probes it speaks of. */
+async function prepare(memory: Memory, batch: readonly Incoming[]): Promise<Work> {
+  const messages: Taken[] = []
+  const statuses: { incoming: Incoming; device: Taken['device']; status: Status }[] = []
+  const rejections: RejectionInput[] = []
+  for (const incoming of batch) {
+    const device = await memory.device(incoming.device)
+    if (!device) throw new Error(`device ${incoming.device} was let in but is not known`)
+    if (incoming.channel === 'status') {
+      const status = decodeStatus(incoming.payload)
+      if ('reason' in status)
+        rejections.push(rejectionOf(incoming, device.id, hashOf(incoming.payload), status))
+      else statuses.push({ incoming, device, status })
+      continue
+    }
+    const decoded = decode(incoming, device)
+    if ('reason' in decoded)
+      rejections.push(rejectionOf(incoming, device.id, hashOf(incoming.payload), decoded))
+    else messages.push(await locate(memory, incoming, device, decoded, false))
+  }
+  return { messages, statuses, rejections }
+}
+
+/** Find the boot and the probes a message speaks of, before any transaction is begun. */
+export async function locate(
+  memory: Memory,
+  incoming: Incoming,
+  device: Taken['device'],
+  decoded: Decoded,
+  again: boolean,
+): Promise<Taken> {
+  const boot = await memory.boot(device.id, decoded.boot)
+  const probes = new Map<ProbeKind, number>()
+  for (const { probe } of decoded.readings) {
+    if (!probes.has(probe)) probes.set(probe, await memory.probe(device.id, probe))
+  }
+  return { incoming, device, boot, probes, payloadHash: hashOf(incoming.payload), decoded, again }
+}
+
+export function rejectionOf(
+  { topic, payload, receivedAt }: Incoming,
+  deviceId: number,
+  payloadHash: Buffer,
+  { code, reason, boot, seq }: Undecodable,
+): RejectionInput {
+  return { deviceId, topic, boot, seq, payload, payloadHash, code, reason, receivedAt }
+}
+
+export function hashOf(payload: Buffer): Buffer {
+  return createHash('sha256').update(payload).digest()
+}

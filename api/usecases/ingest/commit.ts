@@ -1,0 +1,188 @@
+import type { DoorElement, PositionElement, PowerElement, Status } from '../../../schema/messages.ts'
+import type { ProbeKind } from '../../../schema/vocabulary.ts'
+import type { Boot } from '../../stores/clocks.ts'
+import type { Database, Transaction } from '../../stores/database.ts'
+import { insertDeviceEvents } from '../../stores/device-events.ts'
+import { type DeviceNews, mergeDeviceState } from '../../stores/device-states.ts'
+import type { Device } from '../../stores/devices.ts'
+import { insertMessages } from '../../stores/messages.ts'
+import { insertRejections, type RejectionInput } from '../../stores/rejections.ts'
+import { judgeClocks } from './clocks.ts'
+import type { Decoded, Incoming } from './decode.ts'
+import type { Memory } from './memory.ts'
+import { takeReadings } from './readings.ts'
+import { lockSightings, takeSightings } from './sightings.ts'
+
+/** A message that was read, and where it belongs. */
+export type Taken = {
+  readonly incoming: Incoming
+  readonly device: Device
+  readonly boot: Boot
+  /** The probes its readings speak of. */
+  readonly probes: ReadonlyMap<ProbeKind, number>
+  readonly payloadHash: Buffer
+  readonly decoded: Decoded
+  /** Its identity was taken before; only elements rejected then are tried again. */
+  readonly again: boolean
+}
+
+export type Work = {
+  readonly messages: readonly Taken[]
+  readonly statuses: readonly {
+    readonly incoming: Incoming
+    readonly device: Device
+    readonly status: Status
+  }[]
+  readonly rejections: readonly RejectionInput[]
+}
+
+export type Outcome = {
+  readonly stored: number
+  readonly doubles: number
+  readonly rejected: number
+  readonly readings: number
+}
+
+/** The state a derivation began from has been moved by another writer: forget it and start again. */
+export class StaleMemory extends Error {
+  override readonly name = 'StaleMemory'
+}
+
+/** Raw readings are kept for re-derivation this long, ms; older ones are marked as they come. */
+const rederiveWindowMs = 35 * 86_400_000
+
+/**
+ * Store a batch and everything that follows from it in one transaction. What the process remembers is brought up to
+ * date only after the commit.
+ *
+ * @param also what must stand or fall with it, such as closing the rejection it mends
+ * @throws StaleMemory when another writer was first
+ */
+export async function commitWork(
+  db: Database,
+  memory: Memory,
+  work: Work,
+  now: number,
+  also: (tx: Transaction, rejected: readonly RejectionInput[]) => Promise<void> = async () => {},
+): Promise<Outcome> {
+  const { unique, doubles, reused } = splitByIdentity(work.messages)
+  const committed = await db.transaction(async (tx) => {
+    const locked = await lockSightings(tx, unique)
+    const taken = await insertMessages(tx, unique.filter(({ again }) => !again).map(messageRow))
+    const oldHashes = new Map(taken.map((old) => [`${old.bootId}/${old.seq}`, old.payloadHash]))
+    const fresh: Taken[] = []
+    const rejections: RejectionInput[] = [...work.rejections, ...reused.map(seqReused)]
+    let known = doubles
+    for (const message of unique) {
+      const old = message.again ? undefined : oldHashes.get(identityOf(message))
+      if (old === undefined) fresh.push(message)
+      else if (old === null) throw new StaleMemory('another writer took the same message this moment')
+      else if (old.equals(message.payloadHash)) known++
+      else rejections.push(seqReused(message))
+    }
+
+    const remember = [await takeReadings(tx, memory, fresh, now), await judgeClocks(tx, fresh, memory)]
+    await takeSightings(tx, fresh, locked, now)
+    await insertDeviceEvents(tx, fresh.flatMap(eventRows))
+    for (const news of deviceNews(fresh, work.statuses)) await mergeDeviceState(tx, news)
+    rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))
+    await insertRejections(tx, rejections)
+    await also(tx, rejections)
+    return { fresh, known, rejected: rejections.length, remember }
+  })
+  for (const remember of committed.remember) remember()
+  return {
+    stored: committed.fresh.length + work.statuses.length,
+    doubles: committed.known,
+    rejected: committed.rejected,
+    readings: committed.fresh.reduce((sum, { decoded }) => sum + decoded.readings.length, 0),
+  }
+}
+
+function identityOf({ boot, decoded }: Taken): string {
+  return `${boot.id}/${decoded.seq}`
+}
+
+/** Within one batch the first message of an identity counts; the same bytes again are a double, other bytes a reuse. */
+function splitByIdentity(messages: readonly Taken[]) {
+  const first = new Map<string, Taken>()
+  const reused: Taken[] = []
+  let doubles = 0
+  for (const message of messages) {
+    const key = identityOf(message)
+    const earlier = first.get(key)
+    if (!earlier) first.set(key, message)
+    else if (earlier.payloadHash.equals(message.payloadHash)) doubles++
+    else reused.push(message)
+  }
+  return { unique: [...first.values()], doubles, reused }
+}
+
+function messageRow({ incoming, boot, payloadHash, decoded }: Taken) {
+  const { seq, sentAt, readings } = decoded
+  const { channel, receivedAt } = incoming
+  const oldest = receivedAt - rederiveWindowMs
+  const lateBeyondWindow = readings.some(({ at }) => at < oldest)
+  return { bootId: boot.id, seq, channel, payloadHash, sentAt, receivedAt, lateBeyondWindow }
+}
+
+function rejectionOf({ incoming, device, payloadHash, decoded }: Taken) {
+  const { topic, payload, receivedAt } = incoming
+  const { boot, seq } = decoded
+  return { deviceId: device.id, topic, boot, seq, payload, payloadHash, receivedAt }
+}
+
+function seqReused(message: Taken): RejectionInput {
+  const { boot, seq } = message.decoded
+  return {
+    ...rejectionOf(message),
+    code: 'seq_reused',
+    reason: `boot ${boot} has already sent another message numbered ${seq}`,
+  }
+}
+
+function badElements(message: Taken): RejectionInput[] {
+  const { bad } = message.decoded
+  const [first] = bad
+  if (!first) return []
+  const reason =
+    bad.length === 1 ? `element ${first.index}: ${first.reason}` : `${bad.length} elements are bad`
+  return [{ ...rejectionOf(message), code: first.code, reason, elements: bad }]
+}
+
+function eventRows({ incoming, device, boot, decoded }: Taken) {
+  return decoded.events.map(({ element, at, body }) => ({
+    bootId: boot.id,
+    seq: decoded.seq,
+    element,
+    deviceId: device.id,
+    channel: incoming.channel,
+    at,
+    body,
+  }))
+}
+
+/** What the batch says of each device's newest state, oldest word first; readings speak through their probes. */
+function deviceNews(messages: readonly Taken[], statuses: Work['statuses']): DeviceNews[] {
+  const news: DeviceNews[] = messages
+    .filter(({ incoming }) => incoming.channel !== 'readings')
+    .map(({ incoming, device, decoded }) => {
+      const bodies = [...decoded.events].sort((a, b) => a.at - b.at).map(({ body }) => body)
+      const newest = bodies.at(-1)
+      return {
+        deviceId: device.id,
+        receivedAt: incoming.receivedAt,
+        ...(incoming.channel === 'door' ? { doors: bodies as DoorElement[] } : {}),
+        ...(incoming.channel === 'power' && newest ? { power: newest as PowerElement } : {}),
+        ...(incoming.channel === 'position' && newest ? { position: newest as PositionElement } : {}),
+      }
+    })
+  for (const { incoming, device, status } of statuses) {
+    news.push({
+      deviceId: device.id,
+      receivedAt: incoming.receivedAt,
+      status: { ...status, will: incoming.will },
+    })
+  }
+  return news.sort((a, b) => a.deviceId - b.deviceId)
+}

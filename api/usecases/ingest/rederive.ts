@@ -1,0 +1,124 @@
+import type { ClockFact } from '../../domain/clock.ts'
+import {
+  derive,
+  type Excursion,
+  type Findings,
+  type LimitsAt,
+  type SeriesState,
+  sideOf,
+} from '../../domain/series.ts'
+import type { Transaction } from '../../stores/database.ts'
+import { excursionAround, type FindingsChange, findingsFrom } from '../../stores/derived.ts'
+import { readingsBetween, readingsJustBefore } from '../../stores/readings.ts'
+
+export type Derivable = {
+  readonly probeId: number
+  readonly facts: readonly ClockFact[]
+  readonly limitsAt: LimitsAt
+}
+
+const hour = 3_600_000
+const beginning = -8_640_000_000_000_000
+const end = 8_640_000_000_000_000
+
+/**
+ * Derive again what readings that came late, changed their value or moved in time touch, and nothing else. It begins
+ * at the last reading before them whose state is known (one inside the limits, or the start of the excursion it is
+ * part of) and ends at the first one inside the limits after them: from there on nothing can differ.
+ *
+ * @param touched event times, inclusive, of every reading that is new or has changed, before and after the change
+ * @param state as of before the change
+ */
+export async function rederive(
+  tx: Transaction,
+  { probeId, facts, limitsAt }: Derivable,
+  state: SeriesState | null,
+  touched: { readonly from: number; readonly to: number },
+): Promise<{ state: SeriesState | null; change: FindingsChange }> {
+  const start = await startBefore(tx, { probeId, facts, limitsAt }, touched.from)
+  const { readings, synchronised } = await readingsFrom(
+    tx,
+    { probeId, facts, limitsAt },
+    start.foldFrom,
+    touched.to,
+    state,
+  )
+
+  const found = derive(start.base, readings, limitsAt)
+  const until = synchronised ? (readings.at(-1)?.at ?? end) : end
+  const old = await findingsFrom(tx, probeId, start.replaceFrom, until)
+
+  const firstAt = start.known ? (state?.firstAt ?? readings[0]?.at) : readings[0]?.at
+  const tail = synchronised ? state : found.state
+  return {
+    state: tail && firstAt !== undefined ? { ...tail, firstAt } : null,
+    change: difference(probeId, old, found),
+  }
+}
+
+/** Where to begin: the state to fold onto, the first reading to fold, and the earliest finding that may change. */
+async function startBefore(tx: Transaction, { probeId, facts, limitsAt }: Derivable, touchedFrom: number) {
+  // Readings that share an instant are taken together, or the order of their boots would be cut in two.
+  let group = await readingsJustBefore(tx, probeId, facts, touchedFrom)
+  while (group.length > 1)
+    group = await readingsJustBefore(tx, probeId, facts, (group[0] as { at: number }).at)
+  const [previous] = group
+  if (!previous) return { base: null, foldFrom: beginning, replaceFrom: beginning, known: false }
+  if (sideOf(previous.centi, limitsAt(previous.at)) === null) {
+    const base: SeriesState = { firstAt: previous.at, last: previous, open: null }
+    return { base, foldFrom: previous.at + 1, replaceFrom: previous.at, known: true }
+  }
+  const around = await excursionAround(tx, probeId, previous.at)
+  if (!around)
+    throw new Error(`probe ${probeId} is outside its limits at ${previous.at} but no excursion holds it`)
+  return { base: null, foldFrom: around.from, replaceFrom: around.from, known: true }
+}
+
+/** The readings to fold: up to the first one inside the limits after `touchedTo`, or all there are. */
+async function readingsFrom(
+  tx: Transaction,
+  { probeId, facts, limitsAt }: Derivable,
+  from: number,
+  touchedTo: number,
+  state: SeriesState | null,
+) {
+  const newest = Math.max(state?.last.at ?? beginning, touchedTo)
+  for (let reach = hour; ; reach *= 8) {
+    const to = touchedTo + reach
+    const readings = await readingsBetween(tx, probeId, facts, from, to)
+    const settled = readings.findIndex((reading, index) => {
+      const next = readings[index + 1]
+      const isInside = sideOf(reading.centi, limitsAt(reading.at)) === null
+      return reading.at > touchedTo && isInside && next !== undefined && next.at > reading.at
+    })
+    if (settled >= 0) return { readings: readings.slice(0, settled + 1), synchronised: true }
+    if (to > newest) return { readings, synchronised: false }
+  }
+}
+
+function difference(
+  probeId: number,
+  old: {
+    gaps: readonly { id: number; from: number; to: number }[]
+    excursions: readonly (Excursion & { id: number })[]
+  },
+  found: Findings,
+): FindingsChange {
+  const oldGaps = new Map(old.gaps.map((gap) => [`${gap.from}/${gap.to}`, gap.id]))
+  const oldExcursions = new Map(old.excursions.map((excursion) => [signature(excursion), excursion.id]))
+  const added = {
+    gaps: found.gaps.filter((gap) => !oldGaps.delete(`${gap.from}/${gap.to}`)),
+    excursions: found.excursions.filter((excursion) => !oldExcursions.delete(signature(excursion))),
+  }
+  return {
+    probeId,
+    superseded: { gaps: [...oldGaps.values()], excursions: [...oldExcursions.values()] },
+    openEnded: false,
+    added,
+  }
+}
+
+/** Two findings with one signature are the same; the extremes of an open one are still running, so they do not count. */
+function signature({ side, from, to, ended, coldest, warmest, readings }: Excursion): string {
+  return to === null ? `${side}/${from}` : [side, from, to, ended, coldest, warmest, readings].join('/')
+}

@@ -1,0 +1,34 @@
+import type { DeviceKind } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import { insertDevice, type Profile } from '../stores/devices.ts'
+import { findFacility } from '../stores/facilities.ts'
+import { newSecret } from '../stores/secrets.ts'
+
+export type ProvisionInput = {
+  readonly name: string
+  readonly kind: DeviceKind
+  readonly facility: string
+  readonly profile: Omit<Profile, 'from'>
+  /** No event of the device can be older; now where it is not said. */
+  readonly inServiceFrom?: number | undefined
+}
+
+/** Make a device known, and give its secret: this once, for only the hash is kept. */
+export async function provisionDevice(
+  ctx: Context,
+  input: ProvisionInput,
+): Promise<{ readonly secret: string }> {
+  const { secret, hash } = newSecret()
+  const now = ctx.now()
+  await ctx.database.db.transaction(async (tx) => {
+    const { id: facilityId } = await findFacility(tx, input.facility)
+    const { name, kind, profile, inServiceFrom = now } = input
+    await insertDevice(
+      tx,
+      ctx.actor,
+      { name, kind, secretHash: hash, inServiceFrom, facilityId, profile },
+      now,
+    )
+  })
+  return { secret }
+}

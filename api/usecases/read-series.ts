@@ -1,0 +1,93 @@
+import type { ProbeKind } from '../../schema/vocabulary.ts'
+import type { Deps } from '../context.ts'
+import { inForce } from '../domain/effective.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { type Excursion, type GapAsOf, openExcursion, openGaps } from '../domain/series.ts'
+import { endedExcursionsBetween, gapsBetween, readProbeState } from '../stores/derived.ts'
+import { findDevice, probesOf } from '../stores/devices.ts'
+import type { Bucket } from '../stores/telemetry.ts'
+
+/** A probe and a part of event time. Without bounds: from when the device went into service, up to `asOf`. */
+export type SeriesQuery = {
+  readonly device: string
+  readonly probe: ProbeKind
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  /** The moment of asking: what is open is open as of then. Now where it is not said. */
+  readonly asOf?: number | undefined
+}
+
+type Bounds = { readonly from: number; readonly to: number; readonly asOf: number }
+
+/** The gaps that touch the range, oldest first: silence is never left out, not even before the first reading. */
+export async function readGaps(
+  deps: Pick<Deps, 'database' | 'now'>,
+  query: SeriesQuery,
+): Promise<Bounds & { readonly gaps: readonly GapAsOf[] }> {
+  const { bounds, probeId, state, inServiceFrom, limitsAt } = await series(deps, query)
+  const bounded = probeId === null ? [] : await gapsBetween(deps.database.db, probeId, bounds.from, bounds.to)
+  const open = openGaps(state, inServiceFrom, bounds.asOf, limitsAt).filter(
+    (gap) => gap.from < bounds.to && gap.to > bounds.from,
+  )
+  const gaps = [...bounded.map((gap) => ({ ...gap, open: false })), ...open].sort((a, b) => a.from - b.from)
+  return { ...bounds, gaps }
+}
+
+/** The excursions that touch the range, oldest first, the open one as it stands at `asOf`. */
+export async function readExcursions(
+  deps: Pick<Deps, 'database' | 'now'>,
+  query: SeriesQuery,
+): Promise<Bounds & { readonly excursions: readonly Excursion[] }> {
+  const { bounds, probeId, state, limitsAt } = await series(deps, query)
+  const ended =
+    probeId === null ? [] : await endedExcursionsBetween(deps.database.db, probeId, bounds.from, bounds.to)
+  const open = openExcursion(state, bounds.asOf, limitsAt)
+  const isTouched = open && open.from < bounds.to && (open.to === null || open.to >= bounds.from)
+  return { ...bounds, excursions: isTouched ? [...ended, open] : ended }
+}
+
+/** Telemetry to look at, with the gaps beside the buckets, so that a line is never drawn across what is not known. */
+export async function readWindow(
+  deps: Pick<Deps, 'database' | 'now' | 'telemetry'>,
+  query: SeriesQuery & { readonly from: number; readonly to: number; readonly everyMs: number },
+): Promise<Bounds & { readonly buckets: readonly Bucket[]; readonly gaps: readonly GapAsOf[] }> {
+  const { from, to, asOf, gaps } = await readGaps(deps, query)
+  const { device, probe, everyMs } = query
+  return { from, to, asOf, gaps, buckets: await deps.telemetry.window({ device, probe, from, to, everyMs }) }
+}
+
+/** Single readings in order of event time, at most `limit`. */
+export async function readRaw(
+  deps: Pick<Deps, 'database' | 'telemetry'>,
+  query: {
+    readonly device: string
+    readonly probe: ProbeKind
+    readonly from: number
+    readonly to: number
+    readonly limit: number
+  },
+): Promise<readonly { readonly at: number; readonly centi: number }[]> {
+  await findDevice(deps.database.db, query.device)
+  return deps.telemetry.raw(query)
+}
+
+async function series({ database: { db }, now }: Pick<Deps, 'database' | 'now'>, query: SeriesQuery) {
+  const device = await findDevice(db, query.device)
+  const asOf = query.asOf ?? now()
+  const bounds = { from: query.from ?? device.inServiceFrom, to: query.to ?? asOf, asOf }
+  if (bounds.from >= bounds.to) {
+    throw new Refusal(
+      'invalid_request',
+      `from ${new Date(bounds.from).toISOString()} is not before to ${new Date(bounds.to).toISOString()}`,
+    )
+  }
+  const probe = (await probesOf(db, device.id)).find(({ kind }) => kind === query.probe)
+  const state = probe ? await readProbeState(db, probe.id) : null
+  return {
+    bounds,
+    probeId: probe?.id ?? null,
+    state,
+    inServiceFrom: device.inServiceFrom,
+    limitsAt: (at: number) => inForce(device.profiles, at),
+  }
+}

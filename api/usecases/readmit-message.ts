@@ -1,0 +1,80 @@
+import { parseUpTopic } from '../../schema/topics.ts'
+import type { UpChannel } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { findRejection, type Rejection, settleRejection } from '../stores/rejections.ts'
+import { failureClass } from '../stores/sql-state.ts'
+import { commitWork, StaleMemory } from './ingest/commit.ts'
+import { type Decoded, decode, type Incoming, type Undecodable } from './ingest/decode.ts'
+import type { Memory } from './ingest/memory.ts'
+import { locate } from './ingest-batch.ts'
+
+export type Readmission = {
+  readonly readmitted: boolean
+  /** What is still wrong; empty when all of it is in. */
+  readonly left: readonly { readonly index: number | null; readonly code: string; readonly reason: string }[]
+}
+
+/**
+ * Run a rejected message again, at its own event time and as of its own receipt, now that its cause is thought to be
+ * mended. What is good goes in and what is still bad stays listed.
+ *
+ * @throws Refusal `not_found`, `conflict` where it was readmitted already
+ */
+export async function readmitMessage(
+  ctx: Context,
+  memory: Memory,
+  input: { readonly id: number },
+): Promise<Readmission> {
+  const rejection = await findRejection(ctx.database.db, input.id)
+  if (rejection.readmittedAt !== null) {
+    throw new Refusal('conflict', `rejected message ${rejection.id} was readmitted already`)
+  }
+  const incoming = incomingOf(rejection)
+  memory.forget(rejection.device)
+  const device = await memory.device(rejection.device)
+  if (!device) throw new Error(`device ${rejection.device} of a rejected message is gone`)
+  const only = rejection.elements ? new Set(rejection.elements.map(({ index }) => index)) : undefined
+  const decoded = decode(incoming, device, only)
+  if ('reason' in decoded) return stillBad(ctx, rejection, decoded)
+
+  const left = decoded.bad.length > 0 ? leftOver(decoded) : null
+  const taken = await locate(memory, incoming, device, decoded, rejection.elements !== null)
+  const work = { messages: [taken], statuses: [], rejections: [] }
+  try {
+    const { rejected } = await commitWork(ctx.database.db, memory, work, ctx.now(), (tx, refused) =>
+      refused.length > 0 ? Promise.resolve() : settleRejection(tx, ctx.actor, rejection, left, ctx.now()),
+    )
+    if (rejected > 0)
+      return { readmitted: false, left: [{ index: null, code: rejection.code, reason: rejection.reason }] }
+  } catch (error) {
+    memory.forget(rejection.device)
+    if (error instanceof StaleMemory)
+      throw new Refusal('conflict', 'the device is reporting this very moment: try again')
+    if (failureClass(error) !== 'data') throw error
+    return { readmitted: false, left: [{ index: null, code: rejection.code, reason: rejection.reason }] }
+  }
+  return { readmitted: left === null, left: left?.elements ?? [] }
+}
+
+function incomingOf({ device, topic, payload, receivedAt }: Rejection): Incoming {
+  const parsed = parseUpTopic(topic)
+  if (!parsed) throw new Error(`topic ${topic} was taken in but is none of ours`)
+  const channel: UpChannel = parsed.channel
+  return { device, topic, channel, payload, receivedAt, will: false }
+}
+
+async function stillBad(
+  ctx: Context,
+  rejection: Rejection,
+  { code, reason }: Undecodable,
+): Promise<Readmission> {
+  const left = { code, reason, elements: null }
+  await ctx.database.db.transaction((tx) => settleRejection(tx, ctx.actor, rejection, left, ctx.now()))
+  return { readmitted: false, left: [{ index: null, code, reason }] }
+}
+
+function leftOver({ bad }: Decoded) {
+  const code = bad[0]?.code ?? 'bad_element'
+  return { code, reason: `${bad.length} of its elements are still bad`, elements: bad }
+}

@@ -1,0 +1,151 @@
+import type { Jurisdiction, PlaceState, ProbeKind } from '../../schema/vocabulary.ts'
+import type { Deps } from '../context.ts'
+import { inForce } from '../domain/effective.ts'
+import { type Exposure, exposureOf, nothing } from '../domain/exposure.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Limits } from '../domain/series.ts'
+import { type Bag, findBag } from '../stores/bags.ts'
+import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
+import { findDevice, probesOf } from '../stores/devices.ts'
+import { type Policy, policyVersions } from '../stores/policies.ts'
+import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
+import { placesOf } from '../stores/sightings.ts'
+
+export type TracedPlace = {
+  readonly state: PlaceState
+  readonly device: string
+  readonly facility: string
+  readonly from: number
+  readonly to: number
+  /** Still so at `asOf`. */
+  readonly ongoing: boolean
+  /** Which probe speaks for the bag: the load probe, or air only where the container has no load probe. */
+  readonly probe: ProbeKind | null
+  readonly exposure: Exposure
+  /** In somebody's hands, where no probe can speak for it, ms. */
+  readonly uncontrolledMs: number
+}
+
+export type Trace = {
+  readonly bag: Bag
+  readonly asOf: number
+  readonly policy: {
+    readonly jurisdiction: Jurisdiction
+    readonly phase: 'storage'
+    readonly versions: readonly number[]
+  }
+  readonly places: readonly TracedPlace[]
+  readonly total: Exposure & { readonly uncontrolledMs: number }
+}
+
+/**
+ * Where a bag was and how cold, by its own component's policy, never by the limits of the fridge it was in. What no
+ * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place, and times told by a clock in doubt.
+ *
+ * @throws Refusal `not_found`
+ */
+export async function traceBag(
+  deps: Pick<Deps, 'database' | 'now'>,
+  input: { readonly bagId: string; readonly jurisdiction: Jurisdiction; readonly asOf?: number | undefined },
+): Promise<Trace> {
+  const { db } = deps.database
+  const asOf = input.asOf ?? deps.now()
+  const bag = await findBag(db, input.bagId)
+  const versions = await policyVersions(db, input.jurisdiction, bag.component, 'storage')
+  if (versions.length === 0) {
+    throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
+  }
+  const places: TracedPlace[] = []
+  for (const place of await placesOf(db, bag.id)) {
+    if (place.from >= asOf) continue
+    const { state, from } = place
+    const to = Math.min(place.to ?? asOf, asOf)
+    const device = await findDevice(db, place.device)
+    const { facility } = inForce(device.placements, from)
+    const seen = {
+      state,
+      device: device.name,
+      facility,
+      from,
+      to,
+      ongoing: place.to === null || place.to > asOf,
+    }
+    if (state === 'inside') {
+      const { probe, exposure } = await exposureInside(deps, device.name, { from, to }, versions, asOf)
+      places.push({ ...seen, probe, exposure, uncontrolledMs: 0 })
+    } else if (state === 'unknown') {
+      places.push({
+        ...seen,
+        probe: null,
+        exposure: { ...nothing, unverifiedMs: to - from },
+        uncontrolledMs: 0,
+      })
+    } else {
+      places.push({ ...seen, probe: null, exposure: nothing, uncontrolledMs: to - from })
+    }
+  }
+  return {
+    bag,
+    asOf,
+    policy: { jurisdiction: input.jurisdiction, phase: 'storage', versions: versionsUsed(versions, places) },
+    places,
+    total: sum(places),
+  }
+}
+
+async function exposureInside(
+  { database: { db } }: Pick<Deps, 'database'>,
+  name: string,
+  custody: { readonly from: number; readonly to: number },
+  versions: readonly Policy[],
+  asOf: number,
+): Promise<{ probe: ProbeKind | null; exposure: Exposure }> {
+  const device = await findDevice(db, name)
+  const probes = await probesOf(db, device.id)
+  const probe = probes.find(({ kind }) => kind === 'load') ?? probes.find(({ kind }) => kind === 'air')
+  if (!probe) return { probe: null, exposure: { ...nothing, unverifiedMs: custody.to - custody.from } }
+
+  const facts = device.clockFacts
+  const before = await readingsJustBefore(db, probe.id, facts, custody.from)
+  const during = await readingsBetween(db, probe.id, facts, custody.from, custody.to)
+  const after = await readingJustAfter(db, probe.id, facts, custody.to)
+  const readings = after && after.at <= asOf ? [...before, ...during, after] : [...before, ...during]
+  const faults = await clockFaultsOf(db, device.id)
+  const timed = readings.map((reading) => ({
+    ...reading,
+    timeVerified: isTimeVerified(faults, reading.boot, reading.seq),
+  }))
+  const limitsAt = (at: number): Limits => {
+    const { low, high, maxSilenceMs } = inForce(versions, at)
+    return { low, high, maxSilenceMs: Math.min(maxSilenceMs, inForce(device.profiles, at).maxSilenceMs) }
+  }
+  return { probe: probe.kind, exposure: exposureOf(timed, custody, limitsAt, asOf) }
+}
+
+function versionsUsed(versions: readonly Policy[], places: readonly TracedPlace[]): number[] {
+  const first = places[0]
+  const last = places.at(-1)
+  if (!first || !last) return []
+  const oldest = inForce(versions, first.from)
+  return versions
+    .filter((version) => version === oldest || (version.from > first.from && version.from < last.to))
+    .map(({ version }) => version)
+}
+
+function sum(places: readonly TracedPlace[]): Trace['total'] {
+  const least = (values: (number | null)[]) => {
+    const known = values.filter((value) => value !== null)
+    return known.length > 0 ? Math.min(...known) : null
+  }
+  const total = (pick: (place: TracedPlace) => number) => places.reduce((ms, place) => ms + pick(place), 0)
+  const warmest = least(places.map(({ exposure }) => (exposure.warmest === null ? null : -exposure.warmest)))
+  return {
+    inRangeMs: total(({ exposure }) => exposure.inRangeMs),
+    belowMs: total(({ exposure }) => exposure.belowMs),
+    aboveMs: total(({ exposure }) => exposure.aboveMs),
+    unverifiedMs: total(({ exposure }) => exposure.unverifiedMs),
+    uncontrolledMs: total(({ uncontrolledMs }) => uncontrolledMs),
+    coldest: least(places.map(({ exposure }) => exposure.coldest)),
+    warmest: warmest === null ? null : -warmest,
+  }
+}

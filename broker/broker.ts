@@ -1,0 +1,373 @@
+import type { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Aedes, type Client, type PublishPacket } from 'aedes'
+import type { Command } from '../schema/messages.ts'
+import { commandTopic } from '../schema/topics.ts'
+import type { UpChannel } from '../schema/vocabulary.ts'
+import {
+  type ConnectRefusal,
+  type ConnectRequest,
+  connackCodes,
+  publishChannel,
+  refuseConnect,
+  subscribeFacility,
+} from './access.ts'
+import { createGate, type Done } from './gate.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { type Listen, openListeners, type Urls } from './listeners.ts'
+import { forwardNothing, keepNothing } from './nothing-kept.ts'
+import { guardPackets } from './packet-guard.ts'
+
+/** A message from a device that has proved its name. */
+export type Inbound = {
+  /** The authenticated name, never what the topic claims. */
+  readonly device: string
+  readonly topic: string
+  readonly channel: UpChannel
+  readonly payload: Buffer
+  /** ms UTC. */
+  readonly receivedAt: number
+  /** Left here at CONNECT and published by the broker, because the connection broke. */
+  readonly will: boolean
+}
+
+export type Log = Record<
+  'info' | 'warn' | 'error',
+  (fields: Record<string, unknown>, message: string) => void
+>
+
+/** Why a connection was ended from this side though it kept the rules. Its will is not published. */
+export type Ending = 'replaced' | 'revoked' | 'shutdown'
+
+export type Refusal = ConnectRefusal | 'too_many' | 'publish' | 'subscribe'
+
+/** For counting. `device` is null until the device has proved its name: a claimed name is no label. */
+export type BrokerEvent =
+  | { readonly kind: 'connected'; readonly device: string }
+  /** The device has subscribed to its commands: from now on `send` reaches it. */
+  | { readonly kind: 'listening'; readonly device: string }
+  | { readonly kind: 'disconnected'; readonly device: string; readonly ending: Ending | null }
+  | { readonly kind: 'refused'; readonly device: string | null; readonly reason: Refusal }
+  | { readonly kind: 'oversized'; readonly device: string | null; readonly bytes: number }
+  | { readonly kind: 'overloaded'; readonly device: string }
+
+export type BrokerOptions = {
+  readonly listen: Listen
+  readonly limits?: Partial<Limits>
+  /** False: no such device, or another secret. Throws when it cannot know. */
+  readonly authenticate: (device: string, secret: Buffer) => Promise<boolean>
+  /** Resolves once the whole batch is committed; rejects, and nothing of it is acknowledged. One call at a time. */
+  readonly accept: (batch: readonly Inbound[]) => Promise<void>
+  /** ms UTC. */
+  readonly now: () => number
+  readonly log: Log
+  readonly onEvent?: (event: BrokerEvent) => void
+}
+
+export type Broker = {
+  readonly urls: Urls
+  /** How many devices are connected. */
+  connections(): number
+  isConnected(device: string): boolean
+  /** False when the device is not connected and listening. True says written; that it arrived is for its reply to say. */
+  send(device: string, command: Command): Promise<boolean>
+  /** Hang up on a device whose secret is no longer good, even where it is only just connecting. */
+  disconnect(device: string): Promise<void>
+  /** Take nothing more, acknowledge what was taken, hang up. Lasts as long as the last `accept`. */
+  close(): Promise<void>
+}
+
+type Connection = {
+  readonly client: Client
+  readonly stream: Duplex
+  /** Resolves when the stream has closed. */
+  readonly gone: Promise<void>
+  /** CONNECTs are numbered as they come: the newer of two is known however long their secrets take to check. */
+  number: number
+  request: ConnectRequest | null
+  will: unknown
+  /** Null until the device has proved its name. */
+  device: string | null
+  ready: boolean
+  listening: boolean
+  /** Granted filters on the device's own commands, the newest last. */
+  readonly filters: Map<string, { readonly facility: string; readonly qos: number }>
+  refusedFilters: number
+  ending: Ending | null
+  explained: boolean
+}
+
+/** The facility level of a command to a device that listens on any. */
+const anyFacility = '_'
+
+/** Listen for devices, let them in by name and secret, and take their messages through the gate. */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { log, now, onEvent = () => {} } = options
+  const limits: Limits = { ...defaultLimits, ...options.limits }
+  const gate = createGate<Inbound>({ ...limits, accept: acceptBatch })
+  const connections = new Map<Client, Connection>()
+  /** The newest connection of each device that has proved its name. */
+  const live = new Map<string, Connection>()
+  let connects = 0
+  let closing: Promise<void> | null = null
+
+  const aedes = await Aedes.createBroker({
+    persistence: keepNothing(),
+    mq: forwardNothing(),
+    connectTimeout: limits.connectTimeoutMs,
+    drainTimeout: limits.drainTimeoutMs,
+    maxTopicLevels: limits.maxTopicLevels,
+
+    preConnect(client, packet, done) {
+      const connection = connections.get(client)
+      if (!connection) return done(new Error('unknown connection'), false)
+      const { username = '', clientId, keepalive = 0, will } = packet
+      connection.number = ++connects
+      connection.will = will
+      connection.request = {
+        username,
+        clientId,
+        keepAliveSeconds: keepalive,
+        will: will ? { topic: will.topic, bytes: Buffer.byteLength(will.payload) } : null,
+      }
+      // There is no session to come back to, whatever was asked for. And names, not client ids, decide who gives way:
+      // two devices that share an id would throw each other out.
+      packet.clean = true
+      packet.clientId = String(connection.number)
+      done(null, true)
+    },
+
+    authenticate(client, _username, secret, done) {
+      void admit(connections.get(client), secret).then((refusal) => {
+        if (!refusal) return done(null, true)
+        done(Object.assign(new Error(`refused: ${refusal}`), { returnCode: connackCodes[refusal] }), null)
+      })
+    },
+
+    /** The one hook aedes waits for before it acknowledges, at any QoS. Wills come this way too. */
+    authorizePublish(client, packet, done) {
+      const connection = client && connections.get(client)
+      if (!connection?.device) return done(new Error('unknown connection'))
+      const will = packet === connection.will
+      if (will && isOutdated(connection)) return done(new Error('the will of an older connection'))
+      // Neither taken nor refused: the link closes once what was taken before has been acknowledged.
+      if (closing !== null) return
+      take(connection, connection.device, packet, will, done)
+    },
+
+    authorizeSubscribe(client, { topic, qos }, done) {
+      const connection = connections.get(client)
+      if (!connection?.device) return done(new Error('unknown connection'))
+      const { filters } = connection
+      const facility = subscribeFacility(topic, connection.device)
+      if (facility !== null && (filters.has(topic) || filters.size < limits.maxFilters)) {
+        filters.delete(topic)
+        filters.set(topic, { facility, qos })
+        return done(null, { topic, qos })
+      }
+      refuse(connection, 'subscribe', { topic: topic.slice(0, 200) })
+      connection.refusedFilters += 1
+      done(connection.refusedFilters > limits.maxFilters ? new Error('too many filters refused') : null, null)
+    },
+  })
+  aedes.on('clientReady', (client) => {
+    const connection = connections.get(client)
+    if (!connection?.device) return
+    connection.ready = true
+    onEvent({ kind: 'connected', device: connection.device })
+  })
+  aedes.on('subscribe', (_granted, client) => startListening(connections.get(client)))
+  aedes.on('unsubscribe', (topics, client) => {
+    const connection = connections.get(client)
+    for (const topic of topics) connection?.filters.delete(topic)
+  })
+  aedes.on('clientError', explain)
+  aedes.on('connectionError', explain)
+  const failing: EventEmitter = aedes
+  failing.on('error', (error) => log.error({ error }, 'the broker failed'))
+
+  function greet(stream: Duplex): void {
+    guardPackets(stream, { first: limits.maxConnectBytes, later: limits.maxPacketBytes }, (bytes) => {
+      onEvent({ kind: 'oversized', device: connection.device, bytes })
+      log.warn({ device: connection.device, bytes }, 'a packet was too large; hanging up')
+    })
+    const client = aedes.handle(stream)
+    const gone = new Promise<void>((resolve) => stream.once('close', resolve))
+    const connection: Connection = {
+      client,
+      stream,
+      gone,
+      number: 0,
+      request: null,
+      will: null,
+      device: null,
+      ready: false,
+      listening: false,
+      filters: new Map(),
+      refusedFilters: 0,
+      ending: null,
+      explained: false,
+    }
+    connections.set(client, connection)
+    stream.once('close', () => forget(connection))
+  }
+
+  function forget(connection: Connection): void {
+    const { client, device, ready, ending } = connection
+    connections.delete(client)
+    if (!device) return
+    if (live.get(device) === connection) live.delete(device)
+    if (ready) onEvent({ kind: 'disconnected', device, ending })
+  }
+
+  /** Null when the connection is its device's own and newest; then the older one, if any, has been hung up on. */
+  async function admit(
+    connection: Connection | undefined,
+    secret: Buffer | undefined,
+  ): Promise<ConnectRefusal | null> {
+    if (!connection?.request) return 'unavailable'
+    const refusal =
+      refuseConnect(connection.request, limits) ?? (await checkSecret(connection.request.username, secret))
+    if (refusal) {
+      refuse(connection, refusal, { claimed: connection.request.username.slice(0, 200) })
+      return refusal
+    }
+    const device = connection.request.username
+    const other = live.get(device)
+    if (connection.client.closed || (other && other.number > connection.number)) return 'outdated'
+    connection.device = device
+    live.set(device, connection)
+    if (other) hangUp(other, 'replaced')
+    return null
+  }
+
+  async function checkSecret(device: string, secret: Buffer | undefined): Promise<ConnectRefusal | null> {
+    if (closing !== null) return 'unavailable'
+    if (!secret) return 'secret'
+    try {
+      return (await options.authenticate(device, secret)) ? null : 'secret'
+    } catch (error) {
+      log.error({ device, error }, 'cannot tell whether this is the device')
+      return 'unavailable'
+    }
+  }
+
+  function take(
+    connection: Connection,
+    device: string,
+    packet: PublishPacket,
+    will: boolean,
+    done: Done,
+  ): void {
+    const { topic } = packet
+    const channel = publishChannel(topic, device)
+    if (!channel) {
+      refuse(connection, 'publish', { topic: topic.slice(0, 200) })
+      done(new Error('not its topic'))
+      return
+    }
+    packet.retain = false
+    const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
+    const message = { device, topic, channel, payload, receivedAt: now(), will }
+    if (!gate.add(message, payload.length + topic.length, done)) onEvent({ kind: 'overloaded', device })
+  }
+
+  async function acceptBatch(batch: readonly Inbound[]): Promise<void> {
+    try {
+      await options.accept(batch)
+    } catch (error) {
+      log.error({ error, messages: batch.length }, 'a batch was not accepted; hanging up on its devices')
+      throw error
+    }
+  }
+
+  /** Was this connection ended on purpose, or has its device come back by another? */
+  function isOutdated(connection: Connection): boolean {
+    if (connection.ending || !connection.device) return true
+    return (live.get(connection.device) ?? connection) !== connection
+  }
+
+  function refuse(connection: Connection, reason: Refusal, fields: Record<string, unknown>): void {
+    const { device } = connection
+    connection.explained = true
+    onEvent({ kind: 'refused', device, reason })
+    log.warn({ device, reason, ...fields }, 'refused')
+  }
+
+  /** Say once why a connection broke: every message it still has in the gate may fail again. */
+  function explain(client: Client, error: Error): void {
+    const connection = connections.get(client)
+    if (!connection || connection.explained || connection.ending) return
+    connection.explained = true
+    log.info({ device: connection.device, error: error.message }, 'a connection broke')
+  }
+
+  function startListening(connection: Connection | undefined): void {
+    if (!connection?.device || connection.filters.size === 0) return
+    connection.listening = true
+    onEvent({ kind: 'listening', device: connection.device })
+  }
+
+  function hangUp(connection: Connection, ending: Ending): void {
+    connection.ending ??= ending
+    connection.client.close()
+  }
+
+  async function send(device: string, command: Command): Promise<boolean> {
+    const connection = live.get(device)
+    const filter = connection && [...connection.filters.values()].at(-1)
+    if (!connection?.listening || !filter) return false
+    const { client } = connection
+    const topic = commandTopic(filter.facility === '+' ? anyFacility : filter.facility, device)
+    const payload = JSON.stringify(command)
+    const qos = filter.qos > 0 ? 1 : 0
+    // Written to this one client, through no subscription. Aedes calls back without an error when the link broke.
+    return new Promise((resolve) => {
+      client.publish({ cmd: 'publish', topic, payload, qos, dup: false, retain: false }, () =>
+        resolve(!client.closed),
+      )
+    })
+  }
+
+  async function disconnect(device: string): Promise<void> {
+    const theirs = [...connections.values()].filter(({ request }) => request?.username === device)
+    for (const connection of theirs) hangUp(connection, 'revoked')
+    await Promise.all(theirs.map(({ gone }) => gone))
+  }
+
+  async function shutDown(): Promise<void> {
+    listeners.stop()
+    await gate.drain()
+    // One turn in which aedes writes the last acknowledgements.
+    await nextTurn()
+    for (const connection of connections.values()) {
+      connection.ending ??= 'shutdown'
+      connection.stream.end()
+    }
+    await listeners.close(limits.drainTimeoutMs)
+    await promisify(aedes.close.bind(aedes))()
+  }
+
+  const listeners = await openListeners(options.listen, limits, {
+    onStream: greet,
+    onTooMany: () => onEvent({ kind: 'refused', device: null, reason: 'too_many' }),
+    onError: (error) => log.error({ error }, 'a listener failed'),
+  }).catch((error) => {
+    aedes.close()
+    throw error
+  })
+
+  return {
+    urls: listeners.urls,
+    connections: () => live.size,
+    isConnected: (device) => live.has(device),
+    send,
+    disconnect,
+    close: () => {
+      closing ??= shutDown()
+      return closing
+    },
+  }
+}

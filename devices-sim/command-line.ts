@@ -1,0 +1,115 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { maxElements } from '../schema/messages.ts'
+import { Name } from '../schema/topics.ts'
+import { probeKinds } from '../schema/vocabulary.ts'
+
+export const usage = `usage:
+  npm run sim -- --url mqtt://HOST --fridges N [--rate R | --interval-seconds S] [--seed S] [--speed X]
+                 [--secrets FILE.json | --api http://HOST --key KEY] [--journal FILE] [--seconds S]
+  npm run sim -- replay FILE.csv --device NAME [--url mqtt://HOST] [--secret SECRET] [--facility CODE]
+                 [--probe air|load|ambient] [--speed X | --batch N]
+
+  --rate       messages of readings a second, over the whole fleet; sets the interval
+  --speed      fleet: how much faster than our time the fridges live; replay: send live, so much faster than recorded
+  --secrets    a JSON object: device name to secret
+  --journal    keep the outbox in a file, synced before anything is sent
+  --seconds    stop after so long; without it, Ctrl-C stops
+  HEMOTRAIL_KEY and HEMOTRAIL_DEVICE_SECRET stand in for --key and --secret`
+
+const positive = z.coerce.number('must be a number').positive('must be more than 0').finite()
+const count = z.coerce.number('must be a number').int('must be a whole number').min(1)
+const url = (protocol: RegExp, like: string) =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && protocol.test(new URL(text).protocol), `must be like ${like}`)
+const broker = url(/^(mqtts?|wss?|tcp|ssl):$/, 'mqtt://127.0.0.1:1883').default('mqtt://127.0.0.1:1883')
+
+const Fleet = z.object({
+  url: broker,
+  fridges: count.default(10),
+  rate: positive.optional(),
+  'interval-seconds': positive.optional(),
+  seed: z.string().default('1'),
+  speed: positive.default(1),
+  secrets: z.string().optional(),
+  api: url(/^https?:$/, 'http://127.0.0.1:8080').optional(),
+  key: z.string().optional(),
+  journal: z.string().optional(),
+  seconds: positive.optional(),
+})
+
+const Replay = z.object({
+  url: broker,
+  device: Name,
+  secret: z.string().default(''),
+  facility: Name.default('replay'),
+  probe: z.enum(probeKinds, `must be one of ${probeKinds.join(', ')}`).default('load'),
+  speed: positive.optional(),
+  batch: count.max(maxElements, `must be at most ${maxElements}`).optional(),
+})
+
+export type FleetArguments = ReturnType<typeof fleetArguments>
+export type ReplayArguments = ReturnType<typeof replayArguments>
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Read the words after `npm run sim --`. Throws with a sentence for the person who typed them. */
+export function parseCommandLine(
+  words: readonly string[],
+  environment: Environment,
+): FleetArguments | ReplayArguments {
+  return words[0] === 'replay'
+    ? replayArguments(words.slice(1), environment)
+    : fleetArguments(words, environment)
+}
+
+function fleetArguments(words: readonly string[], environment: Environment) {
+  const { values } = options(Fleet, words, false)
+  const { rate, 'interval-seconds': intervalSeconds, api, secrets, ...rest } = values
+  if (rate !== undefined && intervalSeconds !== undefined) {
+    throw new Error('--rate sets the interval: give one of --rate and --interval-seconds')
+  }
+  const key = values.key ?? environment.HEMOTRAIL_KEY
+  if (api !== undefined && secrets !== undefined) throw new Error('give one of --secrets and --api')
+  if (api !== undefined && !key) throw new Error('--api needs --key or HEMOTRAIL_KEY')
+  return {
+    verb: 'fleet' as const,
+    ...rest,
+    intervalMs: rate === undefined ? (intervalSeconds ?? 10) * 1_000 : (values.fridges / rate) * 1_000,
+    secrets,
+    api: api === undefined ? undefined : { api, key: key ?? '' },
+  }
+}
+
+function replayArguments(words: readonly string[], environment: Environment) {
+  const { values, positionals } = options(Replay, words, true, {
+    secret: environment.HEMOTRAIL_DEVICE_SECRET,
+  })
+  const [file, ...more] = positionals
+  if (file === undefined || more.length > 0) throw new Error('replay plays one FILE.csv')
+  if (values.speed !== undefined && values.batch !== undefined) {
+    throw new Error('with --speed each reading is a message of its own: give one of --speed and --batch')
+  }
+  return { verb: 'replay' as const, file, ...values }
+}
+
+/** Every option takes a value; which ones there are, the schema says. */
+function options<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  words: readonly string[],
+  allowPositionals: boolean,
+  fallback: Environment = {},
+) {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    options: Object.fromEntries(Object.keys(schema.shape).map((name) => [name, { type: 'string' as const }])),
+    allowPositionals,
+    strict: true,
+  })
+  const parsed = schema.safeParse({ ...fallback, ...values })
+  if (parsed.success) return { values: parsed.data, positionals }
+  const problems = parsed.error.issues.map(({ path: [name = ''], message }) =>
+    String(name) in values ? `--${String(name)}: ${message}` : `--${String(name)} is missing`,
+  )
+  throw new Error(problems.join('\n'))
+}

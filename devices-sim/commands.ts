@@ -1,0 +1,17 @@
+import { Command } from '../schema/messages.ts'
+
+/** Read a command as it came; null where it cannot even be answered. */
+export function readCommand(payload: string): Command | null {
+  try {
+    return Command.safeParse(JSON.parse(payload)).data ?? null
+  } catch {
+    return null
+  }
+}
+
+/** Why a device must not obey, by its own clock and what it has obeyed before; null where it may. */
+export function refusal(command: Command, clockMs: number, seen: ReadonlySet<string>): string | null {
+  if (seen.has(command.id)) return 'repeated'
+  if (clockMs >= command.expiresAt) return 'expired'
+  return null
+}
