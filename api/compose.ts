@@ -49,11 +49,15 @@ export async function startService(
   const stopListening = await onDeviceChanged(database, (change) => {
     if (!change) return ingest.memory.forgetAll()
     ingest.memory.forget(change.device)
-    if (change.disconnect) broker.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
+    if (change.disconnect)
+      broker.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
   })
   const app = createHttp({ ...deps, memory: ingest.memory, adminKey: config.adminKey })
   const { server, url } = await listen(app.fetch, config)
-  log.info({ http: url, mqtt: broker.urls, database: database.version, telemetry: telemetry.product }, 'ready')
+  log.info(
+    { http: url, mqtt: broker.urls, database: database.version, telemetry: telemetry.product },
+    'ready',
+  )
 
   return {
     deps,

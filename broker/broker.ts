@@ -8,12 +8,12 @@ import { commandTopic } from '../schema/topics.ts'
 import type { UpChannel } from '../schema/vocabulary.ts'
 import {
   type ConnectRefusal,
-  type ConnectRequest,
   connackCodes,
   publishChannel,
   refuseConnect,
   subscribeFacility,
 } from './access.ts'
+import { type Connection, type Ending, newConnection } from './connection.ts'
 import { createGate, type Done } from './gate.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { type Listen, openListeners, type Urls } from './listeners.ts'
@@ -37,9 +37,6 @@ export type Log = Record<
   'info' | 'warn' | 'error',
   (fields: Record<string, unknown>, message: string) => void
 >
-
-/** Why a connection was ended from this side though it kept the rules. Its will is not published. */
-export type Ending = 'replaced' | 'revoked' | 'shutdown'
 
 export type Refusal = ConnectRefusal | 'too_many' | 'publish' | 'subscribe'
 
@@ -79,26 +76,6 @@ export type Broker = {
   close(): Promise<void>
 }
 
-type Connection = {
-  readonly client: Client
-  readonly stream: Duplex
-  /** Resolves when the stream has closed. */
-  readonly gone: Promise<void>
-  /** CONNECTs are numbered as they come: the newer of two is known however long their secrets take to check. */
-  number: number
-  request: ConnectRequest | null
-  will: unknown
-  /** Null until the device has proved its name. */
-  device: string | null
-  ready: boolean
-  listening: boolean
-  /** Granted filters on the device's own commands, the newest last. */
-  readonly filters: Map<string, { readonly facility: string; readonly qos: number }>
-  refusedFilters: number
-  ending: Ending | null
-  explained: boolean
-}
-
 /** The facility level of a command to a device that listens on any. */
 const anyFacility = '_'
 
@@ -107,7 +84,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { log, now, onEvent = () => {} } = options
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const gate = createGate<Inbound>({ ...limits, accept: acceptBatch })
-  const connections = new Map<Client, Connection>()
+  /** Weak, as a will still has to be told whose it is when its connection has closed. */
+  const connections = new WeakMap<Client, Connection>()
+  const open = new Set<Connection>()
   /** The newest connection of each device that has proved its name. */
   const live = new Map<string, Connection>()
   let connects = 0
@@ -167,9 +146,10 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
         filters.set(topic, { facility, qos })
         return done(null, { topic, qos })
       }
-      refuse(connection, 'subscribe', { topic: topic.slice(0, 200) })
       connection.refusedFilters += 1
-      done(connection.refusedFilters > limits.maxFilters ? new Error('too many filters refused') : null, null)
+      if (connection.refusedFilters > limits.maxFilters) return done(new Error('too many filters refused'))
+      refuse(connection, 'subscribe', { topic: topic.slice(0, 200) })
+      done(null, null)
     },
   })
   aedes.on('clientReady', (client) => {
@@ -178,7 +158,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     connection.ready = true
     onEvent({ kind: 'connected', device: connection.device })
   })
-  aedes.on('subscribe', (_granted, client) => startListening(connections.get(client)))
+  aedes.on('subscribe', (_granted, client) => {
+    const connection = connections.get(client)
+    if (connection?.device && connection.filters.size > 0)
+      onEvent({ kind: 'listening', device: connection.device })
+  })
   aedes.on('unsubscribe', (topics, client) => {
     const connection = connections.get(client)
     for (const topic of topics) connection?.filters.delete(topic)
@@ -186,7 +170,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   aedes.on('clientError', explain)
   aedes.on('connectionError', explain)
   const failing: EventEmitter = aedes
-  failing.on('error', (error) => log.error({ error }, 'the broker failed'))
+  failing.on('error', (error) => log.error({ err: error }, 'the broker failed'))
 
   function greet(stream: Duplex): void {
     guardPackets(stream, { first: limits.maxConnectBytes, later: limits.maxPacketBytes }, (bytes) => {
@@ -194,47 +178,36 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       log.warn({ device: connection.device, bytes }, 'a packet was too large; hanging up')
     })
     const client = aedes.handle(stream)
-    const gone = new Promise<void>((resolve) => stream.once('close', resolve))
-    const connection: Connection = {
-      client,
-      stream,
-      gone,
-      number: 0,
-      request: null,
-      will: null,
-      device: null,
-      ready: false,
-      listening: false,
-      filters: new Map(),
-      refusedFilters: 0,
-      ending: null,
-      explained: false,
-    }
+    const connection = newConnection(client, stream)
     connections.set(client, connection)
+    open.add(connection)
     stream.once('close', () => forget(connection))
   }
 
   function forget(connection: Connection): void {
-    const { client, device, ready, ending } = connection
-    connections.delete(client)
+    const { device, ready, ending } = connection
+    open.delete(connection)
     if (!device) return
     if (live.get(device) === connection) live.delete(device)
     if (ready) onEvent({ kind: 'disconnected', device, ending })
   }
 
-  /** Null when the connection is its device's own and newest; then the older one, if any, has been hung up on. */
   async function admit(
     connection: Connection | undefined,
     secret: Buffer | undefined,
   ): Promise<ConnectRefusal | null> {
     if (!connection?.request) return 'unavailable'
+    const { request } = connection
     const refusal =
-      refuseConnect(connection.request, limits) ?? (await checkSecret(connection.request.username, secret))
-    if (refusal) {
-      refuse(connection, refusal, { claimed: connection.request.username.slice(0, 200) })
-      return refusal
-    }
-    const device = connection.request.username
+      refuseConnect(request, limits) ??
+      (await checkSecret(request.username, secret)) ??
+      takePlace(connection, request.username)
+    if (refusal) refuse(connection, refusal, { claimed: request.username.slice(0, 200) })
+    return refusal
+  }
+
+  /** One connection per device: the newest one hangs up on the other, whichever was checked first. */
+  function takePlace(connection: Connection, device: string): ConnectRefusal | null {
     const other = live.get(device)
     if (connection.client.closed || (other && other.number > connection.number)) return 'outdated'
     connection.device = device
@@ -249,7 +222,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     try {
       return (await options.authenticate(device, secret)) ? null : 'secret'
     } catch (error) {
-      log.error({ device, error }, 'cannot tell whether this is the device')
+      log.error({ device, err: error }, 'cannot tell whether this is the device')
       return 'unavailable'
     }
   }
@@ -268,7 +241,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       done(new Error('not its topic'))
       return
     }
-    packet.retain = false
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
     const message = { device, topic, channel, payload, receivedAt: now(), will }
     if (!gate.add(message, payload.length + topic.length, done)) onEvent({ kind: 'overloaded', device })
@@ -278,7 +250,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     try {
       await options.accept(batch)
     } catch (error) {
-      log.error({ error, messages: batch.length }, 'a batch was not accepted; hanging up on its devices')
+      log.error({ err: error, messages: batch.length }, 'a batch was not accepted; hanging up on its devices')
       throw error
     }
   }
@@ -291,7 +263,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   function refuse(connection: Connection, reason: Refusal, fields: Record<string, unknown>): void {
     const { device } = connection
-    connection.explained = true
     onEvent({ kind: 'refused', device, reason })
     log.warn({ device, reason, ...fields }, 'refused')
   }
@@ -304,12 +275,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     log.info({ device: connection.device, error: error.message }, 'a connection broke')
   }
 
-  function startListening(connection: Connection | undefined): void {
-    if (!connection?.device || connection.filters.size === 0) return
-    connection.listening = true
-    onEvent({ kind: 'listening', device: connection.device })
-  }
-
   function hangUp(connection: Connection, ending: Ending): void {
     connection.ending ??= ending
     connection.client.close()
@@ -318,7 +283,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   async function send(device: string, command: Command): Promise<boolean> {
     const connection = live.get(device)
     const filter = connection && [...connection.filters.values()].at(-1)
-    if (!connection?.listening || !filter) return false
+    if (!connection || !filter) return false
     const { client } = connection
     const topic = commandTopic(filter.facility === '+' ? anyFacility : filter.facility, device)
     const payload = JSON.stringify(command)
@@ -332,7 +297,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 
   async function disconnect(device: string): Promise<void> {
-    const theirs = [...connections.values()].filter(({ request }) => request?.username === device)
+    const theirs = [...open].filter(({ request }) => request?.username === device)
     for (const connection of theirs) hangUp(connection, 'revoked')
     await Promise.all(theirs.map(({ gone }) => gone))
   }
@@ -342,7 +307,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await gate.drain()
     // One turn in which aedes writes the last acknowledgements.
     await nextTurn()
-    for (const connection of connections.values()) {
+    for (const connection of open) {
       connection.ending ??= 'shutdown'
       connection.stream.end()
     }
@@ -353,7 +318,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const listeners = await openListeners(options.listen, limits, {
     onStream: greet,
     onTooMany: () => onEvent({ kind: 'refused', device: null, reason: 'too_many' }),
-    onError: (error) => log.error({ error }, 'a listener failed'),
+    onError: (error) => log.error({ err: error }, 'a listener failed'),
   }).catch((error) => {
     aedes.close()
     throw error

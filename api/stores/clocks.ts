@@ -120,6 +120,17 @@ export async function insertClockFact(
   return id
 }
 
+/** What was decided about a device's clock, and by whom, oldest first. */
+export async function listClockFacts(db: Database, deviceId: number) {
+  const rows = await db
+    .select({ fact: clockFact, boot: boot.boot })
+    .from(clockFact)
+    .innerJoin(boot, eq(boot.id, clockFact.bootId))
+    .where(eq(clockFact.deviceId, deviceId))
+    .orderBy(asc(clockFact.id))
+  return rows.map(({ fact, boot: name }) => ({ ...fact, boot: name, decidedBy: fact.decidedBy as Actor }))
+}
+
 export type ClockFault = {
   readonly boot: string
   readonly kind: ClockFaultKind

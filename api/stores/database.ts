@@ -13,7 +13,7 @@ import * as policies from '../../schema/tables/policies.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { createSwitchboard, type Listener, listenTo, startServerListener, unlistenTo } from './listener.ts'
-import { startPglite } from './pglite.ts'
+import { type Pglite, startPglite } from './pglite.ts'
 import { startUpkeep } from './pglite-upkeep.ts'
 import { createDrizzle, createPool } from './pool.ts'
 
@@ -42,7 +42,9 @@ export type DatabaseOptions = {
   readonly url?: string | undefined
   /** Where PGlite keeps its files; without one it keeps them in memory. */
   readonly directory?: string | undefined
-  /** Connections to a server; PGlite has one session. */
+  /** A file PGlite begins from in memory, as its `dumpDataDir` wrote it: an empty one takes seconds to make. */
+  readonly snapshot?: string | undefined
+  /** Connections to a server, and one more once somebody listens; PGlite has one session. */
   readonly poolSize?: number | undefined
   readonly log?: Log | undefined
 }
@@ -63,7 +65,7 @@ export function serverConnection(url: string) {
     connectionString: url,
     fallback_application_name: 'hemotrail',
     connectionTimeoutMillis: 10_000,
-    // A server that vanished without a word is noticed in under a minute, by either side: it must not hold locks for us.
+    // Whoever vanished without a word is noticed by the other side; a server must not hold our locks for hours.
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     options: '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=6',
@@ -87,10 +89,10 @@ async function openServer(url: string, { poolSize = 10, log }: DatabaseOptions):
     kind: 'postgres',
     version,
     listen: listener.listen,
-    async close() {
+    close: once(async () => {
       await listener.close()
       await endPool(pool)
-    },
+    }),
   }
 }
 
@@ -128,80 +130,100 @@ async function examineServer(pool: pg.Pool, log: Log | undefined): Promise<strin
 /** Whoever waits this long for PGlite's only session is most likely waiting for himself. */
 const sessionWaitMs = 60_000
 
-async function openPglite({ directory, log }: DatabaseOptions): Promise<OpenDatabase> {
+async function openPglite({ directory, snapshot, log }: DatabaseOptions): Promise<OpenDatabase> {
   const lock = directory === undefined ? undefined : lockDirectory(directory)
+  let pglite: Pglite | undefined
   try {
-    const pglite = await startPglite({ directory, log })
-    const switchboard = createSwitchboard(log)
-    let starts = pglite.starts()
-
-    /** A new connection is a new session: it listens to nothing yet. */
-    async function beginSession(client: pg.ClientBase): Promise<void> {
-      client.on('notification', switchboard.heard)
-      const channels = switchboard.statement()
-      if (channels) await client.query(channels)
-      if (starts !== pglite.starts()) {
-        starts = pglite.starts()
-        switchboard.missed()
-      }
-    }
-
-    const pool = createPool(
-      {
-        stream: pglite.connect,
-        // Spelt out, so that PGHOST and its like in the environment mean nothing here.
-        host: 'pglite',
-        port: 5432,
-        user: 'postgres',
-        database: 'postgres',
-        password: '',
-        ssl: false,
-        max: 1,
-        idleTimeoutMillis: 0,
-        connectionTimeoutMillis: sessionWaitMs,
-        onConnect: beginSession,
-      },
-      log,
-    )
-    const { rows } = await pool.query<{ server_version: string }>('show server_version')
-    const version = rows[0]?.server_version ?? 'unknown'
+    pglite = await startPglite({ directory, snapshot, log })
+    const { close, ...open } = await overPglite(pglite, log)
     log?.info(
-      { directory: directory ?? 'memory', version },
+      { directory: directory ?? 'memory', version: open.version },
       'PGlite runs with fsync off: what it stores survives kill -9 of this process, not a power cut',
     )
-    const stopUpkeep = startUpkeep(pool, log)
     return {
-      db: createDrizzle(pool, tables),
-      pool,
-      kind: 'pglite',
-      version,
-      async listen(channel, handler) {
-        if (switchboard.add(channel, handler)) {
-          try {
-            await pool.query(listenTo(channel))
-          } catch (error) {
-            switchboard.remove(channel, handler)
-            throw error
-          }
-        }
-        return async () => {
-          if (switchboard.remove(channel, handler)) await pool.query(unlistenTo(channel)).catch(() => {})
-        }
-      },
-      async close() {
-        stopUpkeep()
-        await endPool(pool)
-        await pglite.close()
+      ...open,
+      close: once(async () => {
+        await close()
         lock?.release()
-      },
+      }),
     }
   } catch (error) {
+    await pglite?.close()
     lock?.release()
     throw error
   }
 }
 
+async function overPglite(pglite: Pglite, log: Log | undefined): Promise<OpenDatabase> {
+  const switchboard = createSwitchboard(log)
+  let starts = pglite.starts()
+
+  /** A new connection is a new session: it listens to nothing yet. */
+  async function beginSession(client: pg.ClientBase): Promise<void> {
+    client.on('notification', switchboard.heard)
+    const channels = switchboard.statement()
+    if (channels) await client.query(channels)
+    if (starts !== pglite.starts()) {
+      starts = pglite.starts()
+      switchboard.missed()
+    }
+  }
+
+  const pool = createPool(
+    {
+      stream: pglite.connect,
+      // Spelt out, so that PGHOST and its like in the environment mean nothing here.
+      host: 'pglite',
+      port: 5432,
+      user: 'postgres',
+      database: 'postgres',
+      password: '',
+      ssl: false,
+      max: 1,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: sessionWaitMs,
+      onConnect: beginSession,
+    },
+    log,
+  )
+  const { rows } = await pool.query<{ server_version: string }>('show server_version')
+  const version = rows[0]?.server_version ?? 'unknown'
+  const stopUpkeep = startUpkeep(pool, log)
+  return {
+    db: createDrizzle(pool, tables),
+    pool,
+    kind: 'pglite',
+    version,
+    async listen(channel, handler) {
+      if (switchboard.add(channel, handler)) {
+        try {
+          await pool.query(listenTo(channel))
+        } catch (error) {
+          switchboard.remove(channel, handler)
+          throw error
+        }
+      }
+      return async () => {
+        if (switchboard.remove(channel, handler)) await pool.query(unlistenTo(channel)).catch(() => {})
+      }
+    },
+    async close() {
+      stopUpkeep()
+      await endPool(pool)
+      await pglite.close()
+    },
+  }
+}
+
 /** A transaction that never ends must not keep the service from ending. */
 async function endPool(pool: pg.Pool): Promise<void> {
-  await Promise.race([pool.end(), delay(10_000, undefined, { ref: false })])
+  await Promise.race([pool.end(), delay(5_000, undefined, { ref: false })])
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work()
+    return done
+  }
 }

@@ -227,7 +227,7 @@ export async function gapsBetween(db: Database, probeId: number, from: number, t
     .orderBy(gap.from)
 }
 
-/** The ended excursions now believed that touch [from, to], oldest first. */
+/** The ended excursions now believed that touch [from, to], oldest first; within one instant what was left for the other side. */
 export async function endedExcursionsBetween(
   db: Database,
   probeId: number,
@@ -246,5 +246,11 @@ export async function endedExcursionsBetween(
         gte(excursion.to, from),
       ),
     )
-    .orderBy(excursion.from)
+    .orderBy(
+      excursion.from,
+      excursion.to,
+      sql`${excursion.ended} <> 'other_side'`,
+      excursion.side,
+      excursion.coldest,
+    )
 }

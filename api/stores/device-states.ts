@@ -1,6 +1,7 @@
-import { eq } from 'drizzle-orm'
+import { asc, eq, gt, inArray } from 'drizzle-orm'
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../schema/messages.ts'
-import { deviceState } from '../../schema/tables/devices.ts'
+import { device, devicePlacement, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
 import type { Database, Transaction } from './database.ts'
 
 export type DeviceNews = {
@@ -51,4 +52,54 @@ function isNewer(a: { readonly at: number }, b: { readonly at: number } | null |
 export async function readDeviceState(db: Database, deviceId: number) {
   const [row] = await db.select().from(deviceState).where(eq(deviceState.deviceId, deviceId))
   return row ?? null
+}
+
+/** The newest reading of each probe, by event time, and when its device last sent one. */
+export async function newestReadings(db: Database, deviceIds: readonly number[]) {
+  return db
+    .select({
+      deviceId: probe.deviceId,
+      probe: probe.kind,
+      at: probeState.lastAt,
+      centi: probeState.lastCenti,
+      receivedAt: probeState.lastReceivedAt,
+    })
+    .from(probe)
+    .innerJoin(probeState, eq(probeState.probeId, probe.id))
+    .where(inArray(probe.deviceId, [...deviceIds]))
+    .orderBy(asc(probe.id))
+}
+
+/** A page of devices by name, each with its placements, its newest state and its newest readings. */
+export async function listDevices(
+  db: Database,
+  { after, limit }: { readonly after?: string | undefined; readonly limit: number },
+) {
+  const devices = await db
+    .select({
+      id: device.id,
+      name: device.name,
+      kind: device.kind,
+      revokedAt: device.revokedAt,
+      status: deviceState.status,
+      lastReceivedAt: deviceState.lastReceivedAt,
+    })
+    .from(device)
+    .leftJoin(deviceState, eq(deviceState.deviceId, device.id))
+    .where(after === undefined ? undefined : gt(device.name, after))
+    .orderBy(asc(device.name))
+    .limit(limit)
+  const ids = devices.map(({ id }) => id)
+  const placements = await db
+    .select({ deviceId: devicePlacement.deviceId, from: devicePlacement.from, facility: facility.code })
+    .from(devicePlacement)
+    .innerJoin(facility, eq(facility.id, devicePlacement.facilityId))
+    .where(inArray(devicePlacement.deviceId, ids))
+    .orderBy(asc(devicePlacement.from))
+  const readings = await newestReadings(db, ids)
+  return devices.map((row) => ({
+    ...row,
+    placements: placements.filter(({ deviceId }) => deviceId === row.id),
+    readings: readings.filter(({ deviceId }) => deviceId === row.id),
+  }))
 }

@@ -75,8 +75,13 @@ function bid(directory: string, number: number): DirectoryLock | undefined {
   return {
     release() {
       clearInterval(beat)
-      // Not removed: numbers must not begin again while someone still looks at an old one.
-      renameSync(write(directory, { ...holder, released: true }), file)
+      try {
+        // Not removed: numbers must not begin again while someone still looks at an old one.
+        renameSync(write(directory, { ...holder, released: true }), file)
+      } catch {
+        // A full disk must not keep the directory locked until we end.
+        rmSync(file, { force: true })
+      }
     },
   }
 }

@@ -47,7 +47,8 @@ export async function migrate(
   }
 }
 
-async function isUpToDate(pool: pg.Pool, log: Log | undefined): Promise<boolean> {
+/** Does the database have every migration this version needs? */
+export async function isUpToDate(pool: pg.Pool, log?: Log): Promise<boolean> {
   const ours = Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis))
   let theirs: number | undefined
   try {

@@ -19,14 +19,16 @@ export function startUpkeep(pool: pg.Pool, log: Log | undefined, everyMs = 60_00
   let busy = false
 
   async function tend(): Promise<void> {
-    const { rows } = await pool.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
-    const lsn = rows[0]?.lsn ?? ''
-    if (lsn === position) return
-    const { rows: wornTables } = await pool.query<{ command: string }>(worn)
-    for (const { command } of wornTables) await pool.query(command)
+    const { rows } = await pool.query<{ command: string }>(worn)
+    for (const { command } of rows) await pool.query(command)
+    if ((await writtenTo()) === position) return
     await pool.query('checkpoint')
-    const { rows: after } = await pool.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
-    position = after[0]?.lsn ?? ''
+    position = await writtenTo()
+  }
+
+  async function writtenTo(): Promise<string> {
+    const { rows } = await pool.query<{ lsn: string }>('select pg_current_wal_lsn() as lsn')
+    return rows[0]?.lsn ?? ''
   }
 
   const timer = setInterval(() => {

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { PGlite } from '@electric-sql/pglite'
+import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import { cutMessages, queryMessage, readOpening } from './pg-wire.ts'
 import type { FromWorker, ToWorker } from './pglite.ts'
 
@@ -9,7 +9,7 @@ import type { FromWorker, ToWorker } from './pglite.ts'
 
 if (!parentPort) throw new Error('this file is a worker')
 const port = parentPort
-const { directory } = workerData as { directory?: string }
+const { directory, snapshot } = workerData as { directory?: string; snapshot?: string }
 
 /** PGlite's name for the long jump a failed statement takes back to the main loop. */
 const failedStatement = 100
@@ -20,9 +20,21 @@ const refused = 'N'.charCodeAt(0)
 /** Old write-ahead log is kept for reuse up to this much; the default is a gigabyte. */
 const startParams = [...PGlite.defaultStartParams, '-c', 'max_wal_size=128MB']
 
+/** What the engine last said to its log: the reason, should it die. */
+const lastWords: string[] = []
+
+const options: PGliteOptions = {
+  startParams,
+  onStderr(text) {
+    lastWords.push(text)
+    if (lastWords.length > 5) lastWords.shift()
+    return false
+  },
+}
+
 type Client = { readonly id: number; started: boolean; unread: Buffer }
 
-const db = await open()
+const db = await open().catch(die)
 endWithTheEngine()
 let client: Client | undefined
 post({ kind: 'ready' })
@@ -44,17 +56,21 @@ port.on('message', (message: ToWorker) => {
  * a database. So one is made beside its place and moved there when it is whole.
  */
 async function open(): Promise<PGlite> {
-  if (directory === undefined) return PGlite.create({ startParams })
+  if (directory === undefined) {
+    return PGlite.create(
+      snapshot === undefined ? options : { ...options, loadDataDir: new Blob([readFileSync(snapshot)]) },
+    )
+  }
   const place = join(directory, 'pglite')
   if (!existsSync(place)) {
     const making = `${place}.new`
     rmSync(making, { recursive: true, force: true })
     mkdirSync(making, { recursive: true, mode: 0o700 })
-    const made = await PGlite.create({ dataDir: making, startParams })
+    const made = await PGlite.create({ ...options, dataDir: making })
     await made.close()
     renameSync(making, place)
   }
-  return PGlite.create({ dataDir: place, startParams })
+  return PGlite.create({ ...options, dataDir: place })
 }
 
 /**
@@ -74,8 +90,9 @@ function endWithTheEngine(): void {
   }
 }
 
-function die(error: unknown): void {
-  post({ kind: 'dying', reason: error instanceof Error ? error.message : JSON.stringify(error) })
+function die(error: unknown): never {
+  const message = error instanceof Error ? error.message : JSON.stringify(error)
+  post({ kind: 'dying', reason: [message, ...lastWords].join('; ') })
   process.exit(1)
 }
 
@@ -100,8 +117,9 @@ function hear(from: Client, bytes: Uint8Array): void {
     const { end, terminated } = cutMessages(from.unread)
     if (end > 0) answer(from, run(take(from, end)))
     if (terminated) hangUp()
-  } catch (error) {
-    die(error)
+  } catch {
+    // Not the protocol; a server hangs up too.
+    hangUp()
   }
 }
 

@@ -33,9 +33,11 @@ const closeMs = 10_000
  */
 export async function startPglite(options: {
   readonly directory?: string | undefined
+  /** What `dumpDataDir` wrote, to begin from in memory. */
+  readonly snapshot?: string | undefined
   readonly log?: Log | undefined
 }): Promise<Pglite> {
-  const { directory, log } = options
+  const { directory, snapshot, log } = options
   let worker: Worker | undefined
   let starting: Promise<Worker> | undefined
   let closed = false
@@ -45,7 +47,7 @@ export async function startPglite(options: {
 
   function start(): Promise<Worker> {
     const begun = new Worker(new URL('./ts-worker.mjs', import.meta.url), {
-      workerData: { entry: new URL('./pglite-worker.ts', import.meta.url).href, directory },
+      workerData: { entry: new URL('./pglite-worker.ts', import.meta.url).href, directory, snapshot },
       execArgv: [],
     })
     return new Promise((resolve, reject) => {
@@ -107,6 +109,7 @@ export async function startPglite(options: {
     }
 
     const stream = new Duplex({
+      allowHalfOpen: false,
       read() {},
       write(chunk: Buffer, _encoding, done) {
         send([chunk])

@@ -1,10 +1,14 @@
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import type { Log } from '../context.ts'
+import { sqlStateOf } from './sql-state.ts'
 
 type Parser = (text: string) => unknown
 
 const stockParser = pg.types.getTypeParser as (oid: number, format?: 'text' | 'binary') => Parser
+
+/** SQLSTATE of a write where only reading is possible. */
+const readOnly = '25006'
 
 const int8Oid = 20
 const int8sOid = 1016
@@ -81,6 +85,7 @@ export function createDrizzle<Schema extends Record<string, unknown>>(
   db.transaction = async (work, settings) => {
     const client = await pool.connect()
     let thrown: { readonly error: unknown } | undefined
+    let demoted = false
     try {
       return await on(client).transaction(async (tx) => {
         try {
@@ -91,10 +96,11 @@ export function createDrizzle<Schema extends Record<string, unknown>>(
         }
       }, settings)
     } catch (error) {
+      demoted = sqlStateOf(error) === readOnly
       throw thrown ? thrown.error : error
     } finally {
-      // A connection that is not back to idle is in a state nobody knows: it goes.
-      client.release(client.getTransactionStatus() !== 'I')
+      // What is not back to idle is in a state nobody knows; what has become a standby leads away from the new primary.
+      client.release(demoted || client.getTransactionStatus() !== 'I')
     }
   }
   return db

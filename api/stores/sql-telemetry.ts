@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { reading } from '../../schema/tables/messages.ts'
 import { ensureBoot } from './clocks.ts'
 import type { OpenDatabase } from './database.ts'
-import { ensureProbe, findDevice } from './devices.ts'
+import { ensureProbe, findDevice, probesOf } from './devices.ts'
 import { insertReadings, type ReadingRow, readingsBetween } from './readings.ts'
 import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
 
@@ -11,9 +11,11 @@ import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
  * transaction that acknowledges them, so nothing has to be forwarded.
  */
 export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStore {
+  /** Null where the probe never reported: looking must not make it, for a bag is judged by the probes there are. */
   async function locate({ device: name, probe }: Pick<TelemetryRange, 'device' | 'probe'>) {
     const device = await findDevice(db, name)
-    return { facts: device.clockFacts, probeId: await ensureProbe(db, device.id, probe) }
+    const known = (await probesOf(db, device.id)).find(({ kind }) => kind === probe)
+    return known ? { facts: device.clockFacts, probeId: known.id } : null
   }
 
   return {
@@ -30,7 +32,9 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
     },
 
     async window({ everyMs, ...range }) {
-      const { probeId, facts } = await locate(range)
+      const located = await locate(range)
+      if (!located) return []
+      const { probeId, facts } = located
       if (facts.length > 0)
         return bucket(await readingsBetween(db, probeId, facts, range.from, range.to), range.from, everyMs)
       const result = await db.execute<{
@@ -49,7 +53,9 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
     },
 
     async raw({ limit, ...range }) {
-      const { probeId, facts } = await locate(range)
+      const located = await locate(range)
+      if (!located) return []
+      const { probeId, facts } = located
       if (facts.length === 0) {
         return db
           .select({ at: reading.at, centi: reading.centi })

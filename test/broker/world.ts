@@ -35,6 +35,11 @@ export type World = {
   admittedLine(name: string, connect?: Connect): Promise<Line>
 }
 
+/** Resolves when the link of an mqtt.js client has closed, in whatever way. */
+export function linkClosed(client: MqttClient): Promise<void> {
+  return new Promise((resolve) => client.once('close', resolve))
+}
+
 type WorldOptions = Partial<BrokerOptions> & { readonly commits?: HeldCommits }
 
 /** A real broker on free ports of this machine, closed when the test ends. */

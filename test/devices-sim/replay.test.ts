@@ -6,7 +6,7 @@ import { createRandom } from '../../devices-sim/random.ts'
 import { type ReplayOptions, readLogger, replay } from '../../devices-sim/replay.ts'
 import { type Broker, startBroker } from './support/broker.ts'
 import { checkMessage, readingsIn } from './support/checked-message.ts'
-import { recorded, recordedNote, skipRecorded } from './support/recorded.ts'
+import { recorded, recordedNote, skipRecorded } from '../support/recorded.ts'
 
 let broker: Broker
 beforeEach(async () => {

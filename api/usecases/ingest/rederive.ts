@@ -8,7 +8,13 @@ import {
   sideOf,
 } from '../../domain/series.ts'
 import type { Transaction } from '../../stores/database.ts'
-import { excursionAround, type FindingsChange, findingsFrom } from '../../stores/derived.ts'
+import {
+  excursionAround,
+  type FindingsChange,
+  findingsFrom,
+  type StoredExcursion,
+  type StoredGap,
+} from '../../stores/derived.ts'
 import { readingsBetween, readingsJustBefore } from '../../stores/readings.ts'
 
 export type Derivable = {
@@ -56,8 +62,17 @@ export async function rederive(
   }
 }
 
+type Start = {
+  readonly base: SeriesState | null
+  readonly foldFrom: number
+  readonly replaceFrom: number
+  /** There are readings before it, so the series begins where it did. */
+  readonly known: boolean
+}
+
 /** Where to begin: the state to fold onto, the first reading to fold, and the earliest finding that may change. */
-async function startBefore(tx: Transaction, { probeId, facts, limitsAt }: Derivable, touchedFrom: number) {
+async function startBefore(tx: Transaction, derivable: Derivable, touchedFrom: number): Promise<Start> {
+  const { probeId, facts, limitsAt } = derivable
   // Readings that share an instant are taken together, or the order of their boots would be cut in two.
   let group = await readingsJustBefore(tx, probeId, facts, touchedFrom)
   while (group.length > 1)
@@ -71,6 +86,8 @@ async function startBefore(tx: Transaction, { probeId, facts, limitsAt }: Deriva
   const around = await excursionAround(tx, probeId, previous.at)
   if (!around)
     throw new Error(`probe ${probeId} is outside its limits at ${previous.at} but no excursion holds it`)
+  const beginners = await readingsBetween(tx, probeId, facts, around.from, around.from + 1)
+  if (beginners.length > 1) return startBefore(tx, derivable, around.from)
   return { base: null, foldFrom: around.from, replaceFrom: around.from, known: true }
 }
 
@@ -98,24 +115,29 @@ async function readingsFrom(
 
 function difference(
   probeId: number,
-  old: {
-    gaps: readonly { id: number; from: number; to: number }[]
-    excursions: readonly (Excursion & { id: number })[]
-  },
+  old: { gaps: readonly StoredGap[]; excursions: readonly StoredExcursion[] },
   found: Findings,
 ): FindingsChange {
-  const oldGaps = new Map(old.gaps.map((gap) => [`${gap.from}/${gap.to}`, gap.id]))
-  const oldExcursions = new Map(old.excursions.map((excursion) => [signature(excursion), excursion.id]))
-  const added = {
-    gaps: found.gaps.filter((gap) => !oldGaps.delete(`${gap.from}/${gap.to}`)),
-    excursions: found.excursions.filter((excursion) => !oldExcursions.delete(signature(excursion))),
-  }
+  const gaps = compare(old.gaps, found.gaps, ({ from, to }) => `${from}/${to}`)
+  const excursions = compare(old.excursions, found.excursions, signature)
   return {
     probeId,
-    superseded: { gaps: [...oldGaps.values()], excursions: [...oldExcursions.values()] },
+    superseded: { gaps: gaps.gone, excursions: excursions.gone },
     openEnded: false,
-    added,
+    added: { gaps: gaps.added, excursions: excursions.added },
   }
+}
+
+/** What of `old` is not found any more, and what is found that was not there, like matched with like one to one. */
+function compare<T>(
+  old: readonly (T & { readonly id: number })[],
+  found: readonly T[],
+  key: (one: T) => string,
+) {
+  const left = new Map<string, number[]>()
+  for (const row of old) left.set(key(row), [...(left.get(key(row)) ?? []), row.id])
+  const added = found.filter((one) => left.get(key(one))?.pop() === undefined)
+  return { gone: [...left.values()].flat(), added }
 }
 
 /** Two findings with one signature are the same; the extremes of an open one are still running, so they do not count. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type LoggedReading, parseRuuviCsv } from '../../../schema/loggers/ruuvi-csv.ts'
-import { recorded, recordedNote, skipRecorded } from '../../devices-sim/support/recorded.ts'
+import { recorded, recordedNote, skipRecorded } from '../../support/recorded.ts'
 
 const header = 'timestamp,temperature,humidity'
 

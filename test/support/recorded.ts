@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const folder = new URL('../../../../shared/data/', import.meta.url)
+const folder = new URL('../../../shared/data/', import.meta.url)
 
 /** The recorded loggers lie beside the repository. Where they are absent tests skip, but in CI they fail. */
 export const skipRecorded = !existsSync(folder) && !process.env.CI

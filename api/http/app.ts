@@ -1,0 +1,110 @@
+import { swaggerUI } from '@hono/swagger-ui'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
+import { requestId } from 'hono/request-id'
+import { secureHeaders } from 'hono/secure-headers'
+import packageJson from '../../package.json' with { type: 'json' }
+import { Refusal } from '../domain/refusal.ts'
+import { admitAdministrator } from './admission.ts'
+import { bagRoutes } from './bags.ts'
+import { clockRoutes } from './clocks.ts'
+import { deviceRoutes } from './devices.ts'
+import type { Env, Services } from './env.ts'
+import { facilityRoutes } from './facilities.ts'
+import { policyRoutes } from './policies.ts'
+import { onError, onUnknownRoute, onValidated } from './problems.ts'
+import { rejectedMessageRoutes } from './rejected-messages.ts'
+import { seriesRoutes } from './series.ts'
+import { serviceRoutes } from './service.ts'
+import { tagRoutes } from './tags.ts'
+
+export type { Services } from './env.ts'
+
+const maxBodyBytes = 1_048_576
+
+/** The HTTP door. What is mounted before `admitAdministrator` is open to all; what comes after it needs the key. */
+export function createHttp(services: Services): OpenAPIHono<Env> {
+  const app = newApp(services)
+  app.route('/', serviceRoutes)
+
+  app.use(logRequest)
+  app.use(admitAdministrator(services))
+  app.use(bodyLimit({ maxSize: maxBodyBytes, onError: refuseBody }))
+  app.route('/facilities', facilityRoutes)
+  app.route('/devices', deviceRoutes)
+  app.route('/devices', clockRoutes)
+  app.route('/devices', seriesRoutes)
+  app.route('/bags', bagRoutes)
+  app.route('/tags', tagRoutes)
+  app.route('/rejected-messages', rejectedMessageRoutes)
+  app.route('/policies', policyRoutes)
+  return app
+}
+
+/** Everything that holds for every route, said once. */
+function newApp(services: Services): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: onValidated })
+  app.onError(onError)
+  app.notFound(onUnknownRoute)
+  app.use(requestId({ limitLength: 64 }))
+  app.use(async (c, next) => {
+    c.set('services', services)
+    await next()
+  })
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      overwrite: false,
+    }),
+  )
+  app.use(async (c, next) => {
+    await next()
+    c.header('cache-control', 'no-store')
+  })
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'administratorKey', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'HEMOTRAIL_ADMIN_KEY of the service',
+  })
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Hemotrail',
+      version: packageJson.version,
+      description: `${packageJson.description}. Instants are UTC, temperatures degrees Celsius, intervals [from, to).`,
+    },
+    security: [{ administratorKey: [] }],
+  })
+  app.use('/docs', async (c, next) => {
+    await next()
+    c.header('content-security-policy', docsPolicy)
+  })
+  app.get('/docs', swaggerUI({ url: 'openapi.json', version: swaggerVersion, title: 'Hemotrail' }))
+  return app
+}
+
+/** @hono/swagger-ui brings a page only: its script and style come from this CDN. */
+const cdn = 'https://cdn.jsdelivr.net/npm/'
+const swaggerVersion = '5.35.0'
+const docsPolicy = [
+  "default-src 'none'",
+  `script-src 'unsafe-inline' ${cdn}`,
+  `style-src 'unsafe-inline' ${cdn}`,
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+function refuseBody(): never {
+  throw new Refusal('too_large', `a request body may have ${maxBodyBytes} bytes`)
+}
+
+const logRequest = createMiddleware<Env>(async (c, next) => {
+  const began = performance.now()
+  await next()
+  const { method, path } = c.req
+  const ms = Math.round(performance.now() - began)
+  c.var.services.log.info({ requestId: c.var.requestId, method, path, status: c.res.status, ms }, 'request')
+})

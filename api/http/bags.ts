@@ -1,0 +1,117 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import {
+  BagDetail,
+  BagInput,
+  BagParams,
+  Bags,
+  BagsQuery,
+  TagInput,
+  Trace,
+  TraceQuery,
+} from '../../schema/http/bags.ts'
+import type { Context } from '../context.ts'
+import { parseDin } from '../domain/isbt128.ts'
+import { findBag, listBags, tagsOf } from '../stores/bags.ts'
+import { findDevice } from '../stores/devices.ts'
+import { placesOf } from '../stores/sightings.ts'
+import { registerBag } from '../usecases/register-bag.ts'
+import { tagBag } from '../usecases/tag-bag.ts'
+import { traceBag } from '../usecases/trace-bag.ts'
+import { body, everywhere, json, problem } from './answers.ts'
+import type { Env } from './env.ts'
+import { bagDetail, bagView, traceView } from './views/bags.ts'
+
+const tags = ['Bags']
+const missing = problem('No such bag')
+
+const register = createRoute({
+  method: 'post',
+  path: '/',
+  tags,
+  summary: 'Register a bag by its label',
+  request: { body: body(BagInput) },
+  responses: {
+    ...everywhere,
+    201: json(BagDetail, 'The bag'),
+    409: problem('The bag is registered already'),
+  },
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/',
+  tags,
+  summary: 'Bags, newest first, by donation or tag',
+  request: { query: BagsQuery },
+  responses: { ...everywhere, 200: json(Bags, 'A page of bags') },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/{bagId}',
+  tags,
+  summary: 'One bag, its tags and where it is',
+  request: { params: BagParams },
+  responses: { ...everywhere, 200: json(BagDetail, 'The bag'), 404: missing },
+})
+
+const tag = createRoute({
+  method: 'post',
+  path: '/{bagId}/tags',
+  tags,
+  summary: 'Put a tag on a bag',
+  request: { params: BagParams, body: body(TagInput) },
+  responses: {
+    ...everywhere,
+    201: json(BagDetail, 'The bag with its tag, where it was seen'),
+    404: missing,
+    409: problem('The tag is on another bag'),
+  },
+})
+
+const trace = createRoute({
+  method: 'get',
+  path: '/{bagId}/trace',
+  tags,
+  summary: 'Where a bag was, and how cold',
+  request: { params: BagParams, query: TraceQuery },
+  responses: {
+    ...everywhere,
+    200: json(Trace, 'Every place of the bag and its exposure there'),
+    404: problem('No such bag, or no policy speaks of its component'),
+  },
+})
+
+export const bagRoutes = new OpenAPIHono<Env>()
+  .openapi(register, async (c) => {
+    const { id } = await registerBag(c.var.ctx, c.req.valid('json'))
+    return c.json(await readBag(c.var.ctx, id), 201)
+  })
+  .openapi(list, async (c) => {
+    const { din, tag, before, limit } = c.req.valid('query')
+    const filter = { din: din === undefined ? undefined : parseDin(din), tag, before }
+    const found = await listBags(c.var.ctx.database.db, { ...filter, limit: limit + 1 })
+    const bags = found.slice(0, limit).map(bagView)
+    return c.json({ bags, next: found.length > limit ? (bags.at(-1)?.bagId ?? null) : null }, 200)
+  })
+  .openapi(read, async (c) => {
+    return c.json(await readBag(c.var.ctx, c.req.valid('param').bagId), 200)
+  })
+  .openapi(tag, async (c) => {
+    const { bagId } = c.req.valid('param')
+    await tagBag(c.var.ctx, { bagId, ...c.req.valid('json') })
+    return c.json(await readBag(c.var.ctx, bagId), 201)
+  })
+  .openapi(trace, async (c) => {
+    const { bagId } = c.req.valid('param')
+    const { asOf } = c.req.valid('query')
+    return c.json(traceView(await traceBag(c.var.ctx, { bagId, jurisdiction: 'CN', asOf })), 200)
+  })
+
+async function readBag({ database: { db }, now }: Context, bagId: string) {
+  const bag = await findBag(db, bagId)
+  const place = (await placesOf(db, bagId)).at(-1)
+  const device = place && (await findDevice(db, place.device))
+  const current = place && device ? { ...place, placements: device.placements } : null
+  return bagDetail(bag, await tagsOf(db, bagId), current, now())
+}

@@ -1,0 +1,145 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import {
+  Device,
+  DeviceInput,
+  DeviceParams,
+  Devices,
+  DevicesQuery,
+  Profile,
+  ProfileChange,
+  ProvisionedDevice,
+  Revocation,
+  RevocationInput,
+  RotatedSecret,
+  RotationInput,
+} from '../../schema/http/devices.ts'
+import { clockFaultsOf } from '../stores/clocks.ts'
+import { listDevices, newestReadings, readDeviceState } from '../stores/device-states.ts'
+import { findDevice } from '../stores/devices.ts'
+import { provisionDevice } from '../usecases/provision-device.ts'
+import { revokeDevice } from '../usecases/revoke-device.ts'
+import { rotateDeviceSecret } from '../usecases/rotate-device-secret.ts'
+import { setDeviceProfile } from '../usecases/set-device-profile.ts'
+import { body, everywhere, json, problem } from './answers.ts'
+import type { Env } from './env.ts'
+import { iso } from './units.ts'
+import { deviceSummary, deviceView, profileOf, profileView } from './views/devices.ts'
+
+const tags = ['Devices']
+const missing = problem('No such device')
+
+const list = createRoute({
+  method: 'get',
+  path: '/',
+  tags,
+  summary: 'Devices by name, with what was last heard of them',
+  request: { query: DevicesQuery },
+  responses: { ...everywhere, 200: json(Devices, 'A page of devices') },
+})
+
+const provision = createRoute({
+  method: 'post',
+  path: '/',
+  tags,
+  summary: 'Make a device known and get its secret, this once',
+  request: { body: body(DeviceInput) },
+  responses: {
+    ...everywhere,
+    201: json(ProvisionedDevice, 'The device and its secret'),
+    404: problem('No such facility'),
+    409: problem('The name is taken'),
+  },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/{name}',
+  tags,
+  summary: 'One device as it is now',
+  request: { params: DeviceParams },
+  responses: { ...everywhere, 200: json(Device, 'The device'), 404: missing },
+})
+
+const setProfile = createRoute({
+  method: 'put',
+  path: '/{name}/profile',
+  tags,
+  summary: 'Set what a device must keep, from an instant on',
+  request: { params: DeviceParams, body: body(ProfileChange) },
+  responses: {
+    ...everywhere,
+    200: json(Profile, 'The profile and when it comes into force'),
+    404: missing,
+    409: problem('Another change begins at that very instant'),
+  },
+})
+
+const rotate = createRoute({
+  method: 'post',
+  path: '/{name}/secret',
+  tags,
+  summary: 'Give a device a new secret',
+  request: { params: DeviceParams, body: body(RotationInput) },
+  responses: {
+    ...everywhere,
+    200: json(RotatedSecret, 'The new secret, shown this once'),
+    404: missing,
+    409: problem('The device is revoked'),
+  },
+})
+
+const revoke = createRoute({
+  method: 'post',
+  path: '/{name}/revocation',
+  tags,
+  summary: 'Believe a device no longer',
+  request: { params: DeviceParams, body: body(RevocationInput) },
+  responses: { ...everywhere, 200: json(Revocation, 'Since when it is revoked'), 404: missing },
+})
+
+export const deviceRoutes = new OpenAPIHono<Env>()
+  .openapi(list, async (c) => {
+    const { database, now } = c.var.ctx
+    const { after, limit } = c.req.valid('query')
+    const found = await listDevices(database.db, { after, limit: limit + 1 })
+    const devices = found.slice(0, limit).map((device) => deviceSummary(device, now()))
+    const next = found.length > limit ? (devices.at(-1)?.name ?? null) : null
+    return c.json({ devices, next }, 200)
+  })
+  .openapi(provision, async (c) => {
+    const { name, kind, facility, inServiceFrom = c.var.ctx.now(), ...input } = c.req.valid('json')
+    const profile = profileOf(input.profile)
+    const { secret } = await provisionDevice(c.var.ctx, { name, kind, facility, inServiceFrom, profile })
+    const from = inServiceFrom
+    return c.json(
+      { name, kind, facility, inServiceFrom: iso(from), profile: profileView({ from, ...profile }), secret },
+      201,
+    )
+  })
+  .openapi(read, async (c) => {
+    const { database, now } = c.var.ctx
+    const device = await findDevice(database.db, c.req.valid('param').name)
+    const state = await readDeviceState(database.db, device.id)
+    const readings = await newestReadings(database.db, [device.id])
+    const faults = await clockFaultsOf(database.db, device.id)
+    return c.json(deviceView(device, { state, readings, faults }, now()), 200)
+  })
+  .openapi(setProfile, async (c) => {
+    const { from, ...input } = c.req.valid('json')
+    const device = c.req.valid('param').name
+    const profile = await setDeviceProfile(c.var.ctx, { device, profile: profileOf(input), from })
+    return c.json(profileView(profile), 200)
+  })
+  .openapi(rotate, async (c) => {
+    const { name } = c.req.valid('param')
+    const graceMs = c.req.valid('json').graceSeconds * 1_000
+    const { secret, previousUntil } = await rotateDeviceSecret(c.var.ctx, { device: name, graceMs })
+    return c.json({ name, secret, previousUntil: iso(previousUntil) }, 200)
+  })
+  .openapi(revoke, async (c) => {
+    const { name } = c.req.valid('param')
+    const { reason } = c.req.valid('json')
+    await revokeDevice(c.var.ctx, { device: name, reason })
+    const { revokedAt } = await findDevice(c.var.ctx.database.db, name)
+    return c.json({ name, revokedAt: iso(revokedAt ?? c.var.ctx.now()) }, 200)
+  })

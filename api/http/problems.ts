@@ -1,0 +1,104 @@
+import type { Context as Request } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { z } from 'zod'
+import { Problem } from '../../schema/http/problems.ts'
+import { Refusal, type RefusalCode, refusalCodes } from '../domain/refusal.ts'
+import { failureClass } from '../stores/sql-state.ts'
+import type { Env } from './env.ts'
+
+type Answer = { readonly status: ContentfulStatusCode; readonly title: string }
+
+/** The only place that knows status codes: a new refusal does not compile until it has an answer. */
+const answers: Record<RefusalCode | 'internal_error', Answer> = {
+  invalid_request: { status: 400, title: 'The request is not as described' },
+  invalid_din: { status: 400, title: 'Not a donation identification number' },
+  unknown_product: { status: 400, title: 'No such product' },
+  unauthenticated: { status: 401, title: 'The key is missing or wrong' },
+  not_found: { status: 404, title: 'No such thing' },
+  already_exists: { status: 409, title: 'It exists already' },
+  conflict: { status: 409, title: 'Something else was first' },
+  tag_in_use: { status: 409, title: 'The tag is on another bag' },
+  device_revoked: { status: 409, title: 'The device is revoked' },
+  too_large: { status: 413, title: 'The request is too large' },
+  unsupported_media_type: { status: 415, title: 'Only JSON is understood' },
+  internal_error: { status: 500, title: 'The service is at fault' },
+  unavailable: { status: 503, title: 'Not now' },
+}
+
+type Code = keyof typeof answers
+
+const headers: Partial<Record<Code, Record<string, string>>> = {
+  unauthenticated: { 'www-authenticate': 'Bearer realm="hemotrail"' },
+  unavailable: { 'retry-after': '5' },
+}
+
+/** What Hono itself refuses: JSON that cannot be read, another media type. */
+const hono: Partial<Record<number, Code>> = { 400: 'invalid_request', 415: 'unsupported_media_type' }
+
+export const ProblemBody = Problem.extend({ code: z.enum([...refusalCodes, 'internal_error']) }).meta({
+  id: 'Problem',
+  description: 'RFC 9457: why a request was not done. Programs go by `code`, people by `detail`.',
+})
+
+/** The last resort of every route: a Refusal is told, an outage is named, a bug is logged and not told. */
+export function onError(error: Error, c: Request<Env>): Response {
+  if (error instanceof Refusal) return refuse(c, error.code, error.message)
+  if (error instanceof HTTPException) {
+    const code = hono[error.status]
+    if (code) return refuse(c, code, error.message)
+  }
+  const { log } = c.var.services
+  const { requestId } = c.var
+  const failure = failureClass(error)
+  if (failure === 'away' || failure === 'retry') {
+    log.warn({ err: error, requestId }, 'the database is away')
+    return refuse(c, 'unavailable', 'the database is away or busy: look whether it was done, then try again')
+  }
+  log.error({ err: error, requestId }, 'request failed')
+  return refuse(c, 'internal_error', `nothing more can be said here: the log tells of request ${requestId}`)
+}
+
+export function onUnknownRoute(c: Request<Env>): Response {
+  return refuse(c, 'not_found', `there is no ${c.req.method} ${c.req.path}`)
+}
+
+const places = {
+  json: 'body',
+  query: 'query',
+  param: 'path',
+  header: 'header',
+  form: 'form',
+  cookie: 'cookie',
+}
+
+type Validated = { readonly target: keyof typeof places } & (
+  | { readonly success: true }
+  | { readonly success: false; readonly error: z.core.$ZodError }
+)
+
+/** Called with what zod made of each part of a request; no answer means go on. */
+export function onValidated(result: Validated, c: Request<Env>): Response | undefined {
+  if (result.success) return undefined
+  const issues = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+  const first = issues[0]
+  const detail = first?.path ? `${first.path}: ${first.message}` : first?.message
+  return refuse(c, 'invalid_request', `the ${places[result.target]} is not as described: ${detail}`, issues)
+}
+
+function refuse(c: Request<Env>, code: Code, detail: string, issues?: Problem['issues']): Response {
+  const { status, title } = answers[code]
+  const problem: Problem = {
+    type: `urn:hemotrail:problem:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    requestId: c.var.requestId,
+    ...(issues ? { issues } : {}),
+  }
+  return c.body(JSON.stringify(problem), status, {
+    'content-type': 'application/problem+json',
+    ...headers[code],
+  })
+}

@@ -1,0 +1,144 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { DeviceParams } from '../../schema/http/devices.ts'
+import {
+  Excursions,
+  FindingsQuery,
+  Gaps,
+  Readings,
+  ReadingsQuery,
+  Telemetry,
+  TelemetryQuery,
+} from '../../schema/http/series.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { readExcursions, readGaps, readRaw, readWindow } from '../usecases/read-series.ts'
+import { everywhere, json, problem } from './answers.ts'
+import type { Env } from './env.ts'
+import { celsius, iso } from './units.ts'
+import { bucketView, excursionView, gapView, totalOf } from './views/series.ts'
+
+const tags = ['Cold chain']
+const missing = problem('No such device')
+
+const dayMs = 86_400_000
+
+/** More points than any screen or person can use. */
+const mostBuckets = 10_000
+
+const telemetry = createRoute({
+  method: 'get',
+  path: '/{name}/telemetry',
+  tags,
+  summary: 'Temperatures of a probe in buckets, and the gaps between them',
+  request: { params: DeviceParams, query: TelemetryQuery },
+  responses: { ...everywhere, 200: json(Telemetry, 'Buckets and gaps'), 404: missing },
+})
+
+const readings = createRoute({
+  method: 'get',
+  path: '/{name}/readings',
+  tags,
+  summary: 'Single readings of a probe, by event time',
+  request: { params: DeviceParams, query: ReadingsQuery },
+  responses: { ...everywhere, 200: json(Readings, 'The readings'), 404: missing },
+})
+
+const excursions = createRoute({
+  method: 'get',
+  path: '/{name}/excursions',
+  tags,
+  summary: "When a probe was outside its device's limits",
+  request: { params: DeviceParams, query: FindingsQuery },
+  responses: { ...everywhere, 200: json(Excursions, 'The excursions that touch the range'), 404: missing },
+})
+
+const gaps = createRoute({
+  method: 'get',
+  path: '/{name}/gaps',
+  tags,
+  summary: 'When nothing is known of a probe',
+  request: { params: DeviceParams, query: FindingsQuery },
+  responses: { ...everywhere, 200: json(Gaps, 'The gaps that touch the range'), 404: missing },
+})
+
+export const seriesRoutes = new OpenAPIHono<Env>()
+  .openapi(telemetry, async (c) => {
+    const device = c.req.valid('param').name
+    const { probe, everySeconds, ...range } = c.req.valid('query')
+    const { to = c.var.ctx.now(), from = to - dayMs } = range
+    const everyMs = everySeconds * 1_000
+    if ((to - from) / everyMs > mostBuckets) {
+      throw new Refusal(
+        'invalid_request',
+        `everySeconds: makes more than ${mostBuckets} buckets of this range`,
+      )
+    }
+    const window = await readWindow(c.var.ctx, { device, probe, from, to, everyMs })
+    return c.json(
+      {
+        device,
+        probe,
+        from: iso(from),
+        to: iso(to),
+        asOf: iso(window.asOf),
+        everySeconds,
+        buckets: window.buckets.map(bucketView),
+        gaps: window.gaps.map(gapView),
+      },
+      200,
+    )
+  })
+  .openapi(readings, async (c) => {
+    const device = c.req.valid('param').name
+    const { probe, limit, ...range } = c.req.valid('query')
+    const { to = c.var.ctx.now(), from = to - dayMs } = range
+    const found = await readRaw(c.var.ctx, { device, probe, from, to, limit: limit + 1 })
+    const left = found[limit]
+    return c.json(
+      {
+        device,
+        probe,
+        from: iso(from),
+        to: iso(to),
+        readings: found.slice(0, limit).map(({ at, centi }) => ({ at: iso(at), celsius: celsius(centi) })),
+        next: left ? iso(left.at) : null,
+      },
+      200,
+    )
+  })
+  .openapi(excursions, async (c) => {
+    const device = c.req.valid('param').name
+    const query = c.req.valid('query')
+    const { from, to, asOf, excursions } = await readExcursions(c.var.ctx, { device, ...query })
+    return c.json(
+      {
+        device,
+        probe: query.probe,
+        from: iso(from),
+        to: iso(to),
+        asOf: iso(asOf),
+        excursions: excursions.map((excursion) => excursionView(excursion, asOf)),
+        total: totalOf(
+          excursions.map(({ from, to }) => ({ from, to, open: to === null })),
+          asOf,
+        ),
+      },
+      200,
+    )
+  })
+  .openapi(gaps, async (c) => {
+    const device = c.req.valid('param').name
+    const query = c.req.valid('query')
+    const { from, to, asOf, gaps } = await readGaps(c.var.ctx, { device, ...query })
+    return c.json(
+      {
+        device,
+        probe: query.probe,
+        from: iso(from),
+        to: iso(to),
+        asOf: iso(asOf),
+        gaps: gaps.map(gapView),
+        total: totalOf(gaps, asOf),
+      },
+      200,
+    )
+  })

@@ -1,0 +1,142 @@
+import { z } from 'zod'
+import { Tag } from '../messages.ts'
+import { Name } from '../topics.ts'
+import { components, jurisdictions, phases, placeStates, probeKinds } from '../vocabulary.ts'
+import { Celsius, Count, InstantInput, InstantText, limit, Milliseconds, orNull } from './values.ts'
+
+const dinInput = z.string().min(1).max(40).meta({
+  description: 'typed with the check character printed behind it, or scanned with = and flags',
+  example: 'A9999 26 000123 K',
+})
+
+export const BagInput = z
+  .strictObject({
+    din: dinInput,
+    productCode: z.string().min(1).max(20).meta({
+      description: 'description code, collection type and division, typed or scanned',
+      example: 'E0336V00',
+    }),
+    component: z.enum(components),
+    expiresAt: InstantInput.meta({ description: 'exclusive: the end of the last usable minute' }),
+  })
+  .meta({ id: 'BagInput' })
+
+const bag = {
+  bagId: z.uuid(),
+  scheme: z.string().meta({ description: 'who numbers donations', example: 'ISBT128' }),
+  din: z.string().meta({
+    description: 'donation identification number: 13 characters and their check character',
+    example: 'A999926000123K',
+  }),
+  productCode: z.string().meta({ example: 'E0336V00' }),
+  component: z.enum(components),
+  expiresAt: InstantText.meta({ description: 'exclusive' }),
+  registeredAt: InstantText,
+}
+
+const Bag = z.object(bag).meta({ id: 'Bag' })
+
+export const BagsQuery = z.strictObject({
+  din: dinInput.optional(),
+  tag: Tag.optional().meta({ description: 'only bags that carry or carried this tag' }),
+  before: z.uuid().optional().meta({ description: 'only bags registered before this one' }),
+  limit: limit(1_000, 100),
+})
+
+export const Bags = z
+  .object({
+    bags: z.array(Bag).meta({ description: 'newest first' }),
+    next: orNull(z.uuid()).meta({ description: 'ask for what comes `before` this; null where nothing does' }),
+  })
+  .meta({ id: 'Bags' })
+
+export const BagDetail = z
+  .object({
+    ...bag,
+    tags: z.array(
+      z
+        .object({ tag: Tag, from: InstantText, to: orNull(InstantText) })
+        .meta({ id: 'TagAssignment', description: 'the tag is on the bag in [from, to)' }),
+    ),
+    place: orNull(
+      z
+        .object({
+          state: z.enum(placeStates),
+          device: Name.meta({ description: 'the device it is inside, or was last known in' }),
+          facility: z.string().meta({ description: 'where that device stands now' }),
+          from: InstantText,
+        })
+        .meta({ id: 'CurrentPlace' }),
+    ).meta({ description: 'null: never seen' }),
+  })
+  .meta({ id: 'BagDetail' })
+
+export const TagInput = z
+  .strictObject({
+    tag: Tag,
+    from: InstantInput.optional().meta({
+      description: 'since when it is on the bag; otherwise since it was free',
+    }),
+  })
+  .meta({ id: 'TagInput' })
+
+export const BagParams = z.strictObject({ bagId: z.uuid() })
+
+export const TraceQuery = z.strictObject({
+  asOf: InstantInput.optional().meta({ description: 'what lasts, lasts up to then; otherwise now' }),
+})
+
+const minutes = z.number().min(0).meta({ description: 'minutes, rounded to two decimals' })
+
+const Minutes = z
+  .object({ inRange: minutes, below: minutes, above: minutes, unverified: minutes, uncontrolled: minutes })
+  .meta({ id: 'ExposureMinutes' })
+
+const ExactMs = z
+  .object({
+    inRange: Milliseconds,
+    below: Milliseconds,
+    above: Milliseconds,
+    unverified: Milliseconds.meta({ description: 'no reading speaks for it, ms' }),
+    uncontrolled: Milliseconds.meta({ description: "in somebody's hands, ms" }),
+  })
+  .meta({ id: 'ExposureMs' })
+
+const exposure = {
+  minutes: Minutes,
+  ms: ExactMs,
+  coldest: orNull(Celsius),
+  warmest: orNull(Celsius),
+}
+
+const TracedPlace = z
+  .object({
+    state: z.enum(placeStates),
+    device: Name,
+    facility: z.string().meta({ description: 'where the device stood then' }),
+    from: InstantText,
+    to: InstantText,
+    ongoing: z.boolean().meta({ description: 'still so as of the moment of asking' }),
+    probe: orNull(z.enum(probeKinds)).meta({ description: 'which probe speaks for the bag there' }),
+    ...exposure,
+  })
+  .meta({ id: 'TracedPlace' })
+
+export const Trace = z
+  .object({
+    bag: Bag,
+    asOf: InstantText,
+    policy: z
+      .object({
+        jurisdiction: z.enum(jurisdictions),
+        phase: z.enum(phases),
+        versions: z.array(Count).meta({ description: 'the versions the bag was judged by' }),
+      })
+      .meta({ id: 'PolicyUsed' }),
+    places: z.array(TracedPlace).meta({ description: 'oldest first' }),
+    total: z.object(exposure).meta({ id: 'Exposure' }),
+  })
+  .meta({
+    id: 'Trace',
+    description: 'where a bag was and how cold, judged by the policy of its own component',
+  })

@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { exposureOf, type TimedReading } from '../../../api/domain/exposure.ts'
+
+const limits = { low: 200, high: 600, maxSilenceMs: 1_000 }
+const always = () => limits
+
+function readings(...points: [at: number, centi: number][]): TimedReading[] {
+  return points.map(([at, centi]) => ({ at, boot: 'a', centi, timeVerified: true }))
+}
+
+test('each reading holds until the next one', () => {
+  const exposure = exposureOf(
+    readings([0, 400], [100, 700], [300, 400], [400, 100]),
+    { from: 50, to: 450 },
+    always,
+    450,
+  )
+  expect(exposure).toEqual({
+    inRangeMs: 150,
+    belowMs: 50,
+    aboveMs: 200,
+    unverifiedMs: 0,
+    coldest: 100,
+    warmest: 700,
+  })
+})
+
+test('a reading before too long a silence holds for no time at all, but its value is known', () => {
+  const exposure = exposureOf(
+    readings([0, 400], [100, 700], [1_101, 400]),
+    { from: 0, to: 1_200 },
+    always,
+    1_200,
+  )
+  expect(exposure).toEqual({
+    inRangeMs: 199,
+    belowMs: 0,
+    aboveMs: 0,
+    unverifiedMs: 1_001,
+    coldest: 400,
+    warmest: 700,
+  })
+})
+
+test('the last reading holds up to the moment of asking, unless that is too far away', () => {
+  expect(exposureOf(readings([0, 400]), { from: 0, to: 1_000 }, always, 1_000)).toMatchObject({
+    inRangeMs: 1_000,
+  })
+  expect(exposureOf(readings([0, 400]), { from: 0, to: 1_001 }, always, 1_001)).toMatchObject({
+    unverifiedMs: 1_001,
+  })
+  expect(exposureOf(readings([0, 400]), { from: 0, to: 500 }, always, 1_001)).toMatchObject({
+    unverifiedMs: 500,
+  })
+})
+
+test('a reading whose clock is in doubt verifies nothing', () => {
+  const doubted = readings([0, 400], [100, 700]).map((reading) => ({ ...reading, timeVerified: false }))
+  expect(exposureOf(doubted, { from: 0, to: 200 }, always, 200)).toMatchObject({
+    unverifiedMs: 200,
+    warmest: null,
+  })
+})
+
+test('without readings everything is unverified', () => {
+  expect(exposureOf([], { from: 0, to: 200 }, always, 200)).toMatchObject({
+    unverifiedMs: 200,
+    coldest: null,
+  })
+})
+
+test('the account agrees with a count of every millisecond', () => {
+  const anyReadings = fc.uniqueArray(
+    fc.tuple(fc.integer({ min: 0, max: 300 }), fc.constantFrom(100, 400, 700)),
+    {
+      selector: ([at]) => at,
+      maxLength: 12,
+    },
+  )
+  const small = { low: 200, high: 600, maxSilenceMs: 40 }
+  fc.assert(
+    fc.property(
+      anyReadings,
+      fc.integer({ min: 0, max: 200 }),
+      fc.integer({ min: 1, max: 200 }),
+      (points, from, length) => {
+        const to = from + length
+        const asOf = Math.max(to, 320)
+        const sorted = points.sort(([a], [b]) => a - b)
+        const count = { inRangeMs: 0, belowMs: 0, aboveMs: 0, unverifiedMs: 0 }
+        for (let ms = from; ms < to; ms++) {
+          const held = sorted.findLast(([at]) => at <= ms)
+          const next = sorted.find(([at]) => at > ms)?.[0] ?? asOf
+          if (!held || next - held[0] > 40) count.unverifiedMs++
+          else if (held[1] < 200) count.belowMs++
+          else if (held[1] > 600) count.aboveMs++
+          else count.inRangeMs++
+        }
+        expect(exposureOf(readings(...sorted), { from, to }, () => small, asOf)).toMatchObject(count)
+      },
+    ),
+    { numRuns: 1_000 },
+  )
+})

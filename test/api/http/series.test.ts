@@ -1,0 +1,217 @@
+import { describe, expect } from 'vitest'
+import { Device } from '../../../schema/http/devices.ts'
+import { Excursions, Gaps, Readings, Telemetry } from '../../../schema/http/series.ts'
+import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { type Door, iso, test } from './door.ts'
+
+const minute = 60_000
+const start = noon - 60 * minute
+const at = (minutes: number) => start + minutes * minute
+
+/** An hour of a fridge that may be silent for 5 minutes: minute by minute from `start`, with what is said here. */
+async function anHour({ world }: Door): Promise<void> {
+  await aDevice(world, 'fridge-7', { maxSilenceMs: 5 * minute }, start)
+  const body = [
+    aReading(at(0), 4),
+    aReading(at(1), 7.5),
+    aReading(at(2), 8.25),
+    aReading(at(3), 5),
+    // Silent from 3 to 20.
+    aReading(at(20), 1.5),
+    aReading(at(21), 4.01),
+    aReading(at(22), 4.02),
+    aReading(at(58), 6.01),
+    aReading(at(59), 9),
+  ]
+  await world.ingest.accept([aMessage({ device: 'fridge-7', seq: 0, body })])
+}
+
+describe('telemetry', () => {
+  test('comes in buckets, with the gaps nobody may draw across', async ({ door }) => {
+    await anHour(door)
+    const path = `/devices/fridge-7/telemetry?from=${iso(start)}&to=${iso(noon)}&everySeconds=120`
+    const answer = await door.ask(Telemetry, 'GET', path)
+    expect(answer).toMatchObject({
+      device: 'fridge-7',
+      probe: 'load',
+      from: iso(start),
+      to: iso(noon),
+      asOf: iso(noon),
+      everySeconds: 120,
+    })
+    expect(answer.buckets).toEqual([
+      { from: iso(at(0)), count: 2, min: 4, mean: 5.75, max: 7.5 },
+      { from: iso(at(2)), count: 2, min: 5, mean: 6.63, max: 8.25 },
+      { from: iso(at(20)), count: 2, min: 1.5, mean: 2.76, max: 4.01 },
+      { from: iso(at(22)), count: 1, min: 4.02, mean: 4.02, max: 4.02 },
+      { from: iso(at(58)), count: 2, min: 6.01, mean: 7.51, max: 9 },
+    ])
+    expect(answer.gaps).toEqual([
+      { from: iso(at(3)), to: iso(at(20)), ms: 17 * minute, open: false },
+      { from: iso(at(22)), to: iso(at(58)), ms: 36 * minute, open: false },
+    ])
+  })
+
+  test('is of the last day, in steps of five minutes, where nothing is said', async ({ door }) => {
+    await anHour(door)
+    const answer = await door.ask(Telemetry, 'GET', '/devices/fridge-7/telemetry')
+    expect(answer).toMatchObject({ from: iso(noon - 86_400_000), to: iso(noon), everySeconds: 300 })
+    expect(answer.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(9)
+  })
+
+  test('of more buckets than anybody can use is refused', async ({ door }) => {
+    await anHour(door)
+    const path = (every: number) =>
+      `/devices/fridge-7/telemetry?from=${iso(noon - 10_000_000)}&to=${iso(noon)}&everySeconds=${every}`
+    await door.ask(Telemetry, 'GET', path(1))
+    const more = `/devices/fridge-7/telemetry?from=${iso(noon - 10_000_001)}&to=${iso(noon)}&everySeconds=1`
+    expect(await door.refused('GET', more)).toMatchObject({ status: 400, code: 'invalid_request' })
+    expect(await door.refused('GET', path(0))).toMatchObject({
+      status: 400,
+      issues: [{ path: 'everySeconds' }],
+    })
+  })
+
+  test('of a probe that never reported is one long gap, and looking does not make the probe', async ({
+    door,
+    database,
+  }) => {
+    await aDevice(door.world, 'fridge-8', {}, start)
+    await door.world.ingest.accept([
+      aMessage({ device: 'fridge-8', seq: 0, body: [aReading(at(1), 4, 'air')] }),
+    ])
+    const answer = await door.ask(Telemetry, 'GET', `/devices/fridge-8/telemetry?from=${iso(start)}`)
+    expect(answer.buckets).toEqual([])
+    expect(answer.gaps).toEqual([{ from: iso(start), to: iso(noon), ms: 60 * minute, open: true }])
+    expect((await door.ask(Readings, 'GET', '/devices/fridge-8/readings')).readings).toEqual([])
+
+    expect((await door.ask(Device, 'GET', '/devices/fridge-8')).readings).toMatchObject([{ probe: 'air' }])
+    expect((await database.pool.query('select kind from probe')).rows).toEqual([{ kind: 'air' }])
+  })
+})
+
+describe('readings', () => {
+  test('come one by one, page by page, to the last', async ({ door }) => {
+    await anHour(door)
+    const seen: string[] = []
+    let from: string | null = iso(start)
+    for (let pages = 0; from !== null; pages++) {
+      expect(pages).toBeLessThan(5)
+      const path: string = `/devices/fridge-7/readings?from=${from}&to=${iso(noon)}&limit=4`
+      const answer = await door.ask(Readings, 'GET', path)
+      seen.push(...answer.readings.map(({ celsius }) => String(celsius)))
+      from = answer.next
+    }
+    expect(seen).toEqual(['4', '7.5', '8.25', '5', '1.5', '4.01', '4.02', '6.01', '9'])
+  })
+})
+
+describe('excursions', () => {
+  test('are told with their extremes, what lasts apart from what ended', async ({ door }) => {
+    await anHour(door)
+    const answer = await door.ask(Excursions, 'GET', '/devices/fridge-7/excursions')
+    expect(answer).toMatchObject({ from: iso(start), to: iso(noon), asOf: iso(noon) })
+    expect(answer.excursions).toEqual([
+      {
+        side: 'high',
+        from: iso(at(1)),
+        to: iso(at(3)),
+        ms: 2 * minute,
+        ended: 'inside',
+        coldest: 7.5,
+        warmest: 8.25,
+        readings: 2,
+      },
+      {
+        side: 'low',
+        from: iso(at(20)),
+        to: iso(at(21)),
+        ms: minute,
+        ended: 'inside',
+        coldest: 1.5,
+        warmest: 1.5,
+        readings: 1,
+      },
+      {
+        side: 'high',
+        from: iso(at(58)),
+        to: null,
+        ms: 2 * minute,
+        ended: null,
+        coldest: 6.01,
+        warmest: 9,
+        readings: 2,
+      },
+    ])
+    expect(answer.total).toEqual({
+      bounded: { count: 2, ms: 3 * minute },
+      open: { count: 1, ms: 2 * minute },
+    })
+  })
+
+  test('that last are ended by a silence, as of a later moment', async ({ door }) => {
+    await anHour(door)
+    const path = `/devices/fridge-7/excursions?asOf=${iso(noon + 5 * minute)}`
+    const { excursions, total } = await door.ask(Excursions, 'GET', path)
+    expect(excursions.at(-1)).toMatchObject({ to: iso(at(59)), ms: minute, ended: 'gap' })
+    expect(total.open).toEqual({ count: 0, ms: 0 })
+  })
+
+  test('are those that touch the range', async ({ door }) => {
+    await anHour(door)
+    const path = `/devices/fridge-7/excursions?from=${iso(at(19))}&to=${iso(at(30))}`
+    const { excursions } = await door.ask(Excursions, 'GET', path)
+    expect(excursions.map(({ side }) => side)).toEqual(['low'])
+  })
+})
+
+describe('gaps', () => {
+  test('are told with their length, those no reading bounds apart', async ({ door }) => {
+    await anHour(door)
+    const asOf = iso(noon + 10 * minute)
+    const answer = await door.ask(Gaps, 'GET', `/devices/fridge-7/gaps?asOf=${asOf}`)
+    expect(answer).toMatchObject({ device: 'fridge-7', probe: 'load', from: iso(start), to: asOf, asOf })
+    expect(answer.gaps).toEqual([
+      { from: iso(at(3)), to: iso(at(20)), ms: 17 * minute, open: false },
+      { from: iso(at(22)), to: iso(at(58)), ms: 36 * minute, open: false },
+      { from: iso(at(59)), to: asOf, ms: 11 * minute, open: true },
+    ])
+    expect(answer.total).toEqual({
+      bounded: { count: 2, ms: 53 * minute },
+      open: { count: 1, ms: 11 * minute },
+    })
+  })
+})
+
+describe('a range', () => {
+  test('begins before it ends', async ({ door }) => {
+    await anHour(door)
+    for (const noun of ['telemetry', 'readings', 'excursions', 'gaps']) {
+      const backwards = `/devices/fridge-7/${noun}?from=${iso(noon)}&to=${iso(start)}`
+      expect(await door.refused('GET', backwards)).toMatchObject({ status: 400, issues: [{ path: 'from' }] })
+      const empty = `/devices/fridge-7/${noun}?from=${iso(noon)}&to=${iso(noon)}`
+      expect(await door.refused('GET', empty)).toMatchObject({ status: 400 })
+      const ahead = `/devices/fridge-7/${noun}?from=${iso(noon + minute)}`
+      expect(await door.refused('GET', ahead), noun).toMatchObject({ status: 400, code: 'invalid_request' })
+    }
+  })
+
+  test('is told in instants, of a probe there can be', async ({ door }) => {
+    await anHour(door)
+    for (const [query, path] of [
+      ['from=yesterday', 'from'],
+      ['to=2020-05-06', 'to'],
+      ['to=1588766400000', 'to'],
+      ['probe=door', 'probe'],
+      ['from=2020-05-06T12:00:00+08:00', 'from'],
+    ]) {
+      expect(await door.refused('GET', `/devices/fridge-7/gaps?${query}`), query).toMatchObject({
+        status: 400,
+        issues: [{ path }],
+      })
+    }
+    const shanghai = encodeURIComponent('2020-05-06T19:00:00+08:00')
+    const { from } = await door.ask(Gaps, 'GET', `/devices/fridge-7/gaps?from=${shanghai}`)
+    expect(from).toBe(iso(start))
+  })
+})

@@ -1,0 +1,14 @@
+import { ingest } from './ingest.ts'
+
+/** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
+const benches: Record<string, () => Promise<Record<string, unknown>>> = { ingest }
+
+const [name = ''] = process.argv.slice(2)
+const bench = benches[name]
+if (!bench) {
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join(' | ')}`)
+  process.exit(2)
+}
+const figures = await bench()
+console.log(JSON.stringify(figures))
+process.exit(figures.ok === false ? 1 : 0)

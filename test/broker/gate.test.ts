@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createGate } from '../../broker/gate.ts'
+
+const roomy = { maxBatch: 500, maxPendingMessages: 50_000, maxPendingBytes: 1_000_000 }
+
+/** A gate whose commits are ended by hand. */
+function openGate(limits: Partial<typeof roomy> = {}) {
+  const batches: string[][] = []
+  const ends: { resolve(): void; reject(reason: unknown): void }[] = []
+  const answers: string[] = []
+  const gate = createGate<string>({
+    ...roomy,
+    ...limits,
+    accept(batch) {
+      batches.push([...batch])
+      return new Promise((resolve, reject) => ends.push({ resolve, reject }))
+    },
+  })
+  const add = (item: string, bytes = 1) =>
+    gate.add(item, bytes, (error) => answers.push(error ? `${item}: ${error.message}` : item))
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  return { gate, add, batches, ends, answers, turn }
+}
+
+test('what piles up during a commit is the next batch, and there is one commit at a time', async () => {
+  const { add, batches, ends, answers, turn } = openGate()
+
+  add('a')
+  add('b')
+  await turn()
+  add('c')
+  add('d')
+  await turn()
+  expect(batches).toEqual([['a', 'b']])
+  expect(answers).toEqual([])
+  ends[0]?.resolve()
+  await turn()
+  await turn()
+
+  expect(answers).toEqual(['a', 'b'])
+  expect(batches).toEqual([
+    ['a', 'b'],
+    ['c', 'd'],
+  ])
+})
+
+test('a commit that fails is the failure of its own batch only', async () => {
+  const { gate, add, ends, answers, turn } = openGate({ maxBatch: 2 })
+
+  for (const item of ['a', 'b', 'c']) add(item)
+  await turn()
+  ends[0]?.reject(new Error('no'))
+  await turn()
+  await turn()
+  ends[1]?.resolve()
+  await gate.drain()
+
+  expect(answers).toEqual(['a: no', 'b: no', 'c'])
+})
+
+test('a commit that fails without an error, or at once, still answers with one', async () => {
+  const answers: unknown[] = []
+  const gate = createGate<string>({
+    ...roomy,
+    maxBatch: 1,
+    accept(batch) {
+      if (batch[0] === 'a') throw new Error('at once')
+      return Promise.reject('no error at all')
+    },
+  })
+  gate.add('a', 1, (error) => answers.push(error))
+  gate.add('b', 1, (error) => answers.push(error))
+  await gate.drain()
+
+  expect(answers).toEqual([new Error('at once'), new Error('no error at all')])
+})
+
+test('a full gate refuses at once and has room again after the commit', async () => {
+  const { gate, add, ends, answers, turn } = openGate({ maxPendingMessages: 3, maxPendingBytes: 10 })
+
+  expect(add('a', 4)).toBe(true)
+  await turn()
+  expect(add('b', 7)).toBe(false)
+  expect(add('c', 6)).toBe(true)
+  expect(add('d', 0)).toBe(true)
+  expect(add('e', 0)).toBe(false)
+  expect(answers).toEqual(['b: the gate is full', 'e: the gate is full'])
+  expect(gate.pending()).toEqual({ messages: 3, bytes: 10 })
+  ends[0]?.resolve()
+  await turn()
+  await turn()
+
+  expect(gate.pending()).toEqual({ messages: 2, bytes: 6 })
+  expect(add('f', 4)).toBe(true)
+})
+
+test('draining lasts until nothing is pending, also for what comes while it lasts', async () => {
+  const { gate, add, ends, turn } = openGate()
+  await gate.drain()
+  let drained = false
+
+  add('a')
+  const draining = gate.drain().then(() => {
+    drained = true
+  })
+  await turn()
+  add('b')
+  ends[0]?.resolve()
+  await turn()
+  await turn()
+  expect(drained).toBe(false)
+  ends[1]?.resolve()
+  await draining
+
+  expect(gate.pending()).toEqual({ messages: 0, bytes: 0 })
+})
+
+test('an answer may bring the next message with it', async () => {
+  const seen: number[] = []
+  const gate = createGate<number>({
+    ...roomy,
+    accept: async (batch) => void seen.push(...batch),
+  })
+  const count = (item: number) => gate.add(item, 1, () => item < 100 && count(item + 1))
+
+  count(1)
+  await gate.drain()
+
+  expect(seen).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+})
+
+test('every item is committed once and answered once, in the order it came', async () => {
+  const step = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ add: fc.nat({ max: 9 }) }) },
+    { weight: 2, arbitrary: fc.record({ turns: fc.integer({ min: 1, max: 3 }) }) },
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 60 }),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 10 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 20 }),
+      async (steps, outcomes, maxBatch, maxPendingMessages) => {
+        const committed: number[] = []
+        const failed: number[] = []
+        const answered: { item: number; good: boolean }[] = []
+        const refused: number[] = []
+        let underway = 0
+        let commits = 0
+        const gate = createGate<number>({
+          maxBatch,
+          maxPendingMessages,
+          maxPendingBytes: 100,
+          async accept(batch) {
+            underway += 1
+            expect(underway).toBe(1)
+            expect(batch.length).toBeLessThanOrEqual(maxBatch)
+            await new Promise((resolve) => setImmediate(resolve))
+            underway -= 1
+            if (!outcomes[commits++ % outcomes.length]) {
+              failed.push(...batch)
+              throw new Error('no')
+            }
+            committed.push(...batch)
+          },
+        })
+        let items = 0
+        for (const one of steps) {
+          if ('turns' in one) {
+            for (let turn = 0; turn < one.turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+            continue
+          }
+          const item = items++
+          let told = 0
+          const taken = gate.add(item, one.add, (error) => {
+            told += 1
+            expect(told).toBe(1)
+            if (error?.message === 'the gate is full') refused.push(item)
+            else answered.push({ item, good: !error })
+          })
+          expect(taken).toBe(!refused.includes(item))
+        }
+        await gate.drain()
+
+        const order = answered.map(({ item }) => item)
+        expect(order).toEqual([...order].sort((a, b) => a - b))
+        expect(order.length + refused.length).toBe(items)
+        expect(answered.filter(({ good }) => good).map(({ item }) => item)).toEqual(committed)
+        expect(answered.filter(({ good }) => !good).map(({ item }) => item)).toEqual(failed)
+        expect(gate.pending()).toEqual({ messages: 0, bytes: 0 })
+      },
+    ),
+  )
+})
