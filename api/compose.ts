@@ -44,7 +44,6 @@ export async function startService(
     log,
     onEvent: (event) => count(metrics, event),
   })
-  metrics.connections.collect = () => metrics.connections.set(broker.connections())
 
   const stopListening = await onDeviceChanged(database, (change) => {
     if (!change) return ingest.memory.forgetAll()
@@ -89,4 +88,6 @@ async function listen(fetch: Parameters<typeof serve>[0]['fetch'], { host, httpP
 function count(metrics: Metrics, event: BrokerEvent): void {
   const name = event.kind === 'refused' ? `refused_${event.reason}` : event.kind
   metrics.brokerEvents.inc({ event: name })
+  if (event.kind === 'connected') metrics.connections.inc()
+  if (event.kind === 'disconnected') metrics.connections.dec()
 }

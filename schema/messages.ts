@@ -14,7 +14,7 @@ const word = (max: number) =>
     .min(1)
     .max(max)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
-    .regex(/^[^\u0000-\u001f\u007f\ud800-\udfff]*$/, 'holds a control character or half a surrogate pair')
+    .regex(/^[^\u0000-\u001f\u007f\ud800-\udfff]*$/u, 'holds a control character or half a surrogate pair')
 
 /** `boot` is random per power-up; with `seq` and the device it names a message for ever. */
 export const Boot = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 _ -')

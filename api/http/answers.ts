@@ -23,3 +23,10 @@ export const everywhere = {
   500: problem('The service is at fault'),
   503: problem('The database is away: try again'),
 }
+
+/** The same, where a body is read. */
+export const everywhereWithBody = {
+  ...everywhere,
+  413: problem('The body is larger than a megabyte'),
+  415: problem('The body is not JSON'),
+}

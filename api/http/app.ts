@@ -55,6 +55,7 @@ function newApp(services: Services): OpenAPIHono<Env> {
   app.use(
     secureHeaders({
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      strictTransportSecurity: 'max-age=15552000',
       overwrite: false,
     }),
   )
@@ -68,14 +69,11 @@ function newApp(services: Services): OpenAPIHono<Env> {
     scheme: 'bearer',
     description: 'HEMOTRAIL_ADMIN_KEY of the service',
   })
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: {
-      title: 'Hemotrail',
-      version: packageJson.version,
-      description: `${packageJson.description}. Instants are UTC, temperatures degrees Celsius, intervals [from, to).`,
-    },
-    security: [{ administratorKey: [] }],
+  let description: object | undefined
+  app.get('/openapi.json', (c) => {
+    // Made once, at the first asking: it takes long enough to hold up devices.
+    description ??= app.getOpenAPI31Document(about)
+    return c.json(description)
   })
   app.use('/docs', async (c, next) => {
     await next()
@@ -83,6 +81,16 @@ function newApp(services: Services): OpenAPIHono<Env> {
   })
   app.get('/docs', swaggerUI({ url: 'openapi.json', version: swaggerVersion, title: 'Hemotrail' }))
   return app
+}
+
+const about = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Hemotrail',
+    version: packageJson.version,
+    description: `${packageJson.description}. Instants are UTC, temperatures degrees Celsius, intervals [from, to).`,
+  },
+  security: [{ administratorKey: [] }],
 }
 
 /** @hono/swagger-ui brings a page only: its script and style come from this CDN. */

@@ -17,7 +17,7 @@ import { placesOf } from '../stores/sightings.ts'
 import { registerBag } from '../usecases/register-bag.ts'
 import { tagBag } from '../usecases/tag-bag.ts'
 import { traceBag } from '../usecases/trace-bag.ts'
-import { body, everywhere, json, problem } from './answers.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { bagDetail, bagView, traceView } from './views/bags.ts'
 
@@ -31,7 +31,7 @@ const register = createRoute({
   summary: 'Register a bag by its label',
   request: { body: body(BagInput) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     201: json(BagDetail, 'The bag'),
     409: problem('The bag is registered already'),
   },
@@ -62,7 +62,7 @@ const tag = createRoute({
   summary: 'Put a tag on a bag',
   request: { params: BagParams, body: body(TagInput) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     201: json(BagDetail, 'The bag with its tag, where it was seen'),
     404: missing,
     409: problem('The tag is on another bag'),

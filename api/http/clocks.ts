@@ -4,7 +4,7 @@ import { DeviceParams } from '../../schema/http/devices.ts'
 import { clockFaultsOf, listClockFacts } from '../stores/clocks.ts'
 import { findDevice } from '../stores/devices.ts'
 import { recordClockFact } from '../usecases/record-clock-fact.ts'
-import { body, everywhere, json, problem } from './answers.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { clockFactView, clockFaultView } from './views/clocks.ts'
 
@@ -26,7 +26,7 @@ const record = createRoute({
   summary: "Decide what a stretch of a device's time is worth",
   request: { params: DeviceParams, body: body(ClockFactInput) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     201: json(ClockFacts, 'All clock facts of the device, this one last'),
     404: problem('No such device, or it never reported such a boot'),
   },

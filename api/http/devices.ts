@@ -20,7 +20,7 @@ import { provisionDevice } from '../usecases/provision-device.ts'
 import { revokeDevice } from '../usecases/revoke-device.ts'
 import { rotateDeviceSecret } from '../usecases/rotate-device-secret.ts'
 import { setDeviceProfile } from '../usecases/set-device-profile.ts'
-import { body, everywhere, json, problem } from './answers.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso } from './units.ts'
 import { deviceSummary, deviceView, profileOf, profileView } from './views/devices.ts'
@@ -44,7 +44,7 @@ const provision = createRoute({
   summary: 'Make a device known and get its secret, this once',
   request: { body: body(DeviceInput) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     201: json(ProvisionedDevice, 'The device and its secret'),
     404: problem('No such facility'),
     409: problem('The name is taken'),
@@ -67,7 +67,7 @@ const setProfile = createRoute({
   summary: 'Set what a device must keep, from an instant on',
   request: { params: DeviceParams, body: body(ProfileChange) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     200: json(Profile, 'The profile and when it comes into force'),
     404: missing,
     409: problem('Another change begins at that very instant'),
@@ -81,7 +81,7 @@ const rotate = createRoute({
   summary: 'Give a device a new secret',
   request: { params: DeviceParams, body: body(RotationInput) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     200: json(RotatedSecret, 'The new secret, shown this once'),
     404: missing,
     409: problem('The device is revoked'),
@@ -94,7 +94,7 @@ const revoke = createRoute({
   tags,
   summary: 'Believe a device no longer',
   request: { params: DeviceParams, body: body(RevocationInput) },
-  responses: { ...everywhere, 200: json(Revocation, 'Since when it is revoked'), 404: missing },
+  responses: { ...everywhereWithBody, 200: json(Revocation, 'Since when it is revoked'), 404: missing },
 })
 
 export const deviceRoutes = new OpenAPIHono<Env>()

@@ -4,7 +4,7 @@ import { Facilities, Facility, FacilityInput } from '../../schema/http/facilitie
 import { Name } from '../../schema/topics.ts'
 import { findFacility, listFacilities } from '../stores/facilities.ts'
 import { createFacility } from '../usecases/create-facility.ts'
-import { body, everywhere, json, problem } from './answers.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 
 const tags = ['Facilities']
@@ -24,7 +24,7 @@ const create = createRoute({
   summary: 'Make a facility known',
   request: { body: body(FacilityInput) },
   responses: {
-    ...everywhere,
+    ...everywhereWithBody,
     201: json(Facility, 'The facility'),
     409: problem('The code is taken'),
   },

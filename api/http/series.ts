@@ -14,12 +14,10 @@ import { readExcursions, readGaps, readRaw, readWindow } from '../usecases/read-
 import { everywhere, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { celsius, iso } from './units.ts'
-import { bucketView, excursionView, gapView, totalOf } from './views/series.ts'
+import { bucketView, excursionView, gapView, rangeOf, totalOf } from './views/series.ts'
 
 const tags = ['Cold chain']
 const missing = problem('No such device')
-
-const dayMs = 86_400_000
 
 /** More points than any screen or person can use. */
 const mostBuckets = 10_000
@@ -64,7 +62,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
   .openapi(telemetry, async (c) => {
     const device = c.req.valid('param').name
     const { probe, everySeconds, ...range } = c.req.valid('query')
-    const { to = c.var.ctx.now(), from = to - dayMs } = range
+    const { from, to } = rangeOf(range, c.var.ctx.now())
     const everyMs = everySeconds * 1_000
     if ((to - from) / everyMs > mostBuckets) {
       throw new Refusal(
@@ -90,7 +88,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
   .openapi(readings, async (c) => {
     const device = c.req.valid('param').name
     const { probe, limit, ...range } = c.req.valid('query')
-    const { to = c.var.ctx.now(), from = to - dayMs } = range
+    const { from, to } = rangeOf(range, c.var.ctx.now())
     const found = await readRaw(c.var.ctx, { device, probe, from, to, limit: limit + 1 })
     const left = found[limit]
     return c.json(

@@ -25,15 +25,16 @@ export async function mergeDeviceState(tx: Transaction, news: DeviceNews): Promi
     .where(eq(deviceState.deviceId, news.deviceId))
     .for('update')
   if (!row) throw new Error(`state of device ${news.deviceId} vanished while it was being stored`)
-  const doors = { ...(row.doors as Record<string, DoorElement>) }
-  for (const door of news.doors ?? []) if (isNewer(door, doors[door.door])) doors[door.door] = door
+  // A map, for a device may name its door `constructor`.
+  const doors = new Map(Object.entries(row.doors as Record<string, DoorElement>))
+  for (const door of news.doors ?? []) if (isNewer(door, doors.get(door.door))) doors.set(door.door, door)
   const { status } = news
   const isOldWill = status?.will === true && row.statusBoot !== null && row.statusBoot !== status.boot
   await tx
     .update(deviceState)
     .set({
       lastReceivedAt: status?.will ? row.lastReceivedAt : Math.max(row.lastReceivedAt ?? 0, news.receivedAt),
-      doors,
+      doors: Object.fromEntries(doors),
       ...(news.power && isNewer(news.power, row.power as PowerElement | null) ? { power: news.power } : {}),
       ...(news.position && isNewer(news.position, row.position as PositionElement | null)
         ? { position: news.position }

@@ -5,9 +5,10 @@ import type { ProbeKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import type { RejectionInput } from '../stores/rejections.ts'
 import { failureClass, sqlStateOf } from '../stores/sql-state.ts'
-import { commitWork, type Outcome, StaleMemory, type Taken, type Work } from './ingest/commit.ts'
+import { commitWork, type Outcome, type Work } from './ingest/commit.ts'
 import { type Decoded, decode, decodeStatus, type Incoming, type Undecodable } from './ingest/decode.ts'
 import { createMemory, type Memory } from './ingest/memory.ts'
+import { StaleMemory, type Taken } from './ingest/taken.ts'
 
 export type Ingest = {
   /** Resolves once everything in the batch is stored, as a message or as a rejection; rejects where nothing is sure. */
@@ -39,7 +40,7 @@ export function createIngest(
     let conflicts = 0
     for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
       try {
-        return record(await store(batch))
+        return record(await within(deadline - deps.now(), store(batch)))
       } catch (error) {
         forgetAll(batch)
         const failure = error instanceof StaleMemory ? 'retry' : failureClass(error)
@@ -49,12 +50,12 @@ export function createIngest(
           if (++conflicts > conflictTries) throw error
           continue
         }
-        if (deps.now() + pauseMs > deadline) throw error
-        deps.log.warn(
-          { err: error, messages: batch.length, pauseMs },
-          'database away, holding acknowledgements',
-        )
-        await delay(pauseMs * (0.5 + Math.random() / 2))
+        const left = deadline - deps.now()
+        if (left <= 0) throw error
+        // Never the error itself: it carries every parameter of the statement, and the disk may be what is full.
+        const why = { sqlState: sqlStateOf(error), reason: rootOf(error), messages: batch.length, pauseMs }
+        deps.log.warn(why, 'database away, holding acknowledgements')
+        await delay(Math.min(left, pauseMs * (0.5 + Math.random() / 2)))
       }
     }
   }
@@ -72,7 +73,7 @@ export function createIngest(
     if (!culprit || !device) throw error
     const reason = `the database refused it with SQLSTATE ${sqlStateOf(error)}`
     deps.log.error(
-      { err: error, device: culprit.device, topic: culprit.topic },
+      { reason: rootOf(error), device: culprit.device, topic: culprit.topic },
       'message refused by the database',
     )
     const refused = { code: 'refused_by_database', reason, boot: null, seq: null } as const
@@ -97,6 +98,26 @@ export function createIngest(
   }
 
   return { accept, forget: (device) => memory.forget(device), memory }
+}
+
+/** A database that went silent answers nothing, not even with an error: after `ms` it counts as away. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const patience = new AbortController()
+  const late = delay(Math.max(ms, 0), undefined, { signal: patience.signal }).then(() => {
+    throw Object.assign(new Error('the database did not answer in time'), { code: 'ETIMEDOUT' })
+  })
+  late.catch(() => {})
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    patience.abort()
+  }
+}
+
+function rootOf(error: unknown): string {
+  let root = error
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause
+  return root instanceof Error ? root.message : String(root)
 }
 
 /** Read every message of a batch and find the devices, boots and probes it speaks of. */

@@ -4,9 +4,10 @@ import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { findRejection, type Rejection, settleRejection } from '../stores/rejections.ts'
 import { failureClass } from '../stores/sql-state.ts'
-import { commitWork, StaleMemory } from './ingest/commit.ts'
+import { commitWork } from './ingest/commit.ts'
 import { type Decoded, decode, type Incoming, type Undecodable } from './ingest/decode.ts'
 import type { Memory } from './ingest/memory.ts'
+import { StaleMemory } from './ingest/taken.ts'
 import { locate } from './ingest-batch.ts'
 
 export type Readmission = {

@@ -3,8 +3,8 @@ import type { SeriesState } from '../domain/series.ts'
 import type { Transaction } from '../stores/database.ts'
 import { lockProbeStates, saveFindings, saveProbeStates } from '../stores/derived.ts'
 import { type Device, lockProbes, type Probe } from '../stores/devices.ts'
-import { StaleMemory } from './ingest/commit.ts'
 import { rederive } from './ingest/rederive.ts'
+import { StaleMemory } from './ingest/taken.ts'
 
 /**
  * Derive the probes of a device again where a decision touches them. Every other writer who derived from the state

@@ -6,7 +6,7 @@ import { Celsius, Count, InstantInput, InstantText, limit, Milliseconds, orNull 
 
 const dinInput = z.string().min(1).max(40).meta({
   description: 'typed with the check character printed behind it, or scanned with = and flags',
-  example: 'A9999 26 000123 K',
+  example: 'A9999 26 000123 P',
 })
 
 export const BagInput = z
@@ -26,7 +26,7 @@ const bag = {
   scheme: z.string().meta({ description: 'who numbers donations', example: 'ISBT128' }),
   din: z.string().meta({
     description: 'donation identification number: 13 characters and their check character',
-    example: 'A999926000123K',
+    example: 'A999926000123P',
   }),
   productCode: z.string().meta({ example: 'E0336V00' }),
   component: z.enum(components),

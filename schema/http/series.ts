@@ -57,12 +57,10 @@ const Gap = z
   })
   .meta({ id: 'Gap', description: 'nothing is known of [from, to)' })
 
-const Bucket = z
-  .object({ from: InstantText, count: Count, min: Celsius, mean: Celsius, max: Celsius })
-  .meta({
-    id: 'Bucket',
-    description: 'what was measured from here to the next; one without readings is absent',
-  })
+const Bucket = z.object({ from: InstantText, count: Count, min: Celsius, mean: Celsius, max: Celsius }).meta({
+  id: 'Bucket',
+  description: 'what was measured from here to the next; one without readings is absent',
+})
 
 export const Telemetry = z
   .object({

@@ -49,9 +49,6 @@ export const limit = (max: number, usual: number) =>
 
 export const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()])
 
-export const ProbeChoice = z
-  .enum(probeKinds)
-  .default('load')
-  .meta({
-    description: 'which probe: in the air, in a load that behaves like a bag, or outside the container',
-  })
+export const ProbeChoice = z.enum(probeKinds).default('load').meta({
+  description: 'which probe: in the air, in a load that behaves like a bag, or outside the container',
+})

@@ -27,9 +27,10 @@ export type LoadResult = {
 export async function startProcess<T>(
   module: string,
   env: Record<string, string> = {},
+  nodeArguments: readonly string[] = [],
 ): Promise<{ readonly child: ChildProcess; readonly ready: T }> {
   const child = fork(fileURLToPath(new URL(module, import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
+    execArgv: ['--import', 'tsx', ...nodeArguments],
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

@@ -1,7 +1,13 @@
+import { connections } from './connections.ts'
 import { ingest } from './ingest.ts'
+import { lateData } from './late-data.ts'
 
 /** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
-const benches: Record<string, () => Promise<Record<string, unknown>>> = { ingest }
+const benches: Record<string, () => Promise<Record<string, unknown>>> = {
+  ingest,
+  connections,
+  'late-data': lateData,
+}
 
 const [name = ''] = process.argv.slice(2)
 const bench = benches[name]

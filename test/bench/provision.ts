@@ -7,7 +7,22 @@ import { provisionDevice } from '../../api/usecases/provision-device.ts'
 
 const silent = { info() {}, warn() {}, error() {} }
 
-/** Make a fleet known to an empty database, without a service. */
+/** What each of them is set to. */
+export const benchProfile = {
+  low: 200,
+  high: 600,
+  maxSilenceMs: 300_000,
+  physicalLow: -10_000,
+  physicalHigh: 10_000,
+} as const
+
+/** Transactions under way at once. */
+const lots = 4
+
+/**
+ * Make a fleet known to a database, without a service. Each device is provisioned as anybody's is, audit entry and
+ * all; only the commit is shared with the rest of its lot.
+ */
 export async function provisionDevices(
   url: string | undefined,
   count: number,
@@ -26,19 +41,23 @@ export async function provisionDevices(
     }
     const ctx = { ...deps, actor: { kind: 'job', id: 'bench' } as const }
     await createFacility(ctx, { code: prefix, name: 'Bench', kind: 'hospital', timeZone: 'Asia/Shanghai' })
-    const profile = { low: 200, high: 600, maxSilenceMs: 300_000, physicalLow: -10_000, physicalHigh: 10_000 }
     const devices: { name: string; secret: string }[] = []
-    for (let i = 0; i < count; i++) {
-      const name = `${prefix}-${String(i).padStart(5, '0')}`
-      const { secret } = await provisionDevice(ctx, {
-        name,
-        kind: 'fridge',
-        facility: prefix,
-        profile,
-        inServiceFrom,
+    const provisionLot = (lot: number) =>
+      database.db.transaction(async (tx) => {
+        const inLot = { ...ctx, database: { ...database, db: tx } }
+        for (let i = lot; i < count; i += lots) {
+          const name = `${prefix}-${String(i).padStart(5, '0')}`
+          const { secret } = await provisionDevice(inLot, {
+            name,
+            kind: 'fridge',
+            facility: prefix,
+            profile: benchProfile,
+            inServiceFrom,
+          })
+          devices[i] = { name, secret }
+        }
       })
-      devices.push({ name, secret })
-    }
+    await Promise.all(Array.from({ length: lots }, (_, lot) => provisionLot(lot)))
     return devices
   } finally {
     await database.close()

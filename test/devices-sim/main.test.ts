@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../devices-sim/command-line.ts'
 import { readJournal } from '../../devices-sim/journal.ts'
-import { type Broker, startBroker } from './support/broker.ts'
 import { recorded, recordedNote, skipRecorded } from '../support/recorded.ts'
+import { type Broker, startBroker } from './support/broker.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createRandom } from '../../devices-sim/random.ts'
 import { type ReplayOptions, readLogger, replay } from '../../devices-sim/replay.ts'
+import { recorded, recordedNote, skipRecorded } from '../support/recorded.ts'
 import { type Broker, startBroker } from './support/broker.ts'
 import { checkMessage, readingsIn } from './support/checked-message.ts'
-import { recorded, recordedNote, skipRecorded } from '../support/recorded.ts'
 
 let broker: Broker
 beforeEach(async () => {

@@ -116,19 +116,28 @@ async function takesConnections(server: ChildProcess, url: string): Promise<bool
   return false
 }
 
-/** The newest there is: Debian keeps the server's programs off the PATH, one directory per version. */
+/** Are a server's programs installed here? */
+export function hasPostgres(): boolean {
+  return lookForBinaries() !== undefined
+}
+
 function findBinaries(): string {
+  const found = lookForBinaries()
+  if (!found) throw new Error('this test needs a Postgres server installed: no initdb on the PATH')
+  return found
+}
+
+/** The newest there is: Debian keeps the server's programs off the PATH, one directory per version. */
+function lookForBinaries(): string | undefined {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian) : []
   const places = [
     ...(process.env.PATH ?? '').split(delimiter),
     ...versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin')),
   ]
-  const found = places.find(
+  return places.find(
     (place) => place && existsSync(join(place, 'initdb')) && existsSync(join(place, 'postgres')),
   )
-  if (!found) throw new Error('this test needs a Postgres server installed: no initdb on the PATH')
-  return found
 }
 
 /** Postgres refuses to run as root, so root runs it as the user its package made, or as nobody. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 
 /** A bare MQTT 3.1.1 client for loads: no queue, no retry, no reconnect, a fraction of a real client's cost. */
 export type RawClient = {
@@ -46,11 +46,16 @@ export function connectPacket({ clientId, username, password, keepAliveSeconds =
   return packet(0x10, text('MQTT'), Buffer.from([4, flags]), keepAlive, text(clientId), ...credentials)
 }
 
+/** One for all connections: to make one for each costs a good part of a handshake. */
+let secureContext: SecureContext | undefined
+
 /** Connect and wait for CONNACK. Rejects with the broker's return code where it refuses. */
 export async function connectRaw(target: RawTarget): Promise<RawClient> {
+  const { host, port } = target
+  if (target.tls) secureContext ??= createSecureContext()
   const socket = target.tls
-    ? connectTls({ host: target.host, port: target.port, rejectUnauthorized: false })
-    : connectTcp({ host: target.host, port: target.port, noDelay: true })
+    ? connectTls({ host, port, rejectUnauthorized: false, secureContext })
+    : connectTcp({ host, port, noDelay: true })
   await once(socket, target.tls ? 'secureConnect' : 'connect')
   const waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   let messageId = 0

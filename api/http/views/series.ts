@@ -1,8 +1,21 @@
 import type { z } from 'zod'
 import type { Excursions, Gaps, Telemetry } from '../../../schema/http/series.ts'
+import { Refusal } from '../../domain/refusal.ts'
 import type { Excursion, GapAsOf } from '../../domain/series.ts'
 import type { Bucket } from '../../stores/telemetry.ts'
 import { celsius, iso, isoOrNull } from '../units.ts'
+
+const dayMs = 86_400_000
+
+/** The range a request means: up to now, the last day of it, where it does not say. */
+export function rangeOf(
+  query: { readonly from?: number | undefined; readonly to?: number | undefined },
+  now: number,
+): { readonly from: number; readonly to: number } {
+  const { to = now, from = to - dayMs } = query
+  if (from < to) return { from, to }
+  throw new Refusal('invalid_request', `from ${iso(from)} is not before to ${iso(to)}`)
+}
 
 export function bucketView({
   from,

@@ -1,8 +1,8 @@
 import { type ClockState, judgeClock, offsetOf } from '../../domain/clock.ts'
 import { type Boot, insertClockFact, raiseClockFault, saveClock } from '../../stores/clocks.ts'
 import type { Transaction } from '../../stores/database.ts'
-import type { Taken } from './commit.ts'
 import type { Memory } from './memory.ts'
+import type { Taken } from './taken.ts'
 
 /** A clock is written again once it has drifted this far from what is written, ms. */
 const worthWritingMs = 1_000

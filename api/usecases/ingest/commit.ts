@@ -1,6 +1,4 @@
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../../schema/messages.ts'
-import type { ProbeKind } from '../../../schema/vocabulary.ts'
-import type { Boot } from '../../stores/clocks.ts'
 import type { Database, Transaction } from '../../stores/database.ts'
 import { insertDeviceEvents } from '../../stores/device-events.ts'
 import { type DeviceNews, mergeDeviceState } from '../../stores/device-states.ts'
@@ -8,23 +6,11 @@ import type { Device } from '../../stores/devices.ts'
 import { insertMessages } from '../../stores/messages.ts'
 import { insertRejections, type RejectionInput } from '../../stores/rejections.ts'
 import { judgeClocks } from './clocks.ts'
-import type { Decoded, Incoming } from './decode.ts'
+import type { Incoming } from './decode.ts'
 import type { Memory } from './memory.ts'
 import { takeReadings } from './readings.ts'
 import { lockSightings, takeSightings } from './sightings.ts'
-
-/** A message that was read, and where it belongs. */
-export type Taken = {
-  readonly incoming: Incoming
-  readonly device: Device
-  readonly boot: Boot
-  /** The probes its readings speak of. */
-  readonly probes: ReadonlyMap<ProbeKind, number>
-  readonly payloadHash: Buffer
-  readonly decoded: Decoded
-  /** Its identity was taken before; only elements rejected then are tried again. */
-  readonly again: boolean
-}
+import { StaleMemory, type Taken } from './taken.ts'
 
 export type Work = {
   readonly messages: readonly Taken[]
@@ -41,11 +27,6 @@ export type Outcome = {
   readonly doubles: number
   readonly rejected: number
   readonly readings: number
-}
-
-/** The state a derivation began from has been moved by another writer: forget it and start again. */
-export class StaleMemory extends Error {
-  override readonly name = 'StaleMemory'
 }
 
 /** Raw readings are kept for re-derivation this long, ms; older ones are marked as they come. */

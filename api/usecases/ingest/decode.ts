@@ -115,7 +115,7 @@ export function decode(
     return !fault
   }
 
-  elements.forEach((element, index) => {
+  const take = (element: unknown, index: number): unknown => {
     if (only && !only.has(index)) return
     const broken = (error: { issues: readonly Issue[] }) =>
       bad.push({ index, code: 'bad_element', reason: firstIssue(error) })
@@ -159,10 +159,11 @@ export function decode(
       default: {
         const parsed = Reply.safeParse(element)
         if (!parsed.success) return broken(parsed.error)
-        events.push({ element: index, at: sentAt, body: parsed.data })
+        return events.push({ element: index, at: sentAt, body: parsed.data })
       }
     }
-  })
+  }
+  for (const [index, element] of elements.entries()) take(element, index)
   const live =
     incoming.channel === 'readings' && new Set(readings.map(({ probe }) => probe)).size === elements.length
   return { boot, seq, sentAt, uptimeMs, readings, bags, events, bad, live }

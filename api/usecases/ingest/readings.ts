@@ -25,9 +25,9 @@ import {
   replaceReading,
   type StoredReading,
 } from '../../stores/readings.ts'
-import { StaleMemory, type Taken } from './commit.ts'
 import type { Memory } from './memory.ts'
 import { rederive } from './rederive.ts'
+import { StaleMemory, type Taken } from './taken.ts'
 
 /** A reading on its way in: its row, its event time, and where its boot stands among boots. */
 type Arriving = Reading & { readonly row: ReadingRow; readonly receivedAt: number }

@@ -10,7 +10,7 @@ import {
   refoldPlaces,
   type SightingRow,
 } from '../../stores/sightings.ts'
-import type { Taken } from './commit.ts'
+import type { Taken } from './taken.ts'
 
 /**
  * Lock, before anything else of the batch, the tags it speaks of and the bags they are or were on; with an inventory,

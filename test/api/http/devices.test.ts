@@ -8,7 +8,6 @@ import {
   Revocation,
   RotatedSecret,
 } from '../../../schema/http/devices.ts'
-import { Facility } from '../../../schema/http/facilities.ts'
 import { aMessage, aReading, noon } from '../../support/world.ts'
 import { aFridge, type Door, iso, test } from './door.ts'
 
@@ -87,7 +86,7 @@ describe('a new device', () => {
       expect(await door.refused('POST', '/devices', aFridge('fridge-7', { profile }))).toMatchObject({
         status: 400,
         code: 'invalid_request',
-        issues: [{ path }],
+        issues: expect.arrayContaining([{ path, message: expect.any(String) }]),
       })
     }
     expect(await door.refused('GET', '/devices/fridge-7')).toMatchObject({ code: 'not_found' })
@@ -378,14 +377,8 @@ describe('a revoked device', () => {
 })
 
 test('no secret and no hash of one is ever told again', async ({ door, database }) => {
-  const { secret } = await provision(door, 'fridge-7')
+  const { secret } = await provision(door, 'fridge-7', { inServiceFrom: iso(noon - minute) })
   const rotated = await door.ask(RotatedSecret, 'POST', '/devices/fridge-7/secret', { graceSeconds: 600 })
-  await door.ask(Facility, 'POST', '/facilities', {
-    code: 'H2',
-    name: 'Second',
-    kind: 'hospital',
-    timeZone: 'Asia/Shanghai',
-  })
   const { rows } = await database.pool.query<Record<string, Buffer>>(
     'select secret_hash, previous_secret_hash from device',
   )

@@ -1,4 +1,3 @@
-import type { OpenAPIHono } from '@hono/zod-openapi'
 import { expect } from 'vitest'
 import type { z } from 'zod'
 import { createHttp, type Services } from '../../../api/http/app.ts'
@@ -14,6 +13,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH'
 export type Door = {
   readonly world: World
   readonly services: Services
+  /** For a server on a real socket. */
+  readonly fetch: (request: Request) => Response | Promise<Response>
   /** Anything at all, without the key. */
   raw(path: string, init?: RequestInit): Promise<Response>
   /** Must succeed, and answer exactly what the schema says: nothing less and nothing more. */
@@ -30,7 +31,7 @@ export const test = base.extend<{ $test: { door: Door } }>({
 
 export function openDoor(world: World, changes: Partial<Services> = {}): Door {
   const services: Services = { ...world.deps, memory: world.ingest.memory, adminKey, ...changes }
-  const app: OpenAPIHono<never> = createHttp(services) as never
+  const app = createHttp(services)
   const send = (method: Method, path: string, body?: unknown) =>
     app.request(path, {
       method,
@@ -43,6 +44,7 @@ export function openDoor(world: World, changes: Partial<Services> = {}): Door {
   return {
     world,
     services,
+    fetch: (request) => app.fetch(request),
     raw: async (path, init) => app.request(path, init),
     async ask(schema, method, path, body) {
       const response = await send(method, path, body)

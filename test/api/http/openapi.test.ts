@@ -1,0 +1,147 @@
+import { describe, expect } from 'vitest'
+import { type Door, test } from './door.ts'
+
+type Content = Record<string, { schema: { $ref?: string } }>
+type Operation = {
+  summary?: string
+  tags?: string[]
+  security?: object[]
+  parameters?: { name: string; in: string; description?: string; schema: object }[]
+  requestBody?: { required: boolean; content: Content }
+  responses: Record<string, { description: string; content?: Content }>
+}
+type Document = {
+  openapi: string
+  info: { title: string; version: string }
+  security: object[]
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
+}
+
+async function read(door: Door) {
+  const document: Document = JSON.parse(await (await door.raw('/openapi.json')).text())
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, operation })),
+  )
+  return { document, operations }
+}
+
+/** All values of a key, however deep. */
+function valuesOf(key: string, within: unknown): unknown[] {
+  if (typeof within !== 'object' || within === null) return []
+  return Object.entries(within).flatMap(([name, value]) => [
+    ...(name === key ? [value] : []),
+    ...valuesOf(key, value),
+  ])
+}
+
+describe('the description of the API', () => {
+  test('names every route there is', async ({ door }) => {
+    const { document, operations } = await read(door)
+    expect(document.openapi).toBe('3.1.0')
+    expect(document.info).toMatchObject({
+      title: 'Hemotrail',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    })
+    expect(operations.map(({ name }) => name).sort()).toEqual([
+      'get /bags',
+      'get /bags/{bagId}',
+      'get /bags/{bagId}/trace',
+      'get /devices',
+      'get /devices/{name}',
+      'get /devices/{name}/clock-facts',
+      'get /devices/{name}/clock-faults',
+      'get /devices/{name}/excursions',
+      'get /devices/{name}/gaps',
+      'get /devices/{name}/readings',
+      'get /devices/{name}/telemetry',
+      'get /facilities',
+      'get /facilities/{code}',
+      'get /health',
+      'get /metrics',
+      'get /policies',
+      'get /ready',
+      'get /rejected-messages',
+      'get /rejected-messages/{id}',
+      'get /tags/unresolved',
+      'post /bags',
+      'post /bags/{bagId}/tags',
+      'post /devices',
+      'post /devices/{name}/clock-facts',
+      'post /devices/{name}/revocation',
+      'post /devices/{name}/secret',
+      'post /facilities',
+      'post /rejected-messages/{id}/readmission',
+      'put /devices/{name}/profile',
+    ])
+  })
+
+  test('says of every route what it does, what it takes and all it may answer', async ({ door }) => {
+    const { operations } = await read(door)
+    for (const { name, operation } of operations) {
+      expect(operation.summary, name).toMatch(/^[A-Z]/)
+      expect(operation.tags, name).toHaveLength(1)
+      const placeholders = [...name.matchAll(/\{(\w+)\}/g)].map(([, word]) => word)
+      const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path')
+      expect(inPath.map((parameter) => parameter.name)).toEqual(placeholders)
+      const { requestBody } = operation
+      if (requestBody) {
+        expect(requestBody.required, name).toBe(true)
+        expect(requestBody.content['application/json']?.schema.$ref, name).toMatch(/Input|Change/)
+        expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['413', '415']))
+      }
+      for (const [status, { description, content }] of Object.entries(operation.responses)) {
+        expect(description, `${name} ${status}`).not.toBe('')
+        const [type, media] = Object.entries(content ?? {})[0] ?? []
+        expect(media?.schema.$ref, `${name} ${status}`).toMatch(/^#\/components\/schemas\/\w+$/)
+        if (Number(status) >= 400) {
+          expect([type, media?.schema.$ref]).toEqual([
+            'application/problem+json',
+            '#/components/schemas/Problem',
+          ])
+        }
+      }
+    }
+  })
+
+  test('asks for the key everywhere but where all may enter', async ({ door }) => {
+    const { document, operations } = await read(door)
+    expect(document.security).toEqual([{ administratorKey: [] }])
+    expect(document.components.securitySchemes).toMatchObject({
+      administratorKey: { type: 'http', scheme: 'bearer' },
+    })
+    const open = operations.filter(({ operation }) => operation.security?.length === 0)
+    expect(open.map(({ name }) => name).sort()).toEqual(['get /health', 'get /metrics', 'get /ready'])
+    for (const { name, operation } of operations) {
+      if (!operation.security) expect(Object.keys(operation.responses), name).toContain('401')
+    }
+  })
+
+  test('refers to nothing that it does not hold, and holds nothing that is not referred to', async ({
+    door,
+  }) => {
+    const { document } = await read(door)
+    const schemas = Object.keys(document.components.schemas).sort()
+    const referred = new Set(valuesOf('$ref', document).map((ref) => String(ref).split('/').at(-1)))
+    expect([...referred].sort()).toEqual(schemas)
+    expect(valuesOf('id', document.components.schemas).every((id) => typeof id === 'object')).toBe(true)
+  })
+
+  test('tells the units of temperatures and the closed list of problems', async ({ door }) => {
+    const { document } = await read(door)
+    const { Profile, Problem } = document.components.schemas
+    expect(Profile).toMatchObject({
+      properties: { low: { description: expect.stringContaining('Celsius') } },
+    })
+    expect(Problem).toMatchObject({
+      properties: { code: { enum: expect.arrayContaining(['invalid_din', 'tag_in_use', 'internal_error']) } },
+    })
+  })
+
+  test('can be read as a page that runs only the scripts it must', async ({ door }) => {
+    const response = await door.raw('/docs')
+    expect(response.headers.get('content-type')).toContain('text/html')
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(await response.text()).toContain('openapi.json')
+  })
+})
