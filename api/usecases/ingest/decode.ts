@@ -89,7 +89,8 @@ export function decodeStatus(payload: Buffer): Status | Undecodable {
  * Read a numbered message. Its elements are judged one by one: the good ones are kept, the bad ones listed. Only an
  * envelope that cannot be read, or a body that is no list of elements, rejects the whole message.
  *
- * @param only judge these elements alone: the rest were taken in before
+ * @param only judge these elements alone: the rest were taken in before. The physical range is then the newest
+ *   profile's, for a profile cannot be widened in the past, and widening it is what mends the cause
  */
 export function decode(
   incoming: Incoming,
@@ -109,6 +110,7 @@ export function decode(
   const events: DecodedEvent[] = []
   const bad: BadElement[] = []
   const offset = offsetOf(device.clockFacts, boot, seq)
+  const newest = inForce(device.profiles, Number.POSITIVE_INFINITY)
   const judge = (index: number, at: number): boolean => {
     const fault = timeFault(at + offset, device, incoming.receivedAt)
     if (fault) bad.push({ index, ...fault })
@@ -124,7 +126,7 @@ export function decode(
         const parsed = ReadingElement.safeParse(element)
         if (!parsed.success) return broken(parsed.error)
         const { at, probe, celsius, humidity } = parsed.data
-        const fault = valueFault(celsius, inForce(device.profiles, at + offset))
+        const fault = valueFault(celsius, only ? newest : inForce(device.profiles, at + offset))
         if (fault) return bad.push({ index, ...fault })
         if (!judge(index, at)) return
         return readings.push({

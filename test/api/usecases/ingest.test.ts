@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { listRejections } from '../../../api/stores/rejections.ts'
 import { unresolvedTags } from '../../../api/stores/sightings.ts'
@@ -250,7 +249,7 @@ describe('readmission', () => {
       readmitted: false,
       left: [{ index: 1, code: 'out_of_physical_range' }],
     })
-    await database.db.execute(sql`update device_profile set physical_high = 10000`)
+    await setDeviceProfile(world.ctx, { device: 'f1', profile: bloodFridge })
     expect(await readmitMessage(world.ctx, world.ingest.memory, { id })).toEqual({
       readmitted: true,
       left: [],
