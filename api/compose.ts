@@ -38,7 +38,8 @@ export async function startService(
   const ingest = createIngest(deps, { holdMs: config.holdMs })
   const broker = await startBroker({
     listen: { host: config.host, ...config.mqtt },
-    authenticate: async (name, secret) => authenticateDevice(await ingest.memory.device(name), secret, now()),
+    authenticate: async (name, secret) =>
+      authenticateDevice((await ingest.memory.learn(name))?.device, secret, now()),
     accept: ingest.accept,
     now,
     log,

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, isNull, sql } from 'drizzle-orm'
 import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
+import { message } from '../../schema/tables/messages.ts'
 import type { ClockFaultKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { ClockState } from '../domain/clock.ts'
@@ -12,6 +13,8 @@ export type Boot = {
   readonly boot: string
   readonly clock: ClockState | null
   readonly fault: { readonly id: number; readonly kind: ClockFaultKind; readonly fromSeq: number } | null
+  /** The highest number among its stored messages; -1 while there is none. */
+  readonly newestSeq: number
 }
 
 /** The boot of a device by the name it gave itself, remembered from now on if it is new. */
@@ -28,12 +31,16 @@ export async function ensureBoot(db: Database, deviceId: number, name: string): 
     .where(and(eq(clockFault.bootId, row.id), isNull(clockFault.settledBy), isNull(clockFault.toSeq)))
     .orderBy(desc(clockFault.id))
     .limit(1)
+  const [newest] = await db
+    .select({ seq: sql<number | null>`max(${message.seq})` })
+    .from(message)
+    .where(eq(message.bootId, row.id))
   const { clockSeq, clockEpoch } = row
   const clock =
     clockSeq === null || clockEpoch === null
       ? null
       : { seq: clockSeq, epoch: clockEpoch, proven: row.clockProven }
-  return { id: row.id, boot: row.boot, clock, fault: fault ?? null }
+  return { id: row.id, boot: row.boot, clock, fault: fault ?? null, newestSeq: newest?.seq ?? -1 }
 }
 
 export async function findBoot(

@@ -1,9 +1,10 @@
-import { and, eq, gte, isNull, lt, lte, or, sql } from 'drizzle-orm'
+import { and, eq, gte, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import { excursion, gap } from '../../schema/tables/derived.ts'
 import { probeState } from '../../schema/tables/devices.ts'
 import type { Excursion, Findings, Gap, SeriesState } from '../domain/series.ts'
 import type { Database, Transaction } from './database.ts'
-import { insertRows } from './rows.ts'
+import { kept } from './pool.ts'
+import { insertRows, type RowSet, rowSet } from './rows.ts'
 
 /** The derivation of a probe and the version it must still have for a write to be allowed. Version 0: no row yet. */
 export type ProbeState = { readonly version: number; readonly state: SeriesState | null }
@@ -61,30 +62,28 @@ export type ProbeStateWrite = {
 
 /** Write derived states, each guarded by the version it came from. False: someone else has moved one of them. */
 export async function saveProbeStates(tx: Transaction, writes: readonly ProbeStateWrite[]): Promise<boolean> {
-  const rows = [...writes].sort((a, b) => a.probeId - b.probeId).map(toRow)
-  const fresh = rows.filter(({ version }) => version === 1)
-  const moved = rows.filter(({ version }) => version > 1)
-  if ((await insertRows(tx, probeState, fresh)) < fresh.length) return false
-  if (moved.length === 0) return true
-  const column = (pick: (row: ProbeStateRow) => string | number | null | undefined) =>
-    `{${moved.map((row) => pick(row) ?? 'NULL').join(',')}}`
+  if (writes.length === 0) return true
+  const { names, select } = probeStateRows(writes)
   const result = await tx.execute(sql`
-    update ${probeState} s
-    set version = g.version, first_at = g.first_at, last_at = g.last_at, last_boot = g.last_boot,
-        last_centi = g.last_centi, last_received_at = greatest(s.last_received_at, g.last_received_at),
-        open_from = g.open_from, open_side = g.open_side, open_coldest = g.open_coldest,
-        open_warmest = g.open_warmest, open_readings = g.open_readings
-    from unnest(
-      ${column((row) => row.probeId)}::integer[], ${column((row) => row.version)}::integer[],
-      ${column((row) => row.firstAt)}::bigint[], ${column((row) => row.lastAt)}::bigint[],
-      ${column((row) => row.lastBoot)}::text[], ${column((row) => row.lastCenti)}::smallint[],
-      ${column((row) => row.lastReceivedAt)}::bigint[], ${column((row) => row.openFrom)}::bigint[],
-      ${column((row) => row.openSide)}::text[], ${column((row) => row.openColdest)}::smallint[],
-      ${column((row) => row.openWarmest)}::smallint[], ${column((row) => row.openReadings)}::integer[]
-    ) as g(probe_id, version, first_at, last_at, last_boot, last_centi, last_received_at, open_from, open_side,
-           open_coldest, open_warmest, open_readings)
-    where s.probe_id = g.probe_id and s.version = g.version - 1`)
-  return result.rowCount === moved.length
+    ${kept}
+    insert into ${probeState} (${names}) ${select}
+    on conflict (probe_id) do update set ${movedProbeState(sql`excluded.version`)}
+    where ${probeState.version} = excluded.version - 1`)
+  return result.rowCount === writes.length
+}
+
+/** Derived states as rows, in the order every writer locks them in. */
+export function probeStateRows(writes: readonly ProbeStateWrite[]): RowSet {
+  return rowSet(probeState, [...writes].sort((a, b) => a.probeId - b.probeId).map(toRow))
+}
+
+/** What an upsert sets of a probe's state that is there already. */
+export function movedProbeState(version: SQL): SQL {
+  return sql`
+    version = ${version}, first_at = excluded.first_at, last_at = excluded.last_at, last_boot = excluded.last_boot,
+    last_centi = excluded.last_centi, last_received_at = greatest(${probeState.lastReceivedAt}, excluded.last_received_at),
+    open_from = excluded.open_from, open_side = excluded.open_side, open_coldest = excluded.open_coldest,
+    open_warmest = excluded.open_warmest, open_readings = excluded.open_readings`
 }
 
 type ProbeStateRow = typeof probeState.$inferInsert

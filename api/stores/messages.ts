@@ -1,7 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { message } from '../../schema/tables/messages.ts'
-import type { Transaction } from './database.ts'
+import { probeState } from '../../schema/tables/devices.ts'
+import { message, reading } from '../../schema/tables/messages.ts'
+import type { Database, Transaction } from './database.ts'
+import { movedProbeState, type ProbeStateWrite, probeStateRows } from './derived.ts'
+import { kept } from './pool.ts'
+import type { ReadingRow } from './readings.ts'
 import { rowSet } from './rows.ts'
+import { sqlStateOf } from './sql-state.ts'
 
 export type MessageRow = typeof message.$inferInsert
 
@@ -9,7 +14,40 @@ export type MessageRow = typeof message.$inferInsert
 export type TakenIdentity = {
   readonly bootId: number
   readonly seq: number
-  readonly payloadHash: Buffer | null
+  /** SHA-256, hexadecimal. */
+  readonly payloadHash: string | null
+}
+
+/**
+ * Store messages that bring nothing but readings, and where the derivation of their probes stands afterwards, in one
+ * statement, which is all of its transaction. Nothing is looked up: where a message or a reading is not new, or a
+ * probe has been derived by another writer, the database refuses all of it.
+ *
+ * @throws an error for which `isRefusedAsNotNew` is true
+ */
+export async function insertPlain(
+  db: Database,
+  messages: readonly MessageRow[],
+  readings: readonly ReadingRow[],
+  states: readonly ProbeStateWrite[],
+): Promise<void> {
+  const m = rowSet(message, messages)
+  const r = rowSet(reading, readings)
+  const s = probeStateRows(states)
+  // A version that has moved meanwhile becomes null, which the column does not take.
+  const version = sql`case when ${probeState.version} = excluded.version - 1 then excluded.version end`
+  await db.execute(sql`
+    ${kept}
+    with m as (insert into ${message} (${m.names}) ${m.select}),
+    r as (insert into ${reading} (${r.names}) ${r.select})
+    insert into ${probeState} (${s.names}) ${s.select}
+    on conflict (probe_id) do update set ${movedProbeState(version)}`)
+}
+
+/** unique_violation and not_null_violation: see `insertPlain`. */
+export function isRefusedAsNotNew(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === '23505' || state === '23502'
 }
 
 /** Take the identities of new messages, and tell which of them were taken already. No two rows may share one. */
@@ -24,5 +62,9 @@ export async function insertMessages(tx: Transaction, rows: readonly MessageRow[
     left join added using (boot_id, seq)
     left join ${message} old using (boot_id, seq)
     where added.boot_id is null`)
-  return result.rows.map((row) => ({ bootId: row.boot_id, seq: row.seq, payloadHash: row.payload_hash }))
+  return result.rows.map((row) => ({
+    bootId: row.boot_id,
+    seq: row.seq,
+    payloadHash: row.payload_hash?.toString('hex') ?? null,
+  }))
 }

@@ -1,3 +1,4 @@
+import { type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import type { Log } from '../context.ts'
@@ -44,22 +45,45 @@ export function createPool(config: pg.PoolConfig, log: Log | undefined): pg.Pool
   pool.on('error', (error) => log?.warn({ err: error }, 'a database connection was lost'))
   pool.on('connect', (client) => {
     client.on('error', () => {})
-    overrideTypes(client)
+    overrideQueries(client)
   })
   return pool
 }
 
-/** drizzle sends its own `types` with every query, which fall back on node-postgres' global ones, past the pool's. */
-function overrideTypes(client: pg.ClientBase): void {
+const keptMark = '/* kept */'
+
+/**
+ * Written into a statement whose text never varies and that is sent all day: each connection parses it once and keeps
+ * it under a name.
+ */
+export const kept: SQL = sql.raw(`${keptMark} `)
+
+/** Name of each kept statement by its text. As many as there are places in the code that say `kept`, and no more. */
+const names = new Map<string, string>()
+
+function nameOf(text: string): string | undefined {
+  if (!text.includes(keptMark)) return undefined
+  const known = names.get(text)
+  if (known) return known
+  const name = `hemotrail_${names.size + 1}`
+  names.set(text, name)
+  return name
+}
+
+/**
+ * What drizzle cannot be told: to keep a statement by name, and to read results by our types. It sends its own `types`
+ * with every query, which fall back on node-postgres' global ones, past the pool's.
+ */
+function overrideQueries(client: pg.ClientBase): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown
-  const overriding = (config: unknown, ...rest: unknown[]) => query(withOurTypes(config), ...rest)
+  const overriding = (config: unknown, ...rest: unknown[]) => query(ours(config), ...rest)
   client.query = overriding as typeof client.query
 }
 
-function withOurTypes(config: unknown): unknown {
+function ours(config: unknown): unknown {
   if (typeof config !== 'object' || config === null || 'submit' in config) return config
-  const types = (config as pg.QueryConfig).types
-  return types ? { ...config, types: typesOver(types) } : config
+  const { types, text } = config as pg.QueryConfig
+  return types ? { ...config, types: typesOver(types), name: nameOf(text) } : config
 }
 
 /**

@@ -2,6 +2,7 @@ import { getTableColumns, type InferInsertModel, type SQL, sql } from 'drizzle-o
 import { toSnakeCase } from 'drizzle-orm/casing'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
 import type { Transaction } from './database.ts'
+import { kept } from './pool.ts'
 
 /**
  * Many rows in one statement: each column travels as one array parameter and `unnest` makes rows of them, so that a
@@ -38,7 +39,9 @@ export async function insertRows<T extends PgTable>(
 ): Promise<number> {
   if (rows.length === 0) return 0
   const { names, select } = rowSet(table, rows)
-  const result = await tx.execute(sql`insert into ${table} (${names}) ${select} on conflict do nothing`)
+  const result = await tx.execute(
+    sql`${kept}insert into ${table} (${names}) ${select} on conflict do nothing`,
+  )
   return result.rowCount ?? 0
 }
 
@@ -63,8 +66,9 @@ function quoted(value: unknown): string {
   return `"${String(value).replace(/["\\]/g, '\\$&')}"`
 }
 
+/** Bytes, or a hash that is hexadecimal already. */
 function hex(value: unknown): string {
-  return `"\\\\x${(value as Buffer).toString('hex')}"`
+  return `"\\\\x${typeof value === 'string' ? value : (value as Buffer).toString('hex')}"`
 }
 
 function json(value: unknown): string {

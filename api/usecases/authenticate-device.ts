@@ -2,7 +2,7 @@ import type { Device } from '../stores/devices.ts'
 import { hashSecret, isSameHash } from '../stores/secrets.ts'
 
 /** Does this secret open a connection for the device at this moment? A revoked device has none that does. */
-export function authenticateDevice(device: Device | null, secret: Buffer, now: number): boolean {
+export function authenticateDevice(device: Device | undefined, secret: Buffer, now: number): boolean {
   const hash = hashSecret(secret)
   if (!device || device.revokedAt !== null) return false
   const { secrets } = device

@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Status } from '../../schema/messages.ts'
-import type { ProbeKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
+import type { Boot } from '../stores/clocks.ts'
 import type { RejectionInput } from '../stores/rejections.ts'
 import { failureClass, sqlStateOf } from '../stores/sql-state.ts'
 import { commitWork, type Outcome, type Work } from './ingest/commit.ts'
 import { type Decoded, decode, decodeStatus, type Incoming, type Undecodable } from './ingest/decode.ts'
-import { createMemory, type Memory } from './ingest/memory.ts'
+import { createMemory, hasMet, type Known, type Memory } from './ingest/memory.ts'
+import { storeWork } from './ingest/plain.ts'
 import { StaleMemory, type Taken } from './ingest/taken.ts'
 
 export type Ingest = {
@@ -69,20 +70,20 @@ export function createIngest(
       return
     }
     const [culprit] = batch
-    const device = culprit && (await memory.device(culprit.device))
-    if (!culprit || !device) throw error
+    const known = culprit && (await memory.learn(culprit.device))
+    if (!culprit || !known) throw error
     const reason = `the database refused it with SQLSTATE ${sqlStateOf(error)}`
     deps.log.error(
       { reason: rootOf(error), device: culprit.device, topic: culprit.topic },
       'message refused by the database',
     )
     const refused = { code: 'refused_by_database', reason, boot: null, seq: null } as const
-    const rejections = [rejectionOf(culprit, device.id, hashOf(culprit.payload), refused)]
+    const rejections = [rejectionOf(culprit, known.device.id, hashOf(culprit.payload), refused)]
     record(await commitWork(deps.database.db, memory, { messages: [], statuses: [], rejections }, deps.now()))
   }
 
   async function store(batch: readonly Incoming[]): Promise<Outcome> {
-    return commitWork(deps.database.db, memory, await prepare(memory, batch), deps.now())
+    return storeWork(deps.database.db, memory, await prepare(memory, batch), deps.now())
   }
 
   function forgetAll(batch: readonly Incoming[]): void {
@@ -126,8 +127,10 @@ async function prepare(memory: Memory, batch: readonly Incoming[]): Promise<Work
   const statuses: { incoming: Incoming; device: Taken['device']; status: Status }[] = []
   const rejections: RejectionInput[] = []
   for (const incoming of batch) {
-    const device = await memory.device(incoming.device)
-    if (!device) throw new Error(`device ${incoming.device} was let in but is not known`)
+    // Only what is not remembered is waited for: a batch of strangers apart, this runs through without a pause.
+    const known = memory.recall(incoming.device) ?? (await memory.learn(incoming.device))
+    if (!known) throw new Error(`device ${incoming.device} was let in but is not known`)
+    const { device } = known
     if (incoming.channel === 'status') {
       const status = decodeStatus(incoming.payload)
       if ('reason' in status)
@@ -138,36 +141,31 @@ async function prepare(memory: Memory, batch: readonly Incoming[]): Promise<Work
     const decoded = decode(incoming, device)
     if ('reason' in decoded)
       rejections.push(rejectionOf(incoming, device.id, hashOf(incoming.payload), decoded))
-    else messages.push(await locate(memory, incoming, device, decoded, false))
+    else {
+      if (!hasMet(known, decoded)) await memory.meet(known, decoded)
+      messages.push(locate(known, incoming, decoded, false))
+    }
   }
   return { messages, statuses, rejections }
 }
 
-/** Find the boot and the probes a message speaks of, before any transaction is begun. */
-export async function locate(
-  memory: Memory,
-  incoming: Incoming,
-  device: Taken['device'],
-  decoded: Decoded,
-  again: boolean,
-): Promise<Taken> {
-  const boot = await memory.boot(device.id, decoded.boot)
-  const probes = new Map<ProbeKind, number>()
-  for (const { probe } of decoded.readings) {
-    if (!probes.has(probe)) probes.set(probe, await memory.probe(device.id, probe))
-  }
-  return { incoming, device, boot, probes, payloadHash: hashOf(incoming.payload), decoded, again }
+/** A message and what it speaks of, all of which has been met. */
+export function locate(known: Known, incoming: Incoming, decoded: Decoded, again: boolean): Taken {
+  const { device, boots, probes } = known
+  const boot = boots.get(decoded.boot) as Boot
+  return { incoming, device, boots, boot, probes, payloadHash: hashOf(incoming.payload), decoded, again }
 }
 
 export function rejectionOf(
   { topic, payload, receivedAt }: Incoming,
   deviceId: number,
-  payloadHash: Buffer,
+  payloadHash: string,
   { code, reason, boot, seq }: Undecodable,
 ): RejectionInput {
   return { deviceId, topic, boot, seq, payload, payloadHash, code, reason, receivedAt }
 }
 
-export function hashOf(payload: Buffer): Buffer {
-  return createHash('sha256').update(payload).digest()
+/** SHA-256, hexadecimal. */
+export function hashOf(payload: Buffer): string {
+  return hash('sha256', payload, 'hex')
 }

@@ -33,14 +33,15 @@ export async function readmitMessage(
   }
   const incoming = incomingOf(rejection)
   memory.forget(rejection.device)
-  const device = await memory.device(rejection.device)
-  if (!device) throw new Error(`device ${rejection.device} of a rejected message is gone`)
+  const known = await memory.learn(rejection.device)
+  if (!known) throw new Error(`device ${rejection.device} of a rejected message is gone`)
   const only = rejection.elements ? new Set(rejection.elements.map(({ index }) => index)) : undefined
-  const decoded = decode(incoming, device, only)
+  const decoded = decode(incoming, known.device, only)
   if ('reason' in decoded) return stillBad(ctx, rejection, decoded)
 
   const left = decoded.bad.length > 0 ? leftOver(decoded) : null
-  const taken = await locate(memory, incoming, device, decoded, rejection.elements !== null)
+  await memory.meet(known, decoded)
+  const taken = locate(known, incoming, decoded, rejection.elements !== null)
   const work = { messages: [taken], statuses: [], rejections: [] }
   try {
     const { rejected } = await commitWork(ctx.database.db, memory, work, ctx.now(), (tx, refused) =>

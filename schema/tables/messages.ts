@@ -13,7 +13,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
 import { upChannels } from '../vocabulary.ts'
-import { bytes, instant, oneOf } from './columns.ts'
+import { bytes, instant, oneOf, sha256 } from './columns.ts'
 import { boot, device, probe } from './devices.ts'
 
 /**
@@ -29,7 +29,7 @@ export const message = pgTable(
     bootId: integer().notNull(),
     seq: integer().notNull(),
     channel: text({ enum: upChannels }).notNull(),
-    payloadHash: bytes().notNull(),
+    payloadHash: sha256().notNull(),
     sentAt: instant().notNull(),
     receivedAt: instant().notNull(),
     /** It brought a reading older than the window in which raw readings are kept for re-derivation. */
@@ -110,7 +110,7 @@ export const rejectedMessage = pgTable(
     boot: text(),
     seq: integer(),
     payload: bytes().notNull(),
-    payloadHash: bytes().notNull(),
+    payloadHash: sha256().notNull(),
     code: text().notNull(),
     reason: text().notNull(),
     elements: jsonb().$type<readonly { index: number; code: string; reason: string }[]>(),

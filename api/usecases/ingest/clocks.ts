@@ -1,7 +1,6 @@
-import { type ClockState, judgeClock, offsetOf } from '../../domain/clock.ts'
+import { type ClockJudgement, type ClockState, judgeClock, offsetOf } from '../../domain/clock.ts'
 import { type Boot, insertClockFact, raiseClockFault, saveClock } from '../../stores/clocks.ts'
 import type { Transaction } from '../../stores/database.ts'
-import type { Memory } from './memory.ts'
 import type { Taken } from './taken.ts'
 
 /** A clock is written again once it has drifted this far from what is written, ms. */
@@ -13,23 +12,20 @@ const worthWritingMs = 1_000
  *
  * @returns what to remember once the transaction is committed
  */
-export async function judgeClocks(
-  tx: Transaction,
-  messages: readonly Taken[],
-  memory: Memory,
-): Promise<() => void> {
-  const boots = new Map<number, { deviceId: number; boot: Boot }>()
-  for (const { incoming, device, boot, decoded } of messages) {
-    if (!decoded.live || incoming.channel !== 'readings') continue
-    const known = boots.get(boot.id)?.boot ?? boot
-    const { seq, sentAt, uptimeMs } = decoded
-    const knownOffsetMs = offsetOf(device.clockFacts, boot.boot, seq)
+export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): Promise<() => void> {
+  const measured = new Map<number, { boots: Map<string, Boot>; boot: Boot }>()
+  for (const message of messages) {
+    const { incoming, device, boots, boot, decoded } = message
+    const known = measured.get(boot.id)?.boot ?? boot
+    const { seq } = decoded
     const { receivedAt } = incoming
-    const judged = judgeClock(known.clock, { seq, sentAt, uptimeMs, receivedAt, knownOffsetMs })
+    const knownOffsetMs = offsetOf(device.clockFacts, boot.boot, seq)
+    const judged = judge(known, message, knownOffsetMs)
     if (!judged) continue
     let { fault } = known
-    if (judged.fault && !(fault && judged.fault.kind === 'offset')) {
-      const { kind, measuredOffsetMs } = judged.fault
+    const raised = faultToRaise(known, judged)
+    if (raised) {
+      const { kind, measuredOffsetMs } = raised
       const id = await raiseClockFault(tx, {
         deviceId: device.id,
         bootId: boot.id,
@@ -40,7 +36,7 @@ export async function judgeClocks(
       })
       fault = { id, kind, fromSeq: seq }
     }
-    if (judged.provedRight && fault?.kind === 'offset') {
+    if (fault && isSettledBy(fault, judged)) {
       await insertClockFact(
         tx,
         { kind: 'job', id: 'clock-watch' },
@@ -58,20 +54,51 @@ export async function judgeClocks(
       fault = null
     }
     const clock = await written(tx, known, judged.state)
-    boots.set(boot.id, { deviceId: device.id, boot: { ...known, clock, fault } })
+    measured.set(boot.id, { boots, boot: { ...known, clock, fault } })
   }
   return () => {
-    for (const { deviceId, boot } of boots.values()) memory.setBoot(deviceId, boot)
+    for (const { boots, boot } of measured.values()) boots.set(boot.boot, boot)
   }
 }
 
-/**
- * Write a clock where it changed enough to matter. What is remembered keeps the written epoch until then, so that slow
- * drift adds up to a write and never to a step.
- */
-async function written(tx: Transaction, { id, clock: old }: Boot, clock: ClockState): Promise<ClockState> {
-  const isSame = old && old.proven === clock.proven && Math.abs(old.epoch - clock.epoch) < worthWritingMs
-  if (isSame) return { ...clock, epoch: old.epoch }
-  await saveClock(tx, id, clock)
+/** What a message shows of its sender's clock; null for one that was not sent as it was measured, or is old news. */
+function judge({ clock }: Boot, { incoming, decoded }: Taken, knownOffsetMs: number): ClockJudgement | null {
+  if (!decoded.live || incoming.channel !== 'readings') return null
+  const { seq, sentAt, uptimeMs } = decoded
+  return judgeClock(clock, { seq, sentAt, uptimeMs, receivedAt: incoming.receivedAt, knownOffsetMs })
+}
+
+/** A fault that is not known yet; an offset says nothing new while any fault is open. */
+function faultToRaise({ fault }: Boot, judged: ClockJudgement): ClockJudgement['fault'] {
+  return judged.fault && fault && judged.fault.kind === 'offset' ? null : judged.fault
+}
+
+function isSettledBy(fault: NonNullable<Boot['fault']>, judged: ClockJudgement): boolean {
+  return judged.provedRight && fault.kind === 'offset'
+}
+
+/** A boot one message later; null where the message shows of its clock what has to be written down. */
+export function followClock(known: Boot, message: Taken): Boot | null {
+  const knownOffsetMs = offsetOf(message.device.clockFacts, known.boot, message.decoded.seq)
+  const judged = judge(known, message, knownOffsetMs)
+  if (!judged) return known
+  if (faultToRaise(known, judged) || (known.fault && isSettledBy(known.fault, judged))) return null
+  return isWorthWriting(known.clock, judged.state)
+    ? null
+    : { ...known, clock: remembered(known, judged.state) }
+}
+
+function isWorthWriting(old: ClockState | null, clock: ClockState): boolean {
+  return !old || old.proven !== clock.proven || Math.abs(old.epoch - clock.epoch) >= worthWritingMs
+}
+
+/** A clock that is not written keeps the written epoch, so that slow drift adds up to a write and never to a step. */
+function remembered({ clock: old }: Boot, clock: ClockState): ClockState {
+  return old ? { ...clock, epoch: old.epoch } : clock
+}
+
+async function written(tx: Transaction, known: Boot, clock: ClockState): Promise<ClockState> {
+  if (!isWorthWriting(known.clock, clock)) return remembered(known, clock)
+  await saveClock(tx, known.id, clock)
   return clock
 }

@@ -58,11 +58,11 @@ export async function commitWork(
       const old = message.again ? undefined : oldHashes.get(identityOf(message))
       if (old === undefined) fresh.push(message)
       else if (old === null) throw new StaleMemory('another writer took the same message this moment')
-      else if (old.equals(message.payloadHash)) known++
+      else if (old === message.payloadHash) known++
       else rejections.push(seqReused(message))
     }
 
-    const remember = [await takeReadings(tx, memory, fresh, now), await judgeClocks(tx, fresh, memory)]
+    const remember = [await takeReadings(tx, memory, fresh, now), await judgeClocks(tx, fresh)]
     await takeSightings(tx, fresh, locked, now)
     await insertDeviceEvents(tx, fresh.flatMap(eventRows))
     for (const news of deviceNews(fresh, work.statuses)) await mergeDeviceState(tx, news)
@@ -72,16 +72,29 @@ export async function commitWork(
     return { fresh, known, rejected: rejections.length, remember }
   })
   for (const remember of committed.remember) remember()
+  rememberNumbers(unique)
   return {
     stored: committed.fresh.length + work.statuses.length,
     doubles: committed.known,
     rejected: committed.rejected,
-    readings: committed.fresh.reduce((sum, { decoded }) => sum + decoded.readings.length, 0),
+    readings: countReadings(committed.fresh),
   }
+}
+
+export function countReadings(messages: readonly Taken[]): number {
+  return messages.reduce((sum, { decoded }) => sum + decoded.readings.length, 0)
 }
 
 function identityOf({ boot, decoded }: Taken): string {
   return `${boot.id}/${decoded.seq}`
+}
+
+/** Which messages of their boots are the newest stored. */
+export function rememberNumbers(messages: readonly Taken[]): void {
+  for (const { boots, decoded } of messages) {
+    const boot = boots.get(decoded.boot)
+    if (boot && boot.newestSeq < decoded.seq) boots.set(decoded.boot, { ...boot, newestSeq: decoded.seq })
+  }
 }
 
 /** Within one batch the first message of an identity counts; the same bytes again are a double, other bytes a reuse. */
@@ -93,13 +106,13 @@ function splitByIdentity(messages: readonly Taken[]) {
     const key = identityOf(message)
     const earlier = first.get(key)
     if (!earlier) first.set(key, message)
-    else if (earlier.payloadHash.equals(message.payloadHash)) doubles++
+    else if (earlier.payloadHash === message.payloadHash) doubles++
     else reused.push(message)
   }
   return { unique: [...first.values()], doubles, reused }
 }
 
-function messageRow({ incoming, boot, payloadHash, decoded }: Taken) {
+export function messageRow({ incoming, boot, payloadHash, decoded }: Taken) {
   const { seq, sentAt, readings } = decoded
   const { channel, receivedAt } = incoming
   const oldest = receivedAt - rederiveWindowMs

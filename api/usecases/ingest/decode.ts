@@ -105,73 +105,130 @@ export function decode(
   const elements = elementsOf(incoming.channel, body)
   if (typeof elements === 'string') return { code: 'unreadable', reason: elements, boot, seq }
 
-  const readings: DecodedReading[] = []
-  const bags: DecodedBags[] = []
-  const events: DecodedEvent[] = []
-  const bad: BadElement[] = []
-  const offset = offsetOf(device.clockFacts, boot, seq)
-  const newest = inForce(device.profiles, Number.POSITIVE_INFINITY)
-  const judge = (index: number, at: number): boolean => {
-    const fault = timeFault(at + offset, device, incoming.receivedAt)
-    if (fault) bad.push({ index, ...fault })
-    return !fault
+  const draft: Draft = {
+    device,
+    receivedAt: incoming.receivedAt,
+    sentAt,
+    offset: offsetOf(device.clockFacts, boot, seq),
+    again: only !== undefined,
+    readings: [],
+    bags: [],
+    events: [],
+    bad: [],
   }
-
-  const take = (element: unknown, index: number): unknown => {
-    if (only && !only.has(index)) return
-    const broken = (error: { issues: readonly Issue[] }) =>
-      bad.push({ index, code: 'bad_element', reason: firstIssue(error) })
-    switch (incoming.channel) {
-      case 'readings': {
-        const parsed = ReadingElement.safeParse(element)
-        if (!parsed.success) return broken(parsed.error)
-        const { at, probe, celsius, humidity } = parsed.data
-        const fault = valueFault(celsius, only ? newest : inForce(device.profiles, at + offset))
-        if (fault) return bad.push({ index, ...fault })
-        if (!judge(index, at)) return
-        return readings.push({
-          probe,
-          at,
-          centi: toCenti(celsius as number),
-          humidity: humidity === undefined ? null : Math.round(humidity * 100),
-        })
-      }
-      case 'bags': {
-        const isInventory = typeof element === 'object' && element !== null && 'inventory' in element
-        const parsed = isInventory ? BagsInventory.safeParse(element) : BagsDelta.safeParse(element)
-        if (!parsed.success) return broken(parsed.error)
-        const { at } = parsed.data
-        if (!judge(index, at)) return
-        if ('inventory' in parsed.data) {
-          const { inventory } = parsed.data
-          return bags.push({ element: index, at, session: null, added: [], removed: [], inventory })
-        }
-        const { added, removed, session } = parsed.data
-        return bags.push({ element: index, at, session: session ?? null, added, removed, inventory: null })
-      }
-      case 'door':
-      case 'power':
-      case 'position': {
-        const parsed = elementSchemas[incoming.channel].safeParse(element)
-        if (!parsed.success) return broken(parsed.error)
-        if (judge(index, parsed.data.at))
-          events.push({ element: index, at: parsed.data.at, body: parsed.data })
-        return
-      }
-      default: {
-        const parsed = Reply.safeParse(element)
-        if (!parsed.success) return broken(parsed.error)
-        return events.push({ element: index, at: sentAt, body: parsed.data })
-      }
-    }
+  const read = readers[incoming.channel]
+  for (let index = 0; index < elements.length; index++) {
+    if (!only || only.has(index)) read(draft, elements[index], index)
   }
-  for (const [index, element] of elements.entries()) take(element, index)
-  const live =
-    incoming.channel === 'readings' && new Set(readings.map(({ probe }) => probe)).size === elements.length
+  const { readings, bags, events, bad } = draft
+  const live = incoming.channel === 'readings' && isOnePerProbe(readings, elements.length)
   return { boot, seq, sentAt, uptimeMs, readings, bags, events, bad, live }
 }
 
-const elementSchemas = { door: DoorElement, power: PowerElement, position: PositionElement }
+function isOnePerProbe(readings: readonly DecodedReading[], elements: number): boolean {
+  if (elements === 1) return readings.length === 1
+  return new Set(readings.map(({ probe }) => probe)).size === elements
+}
+
+/** A message whose elements are being read one by one. */
+type Draft = {
+  readonly device: Device
+  readonly receivedAt: number
+  readonly sentAt: number
+  /** What is known to be added to its times, ms. */
+  readonly offset: number
+  /** It was rejected before and is tried again. */
+  readonly again: boolean
+  readonly readings: DecodedReading[]
+  readonly bags: DecodedBags[]
+  readonly events: DecodedEvent[]
+  readonly bad: BadElement[]
+}
+
+/** Takes one element into the draft, or lists what is wrong with it. */
+type Reader = (draft: Draft, element: unknown, index: number) => void
+
+const readers: Record<UpChannel, Reader> = {
+  readings: readReading,
+  bags: readBags,
+  door: readEvent(DoorElement),
+  power: readEvent(PowerElement),
+  position: readEvent(PositionElement),
+  replies: readReply,
+  status: refuseStatus,
+}
+
+function readReading(draft: Draft, element: unknown, index: number): void {
+  const { device, offset, readings, bad, again } = draft
+  const parsed = ReadingElement.safeParse(element)
+  if (!parsed.success) {
+    draft.bad.push(broken(index, parsed.error))
+    return
+  }
+  const { at, probe, celsius, humidity } = parsed.data
+  const fault = valueFault(celsius, inForce(device.profiles, again ? Number.POSITIVE_INFINITY : at + offset))
+  if (fault) {
+    bad.push({ index, ...fault })
+    return
+  }
+  if (!isInTime(draft, index, at)) return
+  const centi = toCenti(celsius as number)
+  readings.push({ probe, at, centi, humidity: humidity === undefined ? null : Math.round(humidity * 100) })
+}
+
+function readBags(draft: Draft, element: unknown, index: number): void {
+  const isInventory = typeof element === 'object' && element !== null && 'inventory' in element
+  const parsed = isInventory ? BagsInventory.safeParse(element) : BagsDelta.safeParse(element)
+  if (!parsed.success) {
+    draft.bad.push(broken(index, parsed.error))
+    return
+  }
+  const { at } = parsed.data
+  if (!isInTime(draft, index, at)) return
+  if ('inventory' in parsed.data) {
+    const { inventory } = parsed.data
+    draft.bags.push({ element: index, at, session: null, added: [], removed: [], inventory })
+  } else {
+    const { added, removed, session = null } = parsed.data
+    draft.bags.push({ element: index, at, session, added, removed, inventory: null })
+  }
+}
+
+function readEvent(schema: typeof DoorElement | typeof PowerElement | typeof PositionElement): Reader {
+  return (draft, element, index) => {
+    const parsed = schema.safeParse(element)
+    if (!parsed.success) {
+      draft.bad.push(broken(index, parsed.error))
+      return
+    }
+    const { at } = parsed.data
+    if (isInTime(draft, index, at)) draft.events.push({ element: index, at, body: parsed.data })
+  }
+}
+
+function readReply(draft: Draft, element: unknown, index: number): void {
+  const parsed = Reply.safeParse(element)
+  if (!parsed.success) {
+    draft.bad.push(broken(index, parsed.error))
+    return
+  }
+  draft.events.push({ element: index, at: draft.sentAt, body: parsed.data })
+}
+
+/** A status carries no number and is read by `decodeStatus`. */
+function refuseStatus(): never {
+  throw new Error('a status is no numbered message')
+}
+
+function broken(index: number, error: { readonly issues: readonly Issue[] }): BadElement {
+  return { index, code: 'bad_element', reason: firstIssue(error) }
+}
+
+function isInTime({ device, offset, receivedAt, bad }: Draft, index: number, at: number): boolean {
+  const fault = timeFault(at + offset, device, receivedAt)
+  if (fault) bad.push({ index, ...fault })
+  return !fault
+}
 
 /** The elements of a body; a string says why it has none. An inventory and a reply are their own only element. */
 function elementsOf(channel: UpChannel, body: unknown): readonly unknown[] | string {

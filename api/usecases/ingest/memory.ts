@@ -4,67 +4,75 @@ import type { Database } from '../../stores/database.ts'
 import type { ProbeState } from '../../stores/derived.ts'
 import { type Device, ensureProbe, lookUpDevice } from '../../stores/devices.ts'
 
+/** A device and what it has been heard to speak of. */
+export type Known = {
+  readonly device: Device
+  readonly boots: Map<string, Boot>
+  readonly probes: Map<ProbeKind, number>
+}
+
+/** What a message speaks of. */
+export type Spoken = { readonly boot: string; readonly readings: readonly { readonly probe: ProbeKind }[] }
+
+/** Are the boot and the probes a message speaks of known? */
+export function hasMet({ boots, probes }: Known, { boot, readings }: Spoken): boolean {
+  if (!boots.has(boot)) return false
+  for (const { probe } of readings) if (!probes.has(probe)) return false
+  return true
+}
+
 /**
  * What one process remembers between commits so that a reading in order costs no read. None of it is truth: probe
  * states are written under a version guard and forgotten when it fails, and a device is forgotten when it changes.
  */
 export type Memory = {
-  device(name: string): Promise<Device | null>
-  boot(deviceId: number, name: string): Promise<Boot>
-  probe(deviceId: number, kind: ProbeKind): Promise<number>
+  /** What is remembered of a device, without asking the database. */
+  recall(name: string): Known | undefined
+  /** What is remembered of a device, or else what the database knows; null where there is no such device. */
+  learn(name: string): Promise<Known | null>
+  /** Make sure the boot and the probes a message speaks of are known, and written down if they are new. */
+  meet(known: Known, spoken: Spoken): Promise<void>
   /** Probe id to the state last written; absent where it must be read. */
   readonly states: Map<number, ProbeState>
-  setBoot(deviceId: number, boot: Boot): void
   /** Forget a device and everything derived for it. */
   forget(name: string): void
   forgetAll(): void
 }
 
 export function createMemory(db: Database): Memory {
-  const devices = new Map<string, Device>()
-  const boots = new Map<string, Boot>()
-  const probes = new Map<string, number>()
+  const devices = new Map<string, Known>()
   const states = new Map<number, ProbeState>()
+  /** Counts what was forgotten: a look-up that was under way meanwhile may have read what no longer holds. */
+  let forgotten = 0
 
   return {
     states,
-    async device(name) {
-      const known = devices.get(name)
-      if (known) return known
-      const found = await lookUpDevice(db, name)
-      if (found) devices.set(name, found)
-      return found
+    recall: (name) => devices.get(name),
+    async learn(name) {
+      for (;;) {
+        const remembered = devices.get(name)
+        if (remembered) return remembered
+        const before = forgotten
+        const device = await lookUpDevice(db, name)
+        if (before !== forgotten) continue
+        if (device) devices.set(name, { device, boots: new Map(), probes: new Map() })
+        else return null
+      }
     },
-    async boot(deviceId, name) {
-      const key = `${deviceId}/${name}`
-      const known = boots.get(key)
-      if (known) return known
-      const found = await ensureBoot(db, deviceId, name)
-      boots.set(key, found)
-      return found
-    },
-    async probe(deviceId, kind) {
-      const key = `${deviceId}/${kind}`
-      const known = probes.get(key)
-      if (known !== undefined) return known
-      const found = await ensureProbe(db, deviceId, kind)
-      probes.set(key, found)
-      return found
-    },
-    setBoot(deviceId, boot) {
-      boots.set(`${deviceId}/${boot.boot}`, boot)
+    async meet({ device, boots, probes }, { boot, readings }) {
+      if (!boots.has(boot)) boots.set(boot, await ensureBoot(db, device.id, boot))
+      for (const { probe } of readings)
+        if (!probes.has(probe)) probes.set(probe, await ensureProbe(db, device.id, probe))
     },
     forget(name) {
-      const id = devices.get(name)?.id
+      forgotten++
+      const known = devices.get(name)
       devices.delete(name)
-      if (id === undefined) return
-      const prefix = `${id}/`
-      for (const key of boots.keys()) if (key.startsWith(prefix)) boots.delete(key)
-      for (const [key, probeId] of probes) if (key.startsWith(prefix)) states.delete(probeId)
+      for (const id of known?.probes.values() ?? []) states.delete(id)
     },
     forgetAll() {
+      forgotten++
       devices.clear()
-      boots.clear()
       states.clear()
     },
   }

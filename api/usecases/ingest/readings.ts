@@ -33,7 +33,7 @@ import { StaleMemory, type Taken } from './taken.ts'
 type Arriving = Reading & { readonly row: ReadingRow; readonly receivedAt: number }
 
 /** The readings of one probe in this batch. */
-type ProbeBatch = {
+export type ProbeBatch = {
   readonly probeId: number
   readonly device: Device
   readonly limitsAt: LimitsAt
@@ -55,15 +55,10 @@ export async function takeReadings(
   messages: readonly Taken[],
   now: number,
 ): Promise<() => void> {
-  const probes = byProbe(messages)
+  const { probes, conflicts } = gatherReadings(messages)
   if (probes.length === 0) return () => {}
 
-  const conflicts: Conflict[] = []
-  for (const probe of probes) settleWithin(probe, conflicts)
-  const standing = await insertReadings(
-    tx,
-    probes.flatMap(({ arriving }) => arriving.map(({ row }) => row)),
-  )
+  const standing = await insertReadings(tx, readingRows(probes))
   const touched = await settleAgainst(tx, probes, standing, conflicts)
   await insertConflicts(tx, conflicts)
 
@@ -87,6 +82,21 @@ export async function takeReadings(
     for (const { probeId, version, state } of writes)
       memory.states.set(probeId, { version: version + 1, state })
   }
+}
+
+/** The readings of messages by probe, one at each identity, and the values that did not rule there. */
+export function gatherReadings(messages: readonly Taken[]): {
+  probes: readonly ProbeBatch[]
+  conflicts: Conflict[]
+} {
+  const probes = byProbe(messages)
+  const conflicts: Conflict[] = []
+  for (const probe of probes) settleWithin(probe, conflicts)
+  return { probes, conflicts }
+}
+
+export function readingRows(probes: readonly ProbeBatch[]): ReadingRow[] {
+  return probes.flatMap(({ arriving }) => arriving.map(({ row }) => row))
 }
 
 function byProbe(messages: readonly Taken[]): ProbeBatch[] {
@@ -186,30 +196,32 @@ async function deriveProbe(
   state: SeriesState | null,
   touched: { from: number; to: number } | null,
 ): Promise<{ state: SeriesState | null; change: FindingsChange | null }> {
+  const inOrder = touched ? null : deriveInOrder(state, arriving, limitsAt)
+  if (inOrder) return { state: inOrder.state, change: inOrder.change && { probeId, ...inOrder.change } }
   const first = arriving[0]
-  const inOrder = !touched && first && (!state || compareReadings(state.last, first) < 0)
-  if (inOrder) {
-    const found = derive(state, arriving, limitsAt)
-    const wasOpen = state?.open ?? null
-    const stillOpen =
-      wasOpen !== null && found.state?.open?.from === wasOpen.from && found.state.open.side === wasOpen.side
-    const excursions = stillOpen ? found.excursions.slice(0, -1) : found.excursions
-    const openEnded = wasOpen !== null && !stillOpen
-    if (found.gaps.length === 0 && excursions.length === 0 && !openEnded)
-      return { state: slim(found.state), change: null }
-    const change = {
-      probeId,
-      superseded: { gaps: [], excursions: [] },
-      openEnded,
-      added: { gaps: found.gaps, excursions },
-    }
-    return { state: slim(found.state), change }
-  }
   const range = {
     from: Math.min(touched?.from ?? Number.POSITIVE_INFINITY, first?.at ?? Number.POSITIVE_INFINITY),
     to: Math.max(touched?.to ?? Number.NEGATIVE_INFINITY, arriving.at(-1)?.at ?? Number.NEGATIVE_INFINITY),
   }
   return rederive(tx, { probeId, facts: device.clockFacts, limitsAt }, state, range)
+}
+
+/** Fold readings that all come after those before them; null where they do not. No change: no finding began or ended. */
+export function deriveInOrder(
+  before: SeriesState | null,
+  arriving: readonly Reading[],
+  limitsAt: LimitsAt,
+): { state: SeriesState | null; change: Omit<FindingsChange, 'probeId'> | null } | null {
+  const [first] = arriving
+  if (!first || (before && compareReadings(before.last, first) >= 0)) return null
+  const { gaps, excursions: found, state } = derive(before, arriving, limitsAt)
+  const wasOpen = before?.open ?? null
+  const stillOpen = wasOpen !== null && state?.open?.from === wasOpen.from && state.open.side === wasOpen.side
+  const excursions = stillOpen ? found.slice(0, -1) : found
+  const openEnded = wasOpen !== null && !stillOpen
+  const unchanged = gaps.length === 0 && excursions.length === 0 && !openEnded
+  const change = { superseded: { gaps: [], excursions: [] }, openEnded, added: { gaps, excursions } }
+  return { state: slim(state), change: unchanged ? null : change }
 }
 
 /** The last reading without the row it came in, so that memory holds no more than it says. */

@@ -8,9 +8,12 @@ export type Taken = {
   readonly incoming: Incoming
   readonly device: Device
   readonly boot: Boot
+  /** What is remembered of the device's boots, to be brought up to date after the commit. */
+  readonly boots: Map<string, Boot>
   /** The probes its readings speak of. */
   readonly probes: ReadonlyMap<ProbeKind, number>
-  readonly payloadHash: Buffer
+  /** SHA-256 of its exact bytes, hexadecimal. */
+  readonly payloadHash: string
   readonly decoded: Decoded
   /** Its identity was taken before; only elements rejected then are tried again. */
   readonly again: boolean

@@ -20,7 +20,11 @@ function provision(door: Door, name: string, more: Record<string, unknown> = {})
 /** Would the broker let it in with this secret, at the door's clock? */
 async function isLetIn({ world }: Door, name: string, secret: string): Promise<boolean> {
   world.ingest.forget(name)
-  return authenticateDevice(await world.ingest.memory.device(name), Buffer.from(secret), world.clock.now)
+  return authenticateDevice(
+    (await world.ingest.memory.learn(name))?.device,
+    Buffer.from(secret),
+    world.clock.now,
+  )
 }
 
 describe('a new device', () => {
