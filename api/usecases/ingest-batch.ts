@@ -2,12 +2,11 @@ import { hash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Status } from '../../schema/messages.ts'
 import type { Deps } from '../context.ts'
-import type { Boot } from '../stores/clocks.ts'
 import type { RejectionInput } from '../stores/rejections.ts'
 import { failureClass, sqlStateOf } from '../stores/sql-state.ts'
 import { commitWork, type Outcome, type Work } from './ingest/commit.ts'
 import { type Decoded, decode, decodeStatus, type Incoming, type Undecodable } from './ingest/decode.ts'
-import { createMemory, hasMet, type Known, type Memory } from './ingest/memory.ts'
+import { createMemory, type Known, type Memory } from './ingest/memory.ts'
 import { storeWork } from './ingest/plain.ts'
 import { StaleMemory, type Taken } from './ingest/taken.ts'
 
@@ -102,17 +101,12 @@ export function createIngest(
 }
 
 /** A database that went silent answers nothing, not even with an error: after `ms` it counts as away. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const patience = new AbortController()
-  const late = delay(Math.max(ms, 0), undefined, { signal: patience.signal }).then(() => {
-    throw Object.assign(new Error('the database did not answer in time'), { code: 'ETIMEDOUT' })
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const silent = Object.assign(new Error('the database did not answer in time'), { code: 'ETIMEDOUT' })
+    const patience = setTimeout(() => reject(silent), Math.max(ms, 0))
+    work.then(resolve, reject).finally(() => clearTimeout(patience))
   })
-  late.catch(() => {})
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    patience.abort()
-  }
 }
 
 function rootOf(error: unknown): string {
@@ -141,19 +135,33 @@ async function prepare(memory: Memory, batch: readonly Incoming[]): Promise<Work
     const decoded = decode(incoming, device)
     if ('reason' in decoded)
       rejections.push(rejectionOf(incoming, device.id, hashOf(incoming.payload), decoded))
-    else {
-      if (!hasMet(known, decoded)) await memory.meet(known, decoded)
-      messages.push(locate(known, incoming, decoded, false))
-    }
+    else
+      messages.push(
+        locate(known, incoming, decoded, false) ?? (await meet(memory, known, incoming, decoded, false)),
+      )
   }
   return { messages, statuses, rejections }
 }
 
-/** A message and what it speaks of, all of which has been met. */
-export function locate(known: Known, incoming: Incoming, decoded: Decoded, again: boolean): Taken {
+/** A message with the boot and the probes it speaks of; null where one of them is not known. */
+function locate(known: Known, incoming: Incoming, decoded: Decoded, again: boolean): Taken | null {
   const { device, boots, probes } = known
-  const boot = boots.get(decoded.boot) as Boot
+  const boot = boots.get(decoded.boot)
+  if (!boot) return null
+  for (const { probe } of decoded.readings) if (!probes.has(probe)) return null
   return { incoming, device, boots, boot, probes, payloadHash: hashOf(incoming.payload), decoded, again }
+}
+
+/** The same, when what is new has been written down. */
+export async function meet(
+  memory: Memory,
+  known: Known,
+  incoming: Incoming,
+  decoded: Decoded,
+  again: boolean,
+): Promise<Taken> {
+  await memory.meet(known, decoded)
+  return locate(known, incoming, decoded, again) as Taken
 }
 
 export function rejectionOf(

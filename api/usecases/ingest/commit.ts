@@ -90,7 +90,7 @@ function identityOf({ boot, decoded }: Taken): string {
 }
 
 /** Which messages of their boots are the newest stored. */
-export function rememberNumbers(messages: readonly Taken[]): void {
+function rememberNumbers(messages: readonly Taken[]): void {
   for (const { boots, decoded } of messages) {
     const boot = boots.get(decoded.boot)
     if (boot && boot.newestSeq < decoded.seq) boots.set(decoded.boot, { ...boot, newestSeq: decoded.seq })

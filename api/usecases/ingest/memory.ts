@@ -14,13 +14,6 @@ export type Known = {
 /** What a message speaks of. */
 export type Spoken = { readonly boot: string; readonly readings: readonly { readonly probe: ProbeKind }[] }
 
-/** Are the boot and the probes a message speaks of known? */
-export function hasMet({ boots, probes }: Known, { boot, readings }: Spoken): boolean {
-  if (!boots.has(boot)) return false
-  for (const { probe } of readings) if (!probes.has(probe)) return false
-  return true
-}
-
 /**
  * What one process remembers between commits so that a reading in order costs no read. None of it is truth: probe
  * states are written under a version guard and forgotten when it fails, and a device is forgotten when it changes.

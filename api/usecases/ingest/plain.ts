@@ -3,7 +3,7 @@ import type { Database } from '../../stores/database.ts'
 import type { ProbeStateWrite } from '../../stores/derived.ts'
 import { insertPlain, isRefusedAsNotNew } from '../../stores/messages.ts'
 import { followClock } from './clocks.ts'
-import { commitWork, countReadings, messageRow, type Outcome, rememberNumbers, type Work } from './commit.ts'
+import { commitWork, countReadings, messageRow, type Outcome, type Work } from './commit.ts'
 import type { Memory } from './memory.ts'
 import { deriveInOrder, gatherReadings, type ProbeBatch, readingRows } from './readings.ts'
 import type { Taken } from './taken.ts'
@@ -94,6 +94,5 @@ async function storePlain(
   await insertPlain(db, messages.map(messageRow), readingRows(probes), states)
   for (const { probeId, version, state } of states)
     memory.states.set(probeId, { version: version + 1, state })
-  for (const { of, boot } of boots) of.boots.set(boot.boot, boot)
-  rememberNumbers(messages)
+  for (const { of, boot } of boots) of.boots.set(boot.boot, { ...boot, newestSeq: of.decoded.seq })
 }
