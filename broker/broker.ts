@@ -55,8 +55,11 @@ export type BrokerOptions = {
   readonly limits?: Partial<Limits>
   /** False: no such device, or another secret. Throws when it cannot know. */
   readonly authenticate: (device: string, secret: Buffer) => Promise<boolean>
-  /** Resolves once the whole batch is committed; rejects, and nothing of it is acknowledged. One call at a time. */
-  readonly accept: (batch: readonly Inbound[]) => Promise<void>
+  /**
+   * Resolves once the batch is committed, but for the messages in the set it may resolve with: those are not
+   * acknowledged and their devices are hung up on. Rejects, and that holds for all of it. One call at a time.
+   */
+  readonly accept: (batch: readonly Inbound[]) => Promise<ReadonlySet<Inbound> | undefined>
   /** ms UTC. */
   readonly now: () => number
   readonly log: Log
@@ -246,9 +249,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (!gate.add(message, payload.length + topic.length, done)) onEvent({ kind: 'overloaded', device })
   }
 
-  async function acceptBatch(batch: readonly Inbound[]): Promise<void> {
+  async function acceptBatch(batch: readonly Inbound[]): Promise<ReadonlySet<Inbound> | undefined> {
     try {
-      await options.accept(batch)
+      return await options.accept(batch)
     } catch (error) {
       log.error({ err: error, messages: batch.length }, 'a batch was not accepted; hanging up on its devices')
       throw error

@@ -2,8 +2,11 @@
 export type Done = (error?: Error | null) => void
 
 export type GateOptions<Item> = {
-  /** Resolves once every item of the batch is committed; rejects when none may be acknowledged. */
-  readonly accept: (batch: readonly Item[]) => Promise<void>
+  /**
+   * Resolves once every item of the batch is committed, but for those in the set it may resolve with; rejects when none
+   * may be acknowledged.
+   */
+  readonly accept: (batch: readonly Item[]) => Promise<ReadonlySet<Item> | undefined>
   readonly maxBatch: number
   readonly maxPendingMessages: number
   readonly maxPendingBytes: number
@@ -41,11 +44,11 @@ export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
 
   async function commit(): Promise<void> {
     const batch = queue.splice(0, maxBatch)
-    const failure = await attempt(batch.map((entry) => entry.item))
+    const failureOf = await attempt(batch.map((entry) => entry.item))
     for (const entry of batch) {
       messages -= 1
       bytes -= entry.bytes
-      entry.done(failure)
+      entry.done(failureOf(entry.item))
     }
     busy = false
     schedule()
@@ -55,12 +58,13 @@ export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
     }
   }
 
-  async function attempt(items: readonly Item[]): Promise<Error | null> {
+  async function attempt(items: readonly Item[]): Promise<(item: Item) => Error | null> {
     try {
-      await accept(items)
-      return null
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error))
+      const left = await accept(items)
+      return (item) => (left?.has(item) ? new Error('not accepted') : null)
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      return () => error
     }
   }
 

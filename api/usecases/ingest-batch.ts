@@ -11,8 +11,11 @@ import { storeWork } from './ingest/plain.ts'
 import { StaleMemory, type Taken } from './ingest/taken.ts'
 
 export type Ingest = {
-  /** Resolves once everything in the batch is stored, as a message or as a rejection; rejects where nothing is sure. */
-  accept(batch: readonly Incoming[]): Promise<void>
+  /**
+   * Resolves once everything in the batch is stored, as a message or as a rejection, but for the messages it resolves
+   * with: those make this service fail, and are its fault. Rejects where nothing is sure.
+   */
+  accept(batch: readonly Incoming[]): Promise<ReadonlySet<Incoming>>
   /** Something about this device was decided elsewhere: read it again before its next message. */
   forget(device: string): void
   readonly memory: Memory
@@ -31,12 +34,17 @@ export function createIngest(
 ): Ingest {
   const memory = createMemory(deps.database.db)
 
-  async function accept(batch: readonly Incoming[]): Promise<void> {
-    const deadline = deps.now() + options.holdMs
-    await storeHolding(batch, deadline)
+  async function accept(batch: readonly Incoming[]): Promise<ReadonlySet<Incoming>> {
+    const unstored = new Set<Incoming>()
+    await storeHolding(batch, deps.now() + options.holdMs, unstored)
+    return unstored
   }
 
-  async function storeHolding(batch: readonly Incoming[], deadline: number): Promise<void> {
+  async function storeHolding(
+    batch: readonly Incoming[],
+    deadline: number,
+    unstored: Set<Incoming>,
+  ): Promise<void> {
     let conflicts = 0
     for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
       try {
@@ -44,15 +52,21 @@ export function createIngest(
       } catch (error) {
         forgetAll(batch)
         const failure = error instanceof StaleMemory ? 'retry' : failureClass(error)
-        if (failure === 'data') return bisect(batch, error, deadline)
-        if (failure === 'bug') throw error
+        if (failure === 'data' || failure === 'bug') {
+          const [culprit, ...others] = batch
+          if (!culprit || others.length > 0) return bisect(batch, deadline, unstored)
+          if (failure === 'data') return reject(culprit, error)
+          deps.log.error(whereAndWhy(culprit, error), 'a message makes the service fail')
+          unstored.add(culprit)
+          return
+        }
         if (failure === 'retry') {
           if (++conflicts > conflictTries) throw error
           continue
         }
         const left = deadline - deps.now()
         if (left <= 0) throw error
-        // Never the error itself: it carries every parameter of the statement, and the disk may be what is full.
+        // Never the error itself, with every parameter of the statement: the disk may be what is full.
         const why = { sqlState: sqlStateOf(error), reason: rootOf(error), messages: batch.length, pauseMs }
         deps.log.warn(why, 'database away, holding acknowledgements')
         await delay(Math.min(left, pauseMs * (0.5 + Math.random() / 2)))
@@ -60,22 +74,23 @@ export function createIngest(
     }
   }
 
-  /** Halve a batch the database refuses until the culprit stands alone, and reject that one with its bytes. */
-  async function bisect(batch: readonly Incoming[], error: unknown, deadline: number): Promise<void> {
-    if (batch.length > 1) {
-      const middle = Math.ceil(batch.length / 2)
-      await storeHolding(batch.slice(0, middle), deadline)
-      await storeHolding(batch.slice(middle), deadline)
-      return
-    }
-    const [culprit] = batch
-    const known = culprit && (await memory.learn(culprit.device))
-    if (!culprit || !known) throw error
+  /** Halve a batch that cannot be stored until the culprit stands alone. */
+  async function bisect(
+    batch: readonly Incoming[],
+    deadline: number,
+    unstored: Set<Incoming>,
+  ): Promise<void> {
+    const middle = Math.ceil(batch.length / 2)
+    await storeHolding(batch.slice(0, middle), deadline, unstored)
+    await storeHolding(batch.slice(middle), deadline, unstored)
+  }
+
+  /** Reject a message the database refuses, with its bytes. */
+  async function reject(culprit: Incoming, error: unknown): Promise<void> {
+    const known = await memory.learn(culprit.device)
+    if (!known) throw error
     const reason = `the database refused it with SQLSTATE ${sqlStateOf(error)}`
-    deps.log.error(
-      { reason: rootOf(error), device: culprit.device, topic: culprit.topic },
-      'message refused by the database',
-    )
+    deps.log.error(whereAndWhy(culprit, error), 'message refused by the database')
     const refused = { code: 'refused_by_database', reason, boot: null, seq: null } as const
     const rejections = [rejectionOf(culprit, known.device.id, hashOf(culprit.payload), refused)]
     record(await commitWork(deps.database.db, memory, { messages: [], statuses: [], rejections }, deps.now()))
@@ -107,6 +122,11 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
     const patience = setTimeout(() => reject(silent), Math.max(ms, 0))
     work.then(resolve, reject).finally(() => clearTimeout(patience))
   })
+}
+
+/** Never the error itself: it carries every parameter of the statement. */
+function whereAndWhy({ device, topic }: Incoming, error: unknown) {
+  return { device, topic, sqlState: sqlStateOf(error), reason: rootOf(error) }
 }
 
 function rootOf(error: unknown): string {

@@ -7,14 +7,14 @@ const roomy = { maxBatch: 500, maxPendingMessages: 50_000, maxPendingBytes: 1_00
 /** A gate whose commits are ended by hand. */
 function openGate(limits: Partial<typeof roomy> = {}) {
   const batches: string[][] = []
-  const ends: { resolve(): void; reject(reason: unknown): void }[] = []
+  const ends: { resolve(left?: ReadonlySet<string>): void; reject(reason: unknown): void }[] = []
   const answers: string[] = []
   const gate = createGate<string>({
     ...roomy,
     ...limits,
     accept(batch) {
       batches.push([...batch])
-      return new Promise((resolve, reject) => ends.push({ resolve, reject }))
+      return new Promise((resolve, reject) => ends.push({ resolve: (left) => resolve(left), reject }))
     },
   })
   const add = (item: string, bytes = 1) =>
@@ -57,6 +57,17 @@ test('a commit that fails is the failure of its own batch only', async () => {
   await gate.drain()
 
   expect(answers).toEqual(['a: no', 'b: no', 'c'])
+})
+
+test('what a commit leaves out fails alone', async () => {
+  const { gate, add, ends, answers, turn } = openGate()
+
+  for (const item of ['a', 'b', 'c']) add(item)
+  await turn()
+  ends[0]?.resolve(new Set(['b']))
+  await gate.drain()
+
+  expect(answers).toEqual(['a', 'b: not accepted', 'c'])
 })
 
 test('a commit that fails without an error, or at once, still answers with one', async () => {

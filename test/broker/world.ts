@@ -64,7 +64,7 @@ export async function openWorld({ commits, ...options }: WorldOptions = {}): Pro
     async accept(batch) {
       received.push(...batch)
       changed()
-      await (commits?.accept ?? options.accept)?.(batch)
+      return (commits?.accept ?? options.accept)?.(batch)
     },
     onEvent(event) {
       events.push(event)
@@ -131,7 +131,7 @@ export async function openWorld({ commits, ...options }: WorldOptions = {}): Pro
 }
 
 export type HeldCommits = {
-  readonly accept: (batch: readonly Inbound[]) => Promise<void>
+  readonly accept: (batch: readonly Inbound[]) => Promise<undefined>
   /** The next commit that begins. */
   next(): Promise<{ readonly batch: readonly Inbound[]; commit(): void; fail(): void }>
   /** Commit what is held and hold nothing any more. */
@@ -152,8 +152,12 @@ export function holdCommits(): HeldCommits {
     },
     accept(batch) {
       return new Promise((resolve, reject) => {
-        if (!holding) return resolve()
-        const one = { batch, commit: resolve, fail: () => reject(new Error('the database said no')) }
+        if (!holding) return resolve(undefined)
+        const one = {
+          batch,
+          commit: () => resolve(undefined),
+          fail: () => reject(new Error('the database said no')),
+        }
         held.push(one)
         started.push(one)
         wake()

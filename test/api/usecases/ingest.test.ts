@@ -9,7 +9,16 @@ import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { traceBag } from '../../../api/usecases/trace-bag.ts'
 import { message, reading, readingConflict } from '../../../schema/tables/messages.ts'
 import { test } from '../../support/database.ts'
-import { aDevice, aMessage, aReading, aWorld, bloodFridge, noon, type World } from '../../support/world.ts'
+import {
+  aDevice,
+  aMessage,
+  aReading,
+  aWorld,
+  bloodFridge,
+  findingsOf,
+  noon,
+  type World,
+} from '../../support/world.ts'
 
 const minute = 60_000
 
@@ -233,6 +242,59 @@ describe('what the database refuses for its data', () => {
     } finally {
       await database.pool.query('alter table reading drop constraint if exists poison')
     }
+  })
+})
+
+describe('a message that makes the service fail', () => {
+  test('is left out alone, its neighbours stored', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    await aDevice(world, 'f2')
+    await database.pool.query(`
+      create function poison() returns trigger language plpgsql as
+        'begin if new.centi = 477 then perform no_such_function(); end if; return new; end';
+      create trigger poison before insert on reading for each row execute function poison()`)
+    try {
+      const messages = ['f1', 'f2'].flatMap((device) =>
+        [0, 1, 2].map((seq) =>
+          aMessage({ device, seq, body: [aReading(at + seq, device === 'f1' && seq === 1 ? 4.77 : 4)] }),
+        ),
+      )
+      expect(await world.ingest.accept(messages)).toEqual(new Set([messages[1]]))
+      expect(await stored(world, 'f1')).toEqual([400, 400])
+      expect(await stored(world, 'f2')).toEqual([400, 400, 400])
+      expect(await rejected(world)).toEqual([])
+    } finally {
+      await database.pool.query('drop function poison cascade')
+    }
+    expect(
+      await world.ingest.accept([aMessage({ device: 'f1', seq: 1, body: [aReading(at + 1, 4.77)] })]),
+    ).toEqual(new Set())
+    expect(await stored(world, 'f1')).toEqual([400, 477, 400])
+  })
+})
+
+describe('two services on one database', () => {
+  test('take turns with a device, and neither stores twice nor derives from what the other has moved', async ({
+    database,
+  }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const one = world.ingest
+    world.restart()
+    const other = world.ingest
+    const hot = (seq: number) => aMessage({ device: 'f1', seq, body: [aReading(at + seq, seq < 2 ? 4 : 9)] })
+    await one.accept([hot(0)])
+    await other.accept([hot(1)])
+    await one.accept([hot(1), hot(2)])
+    await other.accept([hot(2)])
+    await other.accept([hot(3)])
+    await one.accept([hot(4)])
+    expect(await stored(world, 'f1')).toEqual([400, 400, 900, 900, 900])
+    expect(await findingsOf(world.deps, 'f1', at + 4)).toMatchObject({
+      excursions: [{ side: 'high', from: at + 2, to: null, readings: 3 }],
+    })
+    expect(await rejected(world)).toEqual([])
   })
 })
 
