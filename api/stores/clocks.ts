@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
 import { message } from '../../schema/tables/messages.ts'
 import type { ClockFaultKind } from '../../schema/vocabulary.ts'
@@ -6,6 +6,8 @@ import type { Actor } from '../domain/actor.ts'
 import type { ClockState } from '../domain/clock.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { kept } from './pool.ts'
+import { insertRows, isOneOf, rowSet } from './rows.ts'
 
 /** One power-up of a device: its clock as last measured, and the fault that is still unsettled. */
 export type Boot = {
@@ -17,30 +19,55 @@ export type Boot = {
   readonly newestSeq: number
 }
 
-/** The boot of a device by the name it gave itself, remembered from now on if it is new. */
-export async function ensureBoot(db: Database, deviceId: number, name: string): Promise<Boot> {
-  await db.insert(boot).values({ deviceId, boot: name }).onConflictDoNothing()
-  const [row] = await db
-    .select()
+type BootOf = Pick<typeof boot.$inferSelect, 'deviceId' | 'boot'>
+
+/** Boots of devices by the names they gave themselves, remembered from now on where they are new. */
+export async function ensureBoots(
+  db: Database,
+  wanted: readonly BootOf[],
+): Promise<(Boot & { readonly deviceId: number })[]> {
+  if (wanted.length === 0) return []
+  await insertRows(db, boot, wanted)
+  const { names, select } = rowSet(boot, wanted)
+  const rows = await db
+    .select({
+      id: boot.id,
+      deviceId: boot.deviceId,
+      boot: boot.boot,
+      clockSeq: boot.clockSeq,
+      clockEpoch: boot.clockEpoch,
+      clockProven: boot.clockProven,
+      newestSeq: sql<number>`coalesce((select max(${message.seq}) from ${message} where ${message.bootId} = ${boot.id}), -1)`,
+    })
     .from(boot)
-    .where(and(eq(boot.deviceId, deviceId), eq(boot.boot, name)))
-  if (!row) throw new Error(`boot ${name} of device ${deviceId} vanished while it was being stored`)
-  const [fault] = await db
-    .select({ id: clockFault.id, kind: clockFault.kind, fromSeq: clockFault.fromSeq })
+    .where(sql`(${names}) in (${select})`)
+  const faults = await db
+    .select({
+      bootId: clockFault.bootId,
+      id: clockFault.id,
+      kind: clockFault.kind,
+      fromSeq: clockFault.fromSeq,
+    })
     .from(clockFault)
-    .where(and(eq(clockFault.bootId, row.id), isNull(clockFault.settledBy), isNull(clockFault.toSeq)))
-    .orderBy(desc(clockFault.id))
-    .limit(1)
-  const [newest] = await db
-    .select({ seq: sql<number | null>`max(${message.seq})` })
-    .from(message)
-    .where(eq(message.bootId, row.id))
-  const { clockSeq, clockEpoch } = row
-  const clock =
-    clockSeq === null || clockEpoch === null
-      ? null
-      : { seq: clockSeq, epoch: clockEpoch, proven: row.clockProven }
-  return { id: row.id, boot: row.boot, clock, fault: fault ?? null, newestSeq: newest?.seq ?? -1 }
+    .where(
+      and(
+        isOneOf(
+          clockFault.bootId,
+          rows.map(({ id }) => id),
+        ),
+        isNull(clockFault.settledBy),
+        isNull(clockFault.toSeq),
+      ),
+    )
+    .orderBy(asc(clockFault.id))
+  const faultOf = new Map(faults.map(({ bootId, ...fault }) => [bootId, fault]))
+  return rows.map(({ clockSeq, clockEpoch, clockProven, ...row }) => {
+    const clock =
+      clockSeq === null || clockEpoch === null
+        ? null
+        : { seq: clockSeq, epoch: clockEpoch, proven: clockProven }
+    return { ...row, clock, fault: faultOf.get(row.id) ?? null }
+  })
 }
 
 export async function findBoot(
@@ -55,11 +82,20 @@ export async function findBoot(
   return row ?? null
 }
 
-export async function saveClock(tx: Transaction, bootId: number, clock: ClockState): Promise<void> {
-  await tx
-    .update(boot)
-    .set({ clockSeq: clock.seq, clockEpoch: clock.epoch, clockProven: clock.proven })
-    .where(eq(boot.id, bootId))
+/** Write down where clocks stand, by boot. */
+export async function saveClocks(tx: Transaction, clocks: ReadonlyMap<number, ClockState>): Promise<void> {
+  if (clocks.size === 0) return
+  const ids = [...clocks.keys()]
+  const states = [...clocks.values()]
+  await tx.execute(sql`
+    ${kept}
+    update ${boot} set clock_seq = given.seq, clock_epoch = given.epoch, clock_proven = given.proven
+    from unnest(
+      ${`{${ids.join()}}`}::integer[], ${`{${states.map(({ seq }) => seq).join()}}`}::integer[],
+      ${`{${states.map(({ epoch }) => epoch).join()}}`}::bigint[],
+      ${`{${states.map(({ proven }) => proven).join()}}`}::boolean[]
+    ) as given(id, seq, epoch, proven)
+    where ${boot.id} = given.id`)
 }
 
 /** From this message on the device's time is UNVERIFIED. A fault still open before it ends where this one begins. */

@@ -1,8 +1,10 @@
-import { asc, eq, gt, inArray } from 'drizzle-orm'
+import { asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../schema/messages.ts'
 import { device, devicePlacement, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import type { Database, Transaction } from './database.ts'
+import { kept } from './pool.ts'
+import { insertRows, isOneOf, rowSet } from './rows.ts'
 
 export type DeviceNews = {
   readonly deviceId: number
@@ -13,37 +15,60 @@ export type DeviceNews = {
   readonly status?: Status & { readonly will: boolean }
 }
 
-/**
- * Bring the newest state of a device up to what it has just said. Doors, power and position are ordered by their own
- * time, whatever came last. A will of another boot than the one last seen online is old news.
- */
-export async function mergeDeviceState(tx: Transaction, news: DeviceNews): Promise<void> {
-  await tx.insert(deviceState).values({ deviceId: news.deviceId }).onConflictDoNothing()
-  const [row] = await tx
+/** Bring the newest states of devices up to what they have just said, in this order. */
+export async function mergeDeviceStates(tx: Transaction, news: readonly DeviceNews[]): Promise<void> {
+  const ids = [...new Set(news.map(({ deviceId }) => deviceId))].sort((a, b) => a - b)
+  if (ids.length === 0) return
+  await insertRows(
+    tx,
+    deviceState,
+    ids.map((deviceId) => ({ deviceId })),
+  )
+  const rows = await tx
     .select()
     .from(deviceState)
-    .where(eq(deviceState.deviceId, news.deviceId))
+    .where(isOneOf(deviceState.deviceId, ids))
+    .orderBy(asc(deviceState.deviceId))
     .for('update')
-  if (!row) throw new Error(`state of device ${news.deviceId} vanished while it was being stored`)
+  const states = new Map(rows.map((row) => [row.deviceId, row]))
+  for (const one of news) {
+    const state = states.get(one.deviceId)
+    if (!state) throw new Error(`state of device ${one.deviceId} vanished while it was being stored`)
+    states.set(one.deviceId, merged(state, one))
+  }
+  const { names, select } = rowSet(deviceState, [...states.values()])
+  await tx.execute(sql`
+    ${kept}
+    insert into ${deviceState} (${names}) ${select} on conflict (device_id) do update set
+      last_received_at = excluded.last_received_at, status = excluded.status, status_boot = excluded.status_boot,
+      status_received_at = excluded.status_received_at, doors = excluded.doors, power = excluded.power,
+      position = excluded.position`)
+}
+
+type DeviceState = typeof deviceState.$inferSelect
+
+/**
+ * Doors, power and position are ordered by their own time, whatever came last. A will of another boot than the one
+ * last seen online is old news.
+ */
+function merged(
+  state: DeviceState,
+  { receivedAt, doors = [], power, position, status }: DeviceNews,
+): DeviceState {
   // A map, for a device may name its door `constructor`.
-  const doors = new Map(Object.entries(row.doors as Record<string, DoorElement>))
-  for (const door of news.doors ?? []) if (isNewer(door, doors.get(door.door))) doors.set(door.door, door)
-  const { status } = news
-  const isOldWill = status?.will === true && row.statusBoot !== null && row.statusBoot !== status.boot
-  await tx
-    .update(deviceState)
-    .set({
-      lastReceivedAt: status?.will ? row.lastReceivedAt : Math.max(row.lastReceivedAt ?? 0, news.receivedAt),
-      doors: Object.fromEntries(doors),
-      ...(news.power && isNewer(news.power, row.power as PowerElement | null) ? { power: news.power } : {}),
-      ...(news.position && isNewer(news.position, row.position as PositionElement | null)
-        ? { position: news.position }
-        : {}),
-      ...(status && !isOldWill
-        ? { status: status.state, statusBoot: status.boot, statusReceivedAt: news.receivedAt }
-        : {}),
-    })
-    .where(eq(deviceState.deviceId, news.deviceId))
+  const newest = new Map(Object.entries(state.doors as Record<string, DoorElement>))
+  for (const door of doors) if (isNewer(door, newest.get(door.door))) newest.set(door.door, door)
+  const isOldWill = status?.will === true && state.statusBoot !== null && state.statusBoot !== status.boot
+  return {
+    ...state,
+    lastReceivedAt: status?.will ? state.lastReceivedAt : Math.max(state.lastReceivedAt ?? 0, receivedAt),
+    doors: Object.fromEntries(newest),
+    ...(power && isNewer(power, state.power as PowerElement | null) ? { power } : {}),
+    ...(position && isNewer(position, state.position as PositionElement | null) ? { position } : {}),
+    ...(status && !isOldWill
+      ? { status: status.state, statusBoot: status.boot, statusReceivedAt: receivedAt }
+      : {}),
+  }
 }
 
 function isNewer(a: { readonly at: number }, b: { readonly at: number } | null | undefined): boolean {

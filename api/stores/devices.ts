@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
+import { asc, eq, sql } from 'drizzle-orm'
 import {
   boot,
   clockFact,
@@ -17,6 +17,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Limits } from '../domain/series.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { insertRows, isOneOf, rowSet } from './rows.ts'
 
 export type Profile = Effective & Limits & { readonly physicalLow: number; readonly physicalHigh: number }
 
@@ -44,27 +45,33 @@ export type Device = {
 
 /** @throws Refusal `not_found` */
 export async function findDevice(db: Database | Transaction, name: string): Promise<Device> {
-  const found = await lookUpDevice(db, name)
+  const found = (await lookUpDevices(db, [name])).get(name)
   if (!found) throw new Refusal('not_found', `no device is named ${name}`)
   return found
 }
 
-export async function lookUpDevice(db: Database | Transaction, name: string): Promise<Device | null> {
-  const [row] = await db.select().from(device).where(eq(device.name, name))
-  if (!row) return null
+/** The devices of these names that exist, by name: however many, in as many queries as one takes. */
+export async function lookUpDevices(
+  db: Database | Transaction,
+  names: readonly string[],
+): Promise<Map<string, Device>> {
+  const rows = await db.select().from(device).where(isOneOf(device.name, names))
+  const ids = rows.map(({ id }) => id)
+  if (ids.length === 0) return new Map()
   const profiles = await db
     .select()
     .from(deviceProfile)
-    .where(eq(deviceProfile.deviceId, row.id))
+    .where(isOneOf(deviceProfile.deviceId, ids))
     .orderBy(asc(deviceProfile.from))
   const placements = await db
-    .select({ from: devicePlacement.from, facility: facility.code })
+    .select({ deviceId: devicePlacement.deviceId, from: devicePlacement.from, facility: facility.code })
     .from(devicePlacement)
     .innerJoin(facility, eq(facility.id, devicePlacement.facilityId))
-    .where(eq(devicePlacement.deviceId, row.id))
+    .where(isOneOf(devicePlacement.deviceId, ids))
     .orderBy(asc(devicePlacement.from))
   const clockFacts = await db
     .select({
+      deviceId: clockFact.deviceId,
       id: clockFact.id,
       boot: boot.boot,
       fromSeq: clockFact.fromSeq,
@@ -73,22 +80,39 @@ export async function lookUpDevice(db: Database | Transaction, name: string): Pr
     })
     .from(clockFact)
     .innerJoin(boot, eq(boot.id, clockFact.bootId))
-    .where(eq(clockFact.deviceId, row.id))
-  return {
-    id: row.id,
-    name: row.name,
-    kind: row.kind,
-    secrets: {
-      hash: row.secretHash,
-      previousHash: row.previousSecretHash,
-      previousUntil: row.previousSecretUntil,
+    .where(isOneOf(clockFact.deviceId, ids))
+  const profilesOf = byDevice(profiles)
+  const placementsOf = byDevice(placements)
+  const factsOf = byDevice(clockFacts)
+  const found = rows.map((row): [string, Device] => [
+    row.name,
+    {
+      id: row.id,
+      name: row.name,
+      kind: row.kind,
+      secrets: {
+        hash: row.secretHash,
+        previousHash: row.previousSecretHash,
+        previousUntil: row.previousSecretUntil,
+      },
+      revokedAt: row.revokedAt,
+      inServiceFrom: row.inServiceFrom,
+      profiles: profilesOf.get(row.id) ?? [],
+      placements: placementsOf.get(row.id) ?? [],
+      clockFacts: factsOf.get(row.id) ?? [],
     },
-    revokedAt: row.revokedAt,
-    inServiceFrom: row.inServiceFrom,
-    profiles,
-    placements,
-    clockFacts,
+  ])
+  return new Map(found)
+}
+
+function byDevice<T extends { readonly deviceId: number }>(rows: readonly T[]): Map<number, T[]> {
+  const groups = new Map<number, T[]>()
+  for (const row of rows) {
+    const group = groups.get(row.deviceId)
+    if (group) group.push(row)
+    else groups.set(row.deviceId, [row])
   }
+  return groups
 }
 
 export async function listDeviceNames(db: Database): Promise<string[]> {
@@ -235,13 +259,15 @@ export async function probesOf(db: Database | Transaction, deviceId: number): Pr
     .orderBy(asc(probe.id))
 }
 
-/** The number of a device's probe, given now if it reports for the first time. */
-export async function ensureProbe(db: Database, deviceId: number, kind: Probe['kind']): Promise<number> {
-  await db.insert(probe).values({ deviceId, kind }).onConflictDoNothing()
-  const [row] = await db
-    .select({ id: probe.id })
-    .from(probe)
-    .where(and(eq(probe.deviceId, deviceId), eq(probe.kind, kind)))
-  if (!row) throw new Error(`probe ${kind} of device ${deviceId} vanished while it was being stored`)
-  return row.id
+type ProbeOf = Pick<typeof probe.$inferSelect, 'deviceId' | 'kind'>
+
+/** The numbers of devices' probes, given now to those that report for the first time. */
+export async function ensureProbes(
+  db: Database,
+  wanted: readonly ProbeOf[],
+): Promise<(typeof probe.$inferSelect)[]> {
+  if (wanted.length === 0) return []
+  await insertRows(db, probe, wanted)
+  const { names, select } = rowSet(probe, wanted)
+  return db.select().from(probe).where(sql`(${names}) in (${select})`)
 }

@@ -1,7 +1,7 @@
 import { getTableColumns, type InferInsertModel, type SQL, sql } from 'drizzle-orm'
 import { toSnakeCase } from 'drizzle-orm/casing'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
-import type { Transaction } from './database.ts'
+import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 
 /**
@@ -33,16 +33,21 @@ export function rowSet<T extends PgTable>(table: T, rows: readonly InferInsertMo
 
 /** Insert all rows; where the key is taken, the row there stays and the new one is dropped. */
 export async function insertRows<T extends PgTable>(
-  tx: Transaction,
+  db: Database | Transaction,
   table: T,
   rows: readonly InferInsertModel<T>[],
 ): Promise<number> {
   if (rows.length === 0) return 0
   const { names, select } = rowSet(table, rows)
-  const result = await tx.execute(
+  const result = await db.execute(
     sql`${kept}insert into ${table} (${names}) ${select} on conflict do nothing`,
   )
   return result.rowCount ?? 0
+}
+
+/** Is the column one of these? One parameter, however many. */
+export function isOneOf(column: PgColumn, values: readonly (string | number)[]): SQL {
+  return sql`${column} = any(${sql.param([...values])}::${sql.raw(column.getSQLType())}[])`
 }
 
 const plain = new Set(['integer', 'smallint', 'bigint', 'boolean'])

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { reading } from '../../schema/tables/messages.ts'
-import { ensureBoot } from './clocks.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { ensureBoots } from './clocks.ts'
 import type { OpenDatabase } from './database.ts'
-import { ensureProbe, findDevice, probesOf } from './devices.ts'
-import { insertReadings, type ReadingRow, readingsBetween } from './readings.ts'
+import { ensureProbes, findDevice, lookUpDevices, probesOf } from './devices.ts'
+import { insertReadings, readingsBetween } from './readings.ts'
 import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
 
 /**
@@ -22,12 +23,27 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
     product: kind === 'pglite' ? 'PGlite' : 'Postgres',
 
     async write(batch) {
-      const rows: ReadingRow[] = []
-      for (const { device: name, probe, boot, ...rest } of batch) {
-        const device = await findDevice(db, name)
-        const { id: bootId } = await ensureBoot(db, device.id, boot)
-        rows.push({ ...rest, bootId, probeId: await ensureProbe(db, device.id, probe) })
+      const devices = await lookUpDevices(db, [...new Set(batch.map(({ device }) => device))])
+      const idOf = (name: string) => {
+        const device = devices.get(name)
+        if (!device) throw new Refusal('not_found', `no device is named ${name}`)
+        return device.id
       }
+      const boots = await ensureBoots(
+        db,
+        batch.map(({ device, boot }) => ({ deviceId: idOf(device), boot })),
+      )
+      const probes = await ensureProbes(
+        db,
+        batch.map(({ device, probe: kind }) => ({ deviceId: idOf(device), kind })),
+      )
+      const bootIds = new Map(boots.map(({ deviceId, boot, id }) => [`${deviceId}/${boot}`, id]))
+      const probeIds = new Map(probes.map(({ deviceId, kind, id }) => [`${deviceId}/${kind}`, id]))
+      const rows = batch.map(({ device, probe, boot, ...rest }) => ({
+        ...rest,
+        bootId: bootIds.get(`${idOf(device)}/${boot}`) as number,
+        probeId: probeIds.get(`${idOf(device)}/${probe}`) as number,
+      }))
       await db.transaction((tx) => insertReadings(tx, rows))
     },
 

@@ -6,7 +6,7 @@ import type { RejectionInput } from '../stores/rejections.ts'
 import { failureClass, sqlStateOf } from '../stores/sql-state.ts'
 import { commitWork, type Outcome, type Work } from './ingest/commit.ts'
 import { type Decoded, decode, decodeStatus, type Incoming, type Undecodable } from './ingest/decode.ts'
-import { createMemory, type Known, type Memory } from './ingest/memory.ts'
+import { createMemory, hasMet, type Known, type Memory } from './ingest/memory.ts'
 import { storeWork } from './ingest/plain.ts'
 import { StaleMemory, type Taken } from './ingest/taken.ts'
 
@@ -137,14 +137,16 @@ function rootOf(error: unknown): string {
 
 /** Read every message of a batch and find the devices, boots and probes it speaks of. */
 async function prepare(memory: Memory, batch: readonly Incoming[]): Promise<Work> {
-  const messages: Taken[] = []
+  const strangers = new Set(batch.map(({ device }) => device).filter((name) => !memory.recall(name)))
+  if (strangers.size > 0) await Promise.all([...strangers].map((name) => memory.learn(name)))
+
+  const readable: Readable[] = []
   const statuses: { incoming: Incoming; device: Taken['device']; status: Status }[] = []
   const rejections: RejectionInput[] = []
   for (const incoming of batch) {
-    // Only what is not remembered is waited for: a batch of strangers apart, this runs through without a pause.
-    const known = memory.recall(incoming.device) ?? (await memory.learn(incoming.device))
-    if (!known) throw new Error(`device ${incoming.device} was let in but is not known`)
-    const { device } = known
+    const by = memory.recall(incoming.device) ?? (await memory.learn(incoming.device))
+    if (!by) throw new Error(`device ${incoming.device} was let in but is not known`)
+    const { device } = by
     if (incoming.channel === 'status') {
       const status = decodeStatus(incoming.payload)
       if ('reason' in status)
@@ -152,36 +154,39 @@ async function prepare(memory: Memory, batch: readonly Incoming[]): Promise<Work
       else statuses.push({ incoming, device, status })
       continue
     }
-    const decoded = decode(incoming, device)
-    if ('reason' in decoded)
-      rejections.push(rejectionOf(incoming, device.id, hashOf(incoming.payload), decoded))
-    else
-      messages.push(
-        locate(known, incoming, decoded, false) ?? (await meet(memory, known, incoming, decoded, false)),
-      )
+    const of = decode(incoming, device)
+    if ('reason' in of) rejections.push(rejectionOf(incoming, device.id, hashOf(incoming.payload), of))
+    else readable.push({ incoming, by, of, again: false })
   }
-  return { messages, statuses, rejections }
+  return { messages: await locate(memory, readable), statuses, rejections }
 }
 
-/** A message with the boot and the probes it speaks of; null where one of them is not known. */
-function locate(known: Known, incoming: Incoming, decoded: Decoded, again: boolean): Taken | null {
-  const { device, boots, probes } = known
-  const boot = boots.get(decoded.boot)
-  if (!boot) return null
-  for (const { probe } of decoded.readings) if (!probes.has(probe)) return null
-  return { incoming, device, boots, boot, probes, payloadHash: hashOf(incoming.payload), decoded, again }
+/** A message that has been read, and who sent it. */
+type Readable = {
+  readonly incoming: Incoming
+  readonly by: Known
+  readonly of: Decoded
+  readonly again: boolean
 }
 
-/** The same, when what is new has been written down. */
-export async function meet(
-  memory: Memory,
-  known: Known,
-  incoming: Incoming,
-  decoded: Decoded,
-  again: boolean,
-): Promise<Taken> {
-  await memory.meet(known, decoded)
-  return locate(known, incoming, decoded, again) as Taken
+/** Find the boots and the probes messages speak of; those never heard of are written down. */
+export async function locate(memory: Memory, readable: readonly Readable[]): Promise<Taken[]> {
+  const unmet = readable.filter(({ by, of }) => !hasMet(by, of))
+  if (unmet.length > 0) await memory.meet(unmet)
+  return readable.map(({ incoming, by: { device, boots, probes }, of, again }) => {
+    const boot = boots.get(of.boot)
+    if (!boot) throw new Error(`boot ${of.boot} of device ${device.name} vanished while it was being stored`)
+    return {
+      incoming,
+      device,
+      boots,
+      boot,
+      probes,
+      payloadHash: hashOf(incoming.payload),
+      decoded: of,
+      again,
+    }
+  })
 }
 
 export function rejectionOf(

@@ -8,7 +8,7 @@ import { commitWork } from './ingest/commit.ts'
 import { type Decoded, decode, type Incoming, type Undecodable } from './ingest/decode.ts'
 import type { Memory } from './ingest/memory.ts'
 import { StaleMemory } from './ingest/taken.ts'
-import { meet } from './ingest-batch.ts'
+import { locate } from './ingest-batch.ts'
 
 export type Readmission = {
   readonly readmitted: boolean
@@ -40,8 +40,9 @@ export async function readmitMessage(
   if ('reason' in decoded) return stillBad(ctx, rejection, decoded)
 
   const left = decoded.bad.length > 0 ? leftOver(decoded) : null
-  const taken = await meet(memory, known, incoming, decoded, rejection.elements !== null)
-  const work = { messages: [taken], statuses: [], rejections: [] }
+  const again = rejection.elements !== null
+  const messages = await locate(memory, [{ incoming, by: known, of: decoded, again }])
+  const work = { messages, statuses: [], rejections: [] }
   try {
     const { rejected } = await commitWork(ctx.database.db, memory, work, ctx.now(), (tx, refused) =>
       refused.length > 0 ? Promise.resolve() : settleRejection(tx, ctx.actor, rejection, left, ctx.now()),

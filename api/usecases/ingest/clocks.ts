@@ -1,5 +1,5 @@
 import { type ClockJudgement, type ClockState, judgeClock, offsetOf } from '../../domain/clock.ts'
-import { type Boot, insertClockFact, raiseClockFault, saveClock } from '../../stores/clocks.ts'
+import { type Boot, insertClockFact, raiseClockFault, saveClocks } from '../../stores/clocks.ts'
 import type { Transaction } from '../../stores/database.ts'
 import type { Taken } from './taken.ts'
 
@@ -14,6 +14,7 @@ const worthWritingMs = 1_000
  */
 export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): Promise<() => void> {
   const measured = new Map<number, { boots: Map<string, Boot>; boot: Boot }>()
+  const written = new Map<number, ClockState>()
   for (const message of messages) {
     const { incoming, device, boots, boot, decoded } = message
     const known = measured.get(boot.id)?.boot ?? boot
@@ -53,9 +54,12 @@ export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): 
       )
       fault = null
     }
-    const clock = await written(tx, known, judged.state)
+    const isWorthIt = isWorthWriting(known.clock, judged.state)
+    if (isWorthIt) written.set(boot.id, judged.state)
+    const clock = isWorthIt ? judged.state : remembered(known, judged.state)
     measured.set(boot.id, { boots, boot: { ...known, clock, fault } })
   }
+  await saveClocks(tx, written)
   return () => {
     for (const { boots, boot } of measured.values()) boots.set(boot.boot, boot)
   }
@@ -95,10 +99,4 @@ function isWorthWriting(old: ClockState | null, clock: ClockState): boolean {
 /** A clock that is not written keeps the written epoch, so that slow drift adds up to a write and never to a step. */
 function remembered({ clock: old }: Boot, clock: ClockState): ClockState {
   return old ? { ...clock, epoch: old.epoch } : clock
-}
-
-async function written(tx: Transaction, known: Boot, clock: ClockState): Promise<ClockState> {
-  if (!isWorthWriting(known.clock, clock)) return remembered(known, clock)
-  await saveClock(tx, known.id, clock)
-  return clock
 }

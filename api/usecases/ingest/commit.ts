@@ -1,7 +1,7 @@
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../../schema/messages.ts'
 import type { Database, Transaction } from '../../stores/database.ts'
 import { insertDeviceEvents } from '../../stores/device-events.ts'
-import { type DeviceNews, mergeDeviceState } from '../../stores/device-states.ts'
+import { type DeviceNews, mergeDeviceStates } from '../../stores/device-states.ts'
 import type { Device } from '../../stores/devices.ts'
 import { insertMessages } from '../../stores/messages.ts'
 import { insertRejections, type RejectionInput } from '../../stores/rejections.ts'
@@ -65,7 +65,7 @@ export async function commitWork(
     const remember = [await takeReadings(tx, memory, fresh, now), await judgeClocks(tx, fresh)]
     await takeSightings(tx, fresh, locked, now)
     await insertDeviceEvents(tx, fresh.flatMap(eventRows))
-    for (const news of deviceNews(fresh, work.statuses)) await mergeDeviceState(tx, news)
+    await mergeDeviceStates(tx, deviceNews(fresh, work.statuses))
     rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))
     await insertRejections(tx, rejections)
     await also(tx, rejections)

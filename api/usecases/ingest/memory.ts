@@ -1,8 +1,8 @@
 import type { ProbeKind } from '../../../schema/vocabulary.ts'
-import { type Boot, ensureBoot } from '../../stores/clocks.ts'
+import { type Boot, ensureBoots } from '../../stores/clocks.ts'
 import type { Database } from '../../stores/database.ts'
 import type { ProbeState } from '../../stores/derived.ts'
-import { type Device, ensureProbe, lookUpDevice } from '../../stores/devices.ts'
+import { type Device, ensureProbes, lookUpDevices } from '../../stores/devices.ts'
 
 /** A device and what it has been heard to speak of. */
 export type Known = {
@@ -14,6 +14,13 @@ export type Known = {
 /** What a message speaks of. */
 export type Spoken = { readonly boot: string; readonly readings: readonly { readonly probe: ProbeKind }[] }
 
+/** Are the boot and the probes a message speaks of known? */
+export function hasMet({ boots, probes }: Known, { boot, readings }: Spoken): boolean {
+  if (!boots.has(boot)) return false
+  for (const { probe } of readings) if (!probes.has(probe)) return false
+  return true
+}
+
 /**
  * What one process remembers between commits so that a reading in order costs no read. None of it is truth: probe
  * states are written under a version guard and forgotten when it fails, and a device is forgotten when it changes.
@@ -23,8 +30,8 @@ export type Memory = {
   recall(name: string): Known | undefined
   /** What is remembered of a device, or else what the database knows; null where there is no such device. */
   learn(name: string): Promise<Known | null>
-  /** Make sure the boot and the probes a message speaks of are known, and written down if they are new. */
-  meet(known: Known, spoken: Spoken): Promise<void>
+  /** Make sure the boots and the probes messages speak of are known, and written down where they are new. */
+  meet(spoken: readonly { readonly by: Known; readonly of: Spoken }[]): Promise<void>
   /** Probe id to the state last written; absent where it must be read. */
   readonly states: Map<number, ProbeState>
   /** Forget a device and everything derived for it. */
@@ -34,6 +41,7 @@ export type Memory = {
 
 export function createMemory(db: Database): Memory {
   const devices = new Map<string, Known>()
+  const lookUp = together((names: readonly string[]) => lookUpDevices(db, names))
   const states = new Map<number, ProbeState>()
   /** Counts what was forgotten: a look-up that was under way meanwhile may have read what no longer holds. */
   let forgotten = 0
@@ -46,16 +54,28 @@ export function createMemory(db: Database): Memory {
         const remembered = devices.get(name)
         if (remembered) return remembered
         const before = forgotten
-        const device = await lookUpDevice(db, name)
+        const device = await lookUp(name)
         if (before !== forgotten) continue
-        if (device) devices.set(name, { device, boots: new Map(), probes: new Map() })
-        else return null
+        if (!device) return null
+        // Whoever asked for it as well may have been first.
+        if (!devices.has(name)) devices.set(name, { device, boots: new Map(), probes: new Map() })
       }
     },
-    async meet({ device, boots, probes }, { boot, readings }) {
-      if (!boots.has(boot)) boots.set(boot, await ensureBoot(db, device.id, boot))
-      for (const { probe } of readings)
-        if (!probes.has(probe)) probes.set(probe, await ensureProbe(db, device.id, probe))
+    async meet(spoken) {
+      const byId = new Map<number, Known>()
+      const boots = new Map<string, { deviceId: number; boot: string }>()
+      const probes = new Map<string, { deviceId: number; kind: ProbeKind }>()
+      for (const { by, of } of spoken) {
+        const deviceId = by.device.id
+        byId.set(deviceId, by)
+        if (!by.boots.has(of.boot)) boots.set(`${deviceId}/${of.boot}`, { deviceId, boot: of.boot })
+        for (const { probe: kind } of of.readings)
+          if (!by.probes.has(kind)) probes.set(`${deviceId}/${kind}`, { deviceId, kind })
+      }
+      for (const { deviceId, ...boot } of await ensureBoots(db, [...boots.values()]))
+        byId.get(deviceId)?.boots.set(boot.boot, boot)
+      for (const { deviceId, kind, id } of await ensureProbes(db, [...probes.values()]))
+        byId.get(deviceId)?.probes.set(kind, id)
     },
     forget(name) {
       forgotten++
@@ -69,4 +89,38 @@ export function createMemory(db: Database): Memory {
       states.clear()
     },
   }
+}
+
+/**
+ * Ask for many at once: what is asked for while one question is under way is the next question. When a whole city
+ * comes back at once, its fridges are not asked for one by one.
+ */
+function together<T>(
+  find: (names: readonly string[]) => Promise<Map<string, T>>,
+): (name: string) => Promise<T | undefined> {
+  type Asked = { readonly name: string; resolve(found: T | undefined): void; reject(error: unknown): void }
+  let waiting: Asked[] = []
+  let isAsking = false
+
+  async function ask(): Promise<void> {
+    if (isAsking) return
+    isAsking = true
+    while (waiting.length > 0) {
+      const asked = waiting
+      waiting = []
+      try {
+        const found = await find([...new Set(asked.map(({ name }) => name))])
+        for (const { name, resolve } of asked) resolve(found.get(name))
+      } catch (error) {
+        for (const { reject } of asked) reject(error)
+      }
+    }
+    isAsking = false
+  }
+
+  return (name) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ name, resolve, reject })
+      void ask()
+    })
 }
