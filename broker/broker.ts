@@ -57,7 +57,8 @@ export type BrokerOptions = {
   readonly authenticate: (device: string, secret: Buffer) => Promise<boolean>
   /**
    * Resolves once the batch is committed, but for the messages in the set it may resolve with: those are not
-   * acknowledged and their devices are hung up on. Rejects, and that holds for all of it. One call at a time.
+   * acknowledged and their devices are hung up on. Rejects, and that holds for all of it. At most two calls at a time,
+   * and no device in both.
    */
   readonly accept: (batch: readonly Inbound[]) => Promise<ReadonlySet<Inbound> | undefined>
   /** ms UTC. */
@@ -86,7 +87,7 @@ const anyFacility = '_'
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { log, now, onEvent = () => {} } = options
   const limits: Limits = { ...defaultLimits, ...options.limits }
-  const gate = createGate<Inbound>({ ...limits, accept: acceptBatch })
+  const gate = createGate<Inbound>({ ...limits, senderOf: ({ device }) => device, accept: acceptBatch })
   /** Weak, as a will still has to be told whose it is when its connection has closed. */
   const connections = new WeakMap<Client, Connection>()
   const open = new Set<Connection>()

@@ -7,7 +7,11 @@ export type GateOptions<Item> = {
    * may be acknowledged.
    */
   readonly accept: (batch: readonly Item[]) => Promise<ReadonlySet<Item> | undefined>
+  /** Whose it is. Items of one sender are never in two batches at once and keep their order. */
+  readonly senderOf: (item: Item) => string
   readonly maxBatch: number
+  /** An item of more bytes than this is heavy, and as many bytes of heavy items make a batch. */
+  readonly heavyBytes: number
   readonly maxPendingMessages: number
   readonly maxPendingBytes: number
 }
@@ -21,41 +25,83 @@ export type Gate<Item> = {
   pending(): { readonly messages: number; readonly bytes: number }
 }
 
-type Entry<Item> = { readonly item: Item; readonly bytes: number; readonly done: Done }
+/** What a sender has pending in each lane. */
+type Sender = { light: number; heavy: number }
+
+type Entry<Item> = {
+  readonly item: Item
+  readonly bytes: number
+  readonly done: Done
+  readonly lane: keyof Sender
+  readonly sender: Sender
+  readonly name: string
+}
+
+type Lane<Item> = { queue: Entry<Item>[]; busy: boolean; readonly take: () => Entry<Item>[] }
 
 /**
  * Group commit: one `accept` at a time, and the next batch is whatever piled up meanwhile. Alone, a message waits for
- * nothing; under load the batches grow by themselves. Answers leave in the order the items came.
+ * nothing; under load the batches grow by themselves.
+ *
+ * Heavy items, the backlog of a device that was out of reach, have a lane of their own with small batches, so that
+ * nobody who has one reading to tell waits behind three days of somebody else's.
  */
 export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
-  const { accept, maxBatch, maxPendingMessages, maxPendingBytes } = options
-  const queue: Entry<Item>[] = []
+  const { accept, senderOf, maxBatch, heavyBytes, maxPendingMessages, maxPendingBytes } = options
+  const light: Lane<Item> = { queue: [], busy: false, take: () => light.queue.splice(0, maxBatch) }
+  const heavy: Lane<Item> = { queue: [], busy: false, take: takeHeavy }
+  const lanes = { light, heavy }
+  const senders = new Map<string, Sender>()
   let waiting: (() => void)[] = []
   let messages = 0
   let bytes = 0
-  let busy = false
 
-  function schedule(): void {
-    if (busy || queue.length === 0) return
-    busy = true
-    // After the sockets that are readable now have been read: their messages share the commit.
-    setImmediate(() => void commit())
+  /** Those of a sender whose light items are not answered yet have to wait for them. */
+  function takeHeavy(): Entry<Item>[] {
+    const batch: Entry<Item>[] = []
+    const left: Entry<Item>[] = []
+    let taken = 0
+    for (const entry of heavy.queue) {
+      if (entry.sender.light > 0 || taken >= heavyBytes || batch.length >= maxBatch) left.push(entry)
+      else {
+        batch.push(entry)
+        taken += entry.bytes
+      }
+    }
+    heavy.queue = left
+    return batch
   }
 
-  async function commit(): Promise<void> {
-    const batch = queue.splice(0, maxBatch)
-    const failureOf = await attempt(batch.map((entry) => entry.item))
-    for (const entry of batch) {
-      messages -= 1
-      bytes -= entry.bytes
-      entry.done(failureOf(entry.item))
+  function schedule(lane: Lane<Item>): void {
+    if (lane.busy || lane.queue.length === 0) return
+    lane.busy = true
+    // After the sockets that are readable now have been read: their messages share the commit.
+    setImmediate(() => void commit(lane))
+  }
+
+  async function commit(lane: Lane<Item>): Promise<void> {
+    const batch = lane.take()
+    if (batch.length > 0) {
+      const failureOf = await attempt(batch.map((entry) => entry.item))
+      for (const entry of batch) answer(entry, failureOf(entry.item))
     }
-    busy = false
-    schedule()
+    lane.busy = false
+    if (batch.length > 0) {
+      schedule(light)
+      schedule(heavy)
+    }
     if (messages === 0) {
       for (const resolve of waiting) resolve()
       waiting = []
     }
+  }
+
+  function answer({ bytes: size, lane, sender, name, done }: Entry<Item>, failure: Error | null): void {
+    messages -= 1
+    bytes -= size
+    sender[lane] -= 1
+    if (sender.light + sender.heavy === 0) senders.delete(name)
+    done(failure)
   }
 
   async function attempt(items: readonly Item[]): Promise<(item: Item) => Error | null> {
@@ -76,8 +122,13 @@ export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
       }
       messages += 1
       bytes += size
-      queue.push({ item, bytes: size, done })
-      schedule()
+      const name = senderOf(item)
+      const sender = senders.get(name) ?? { light: 0, heavy: 0 }
+      senders.set(name, sender)
+      const lane = size > heavyBytes || sender.heavy > 0 ? 'heavy' : 'light'
+      sender[lane] += 1
+      lanes[lane].queue.push({ item, bytes: size, done, lane, sender, name })
+      schedule(lanes[lane])
       return true
     },
     drain() {

@@ -19,6 +19,8 @@ export type Limits = {
   readonly drainTimeoutMs: number
   /** Messages per commit. */
   readonly maxBatch: number
+  /** A message of more bytes is committed apart from those that bring one reading; so many bytes make a commit. */
+  readonly heavyBytes: number
   /** Messages, and their bytes, taken and not yet committed. Beyond either the device is hung up on. */
   readonly maxPendingMessages: number
   readonly maxPendingBytes: number
@@ -36,6 +38,7 @@ export const defaultLimits: Limits = {
   connectTimeoutMs: 10_000,
   drainTimeoutMs: 5_000,
   maxBatch: 500,
+  heavyBytes: 4_096,
   maxPendingMessages: 50_000,
   maxPendingBytes: 64 * 1024 * 1024,
 }

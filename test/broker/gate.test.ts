@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createGate } from '../../broker/gate.ts'
 
-const roomy = { maxBatch: 500, maxPendingMessages: 50_000, maxPendingBytes: 1_000_000 }
+const roomy = { maxBatch: 500, heavyBytes: 100, maxPendingMessages: 50_000, maxPendingBytes: 1_000_000 }
 
 /** A gate whose commits are ended by hand. */
 function openGate(limits: Partial<typeof roomy> = {}) {
@@ -12,6 +12,7 @@ function openGate(limits: Partial<typeof roomy> = {}) {
   const gate = createGate<string>({
     ...roomy,
     ...limits,
+    senderOf: (item) => item.slice(0, 1),
     accept(batch) {
       batches.push([...batch])
       return new Promise((resolve, reject) => ends.push({ resolve: (left) => resolve(left), reject }))
@@ -75,6 +76,7 @@ test('a commit that fails without an error, or at once, still answers with one',
   const gate = createGate<string>({
     ...roomy,
     maxBatch: 1,
+    senderOf: (item) => item,
     accept(batch) {
       if (batch[0] === 'a') throw new Error('at once')
       return Promise.reject('no error at all')
@@ -131,6 +133,7 @@ test('an answer may bring the next message with it', async () => {
   const seen: number[] = []
   const gate = createGate<number>({
     ...roomy,
+    senderOf: () => 'a',
     accept: async (batch) => void seen.push(...batch),
   })
   const count = (item: number) => gate.add(item, 1, () => item < 100 && count(item + 1))
@@ -141,11 +144,58 @@ test('an answer may bring the next message with it', async () => {
   expect(seen).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
 })
 
-test('every item is committed once and answered once, in the order it came', async () => {
+test('what is heavy is committed beside the rest, little by little', async () => {
+  const { gate, add, batches, ends, turn } = openGate()
+
+  for (const item of ['a1', 'b1', 'a2', 'b2']) add(item, 101)
+  add('c1')
+  await turn()
+  add('d1')
+  ends[1]?.resolve()
+  await turn()
+  await turn()
+  expect(batches).toEqual([['a1'], ['c1'], ['d1']])
+  for (let end = 0; end < 6; end++) {
+    ends[end]?.resolve()
+    await turn()
+    await turn()
+  }
+  await gate.drain()
+
+  expect(batches).toEqual([['a1'], ['c1'], ['d1'], ['b1'], ['a2'], ['b2']])
+})
+
+test('a sender is never in two batches at once', async () => {
+  const { gate, add, batches, ends, turn } = openGate()
+
+  add('a1')
+  await turn()
+  add('a2', 101)
+  add('a3')
+  add('b1', 101)
+  await turn()
+  await turn()
+  expect(batches).toEqual([['a1'], ['b1']])
+  ends[1]?.resolve()
+  await turn()
+  await turn()
+  expect(batches).toHaveLength(2)
+  for (let end = 0; end < 4; end++) {
+    ends[end]?.resolve()
+    await turn()
+    await turn()
+  }
+  await gate.drain()
+
+  expect(batches).toEqual([['a1'], ['b1'], ['a2'], ['a3']])
+})
+
+test('every item is committed once and answered once, in the order its sender gave', async () => {
   const step = fc.oneof(
-    { weight: 5, arbitrary: fc.record({ add: fc.nat({ max: 9 }) }) },
+    { weight: 5, arbitrary: fc.record({ add: fc.nat({ max: 9 }), sender: fc.nat({ max: 2 }) }) },
     { weight: 2, arbitrary: fc.record({ turns: fc.integer({ min: 1, max: 3 }) }) },
   )
+  type Item = { readonly number: number; readonly sender: number; readonly size: number }
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 60 }),
@@ -153,27 +203,37 @@ test('every item is committed once and answered once, in the order it came', asy
       fc.integer({ min: 1, max: 8 }),
       fc.integer({ min: 1, max: 20 }),
       async (steps, outcomes, maxBatch, maxPendingMessages) => {
-        const committed: number[] = []
-        const failed: number[] = []
-        const answered: { item: number; good: boolean }[] = []
-        const refused: number[] = []
-        let underway = 0
+        const committed = new Set<Item>()
+        const failed = new Set<Item>()
+        const left = new Set<Item>()
+        const answered: { item: Item; good: boolean }[] = []
+        const refused = new Set<Item>()
+        const underway = new Set<number>()
         let commits = 0
-        const gate = createGate<number>({
+        const gate = createGate<Item>({
           maxBatch,
+          heavyBytes: 5,
           maxPendingMessages,
           maxPendingBytes: 100,
+          senderOf: ({ sender }) => String(sender),
           async accept(batch) {
-            underway += 1
-            expect(underway).toBe(1)
+            const senders = new Set(batch.map(({ sender }) => sender))
+            for (const sender of senders) expect(underway).not.toContain(sender)
+            for (const sender of senders) underway.add(sender)
             expect(batch.length).toBeLessThanOrEqual(maxBatch)
-            await new Promise((resolve) => setImmediate(resolve))
-            underway -= 1
+            const weights = batch.map(({ size }) => size)
+            if (weights.some((size) => size > 5))
+              expect(weights.slice(0, -1).reduce((a, b) => a + b, 0)).toBeLessThan(5)
+            for (let turns = commits % 3; turns >= 0; turns--)
+              await new Promise((resolve) => setImmediate(resolve))
+            for (const sender of senders) underway.delete(sender)
             if (!outcomes[commits++ % outcomes.length]) {
-              failed.push(...batch)
+              for (const item of batch) failed.add(item)
               throw new Error('no')
             }
-            committed.push(...batch)
+            const out = new Set(batch.filter(({ number }) => number % 7 === 0))
+            for (const item of batch) (out.has(item) ? left : committed).add(item)
+            return out
           },
         })
         let items = 0
@@ -182,23 +242,27 @@ test('every item is committed once and answered once, in the order it came', asy
             for (let turn = 0; turn < one.turns; turn++) await new Promise((resolve) => setImmediate(resolve))
             continue
           }
-          const item = items++
+          const item: Item = { number: items++, sender: one.sender, size: one.add }
           let told = 0
           const taken = gate.add(item, one.add, (error) => {
             told += 1
             expect(told).toBe(1)
-            if (error?.message === 'the gate is full') refused.push(item)
+            if (error?.message === 'the gate is full') refused.add(item)
             else answered.push({ item, good: !error })
           })
-          expect(taken).toBe(!refused.includes(item))
+          expect(taken).toBe(!refused.has(item))
         }
         await gate.drain()
 
-        const order = answered.map(({ item }) => item)
-        expect(order).toEqual([...order].sort((a, b) => a - b))
-        expect(order.length + refused.length).toBe(items)
-        expect(answered.filter(({ good }) => good).map(({ item }) => item)).toEqual(committed)
-        expect(answered.filter(({ good }) => !good).map(({ item }) => item)).toEqual(failed)
+        for (const sender of [0, 1, 2]) {
+          const order = answered.flatMap(({ item }) => (item.sender === sender ? item.number : []))
+          expect(order).toEqual([...order].sort((a, b) => a - b))
+        }
+        expect(answered.length + refused.size).toBe(items)
+        expect(new Set(answered.flatMap(({ item, good }) => (good ? item : [])))).toEqual(committed)
+        expect(new Set(answered.flatMap(({ item, good }) => (good ? [] : item)))).toEqual(
+          new Set([...failed, ...left]),
+        )
         expect(gate.pending()).toEqual({ messages: 0, bytes: 0 })
       },
     ),

@@ -12,7 +12,9 @@ await client.connect()
 await client.query('set synchronous_commit = on')
 await client.query('create table if not exists bare_insert (device text not null, payload bytea not null)')
 const gate = createGate<{ device: string; payload: Buffer }>({
+  senderOf: ({ device }) => device,
   maxBatch: 500,
+  heavyBytes: 4_096,
   maxPendingMessages: 50_000,
   maxPendingBytes: 64 * 1024 * 1024,
   async accept(batch) {
