@@ -5,17 +5,17 @@ import type { Database, Transaction } from './database.ts'
 import { movedProbeState, type ProbeStateWrite, probeStateRows } from './derived.ts'
 import { kept } from './pool.ts'
 import type { ReadingRow } from './readings.ts'
-import { rowSet } from './rows.ts'
+import { insertRows, rowSet } from './rows.ts'
 import { sqlStateOf } from './sql-state.ts'
 
 export type MessageRow = typeof message.$inferInsert
 
-/** An identity that had already been taken. The hash is null where another writer took it this very moment. */
+/** An identity that had already been taken. */
 export type TakenIdentity = {
   readonly bootId: number
   readonly seq: number
   /** SHA-256, hexadecimal. */
-  readonly payloadHash: string | null
+  readonly payloadHash: string
 }
 
 /**
@@ -50,21 +50,27 @@ export function isRefusedAsNotNew(error: unknown): boolean {
   return state === '23505' || state === '23502'
 }
 
-/** Take the identities of new messages, and tell which of them were taken already. No two rows may share one. */
-export async function insertMessages(tx: Transaction, rows: readonly MessageRow[]): Promise<TakenIdentity[]> {
+/**
+ * Take the identities of new messages, and tell which of them were taken already. No two rows may share one.
+ *
+ * @returns null where another writer took one this very moment: the transaction is to be given up
+ */
+export async function insertMessages(
+  tx: Transaction,
+  rows: readonly MessageRow[],
+): Promise<TakenIdentity[] | null> {
   if (rows.length === 0) return []
   const { names, select } = rowSet(message, rows)
-  const result = await tx.execute<{ boot_id: number; seq: number; payload_hash: Buffer | null }>(sql`
-    with given as (${select}),
-    added as (insert into ${message} (${names}) select * from given on conflict do nothing returning boot_id, seq)
-    select given.boot_id, given.seq, old.payload_hash
-    from given
-    left join added using (boot_id, seq)
-    left join ${message} old using (boot_id, seq)
-    where added.boot_id is null`)
-  return result.rows.map((row) => ({
+  const { rows: taken } = await tx.execute<{ boot_id: number; seq: number; payload_hash: Buffer }>(sql`
+    ${kept}
+    select old.boot_id, old.seq, old.payload_hash
+    from (${select}) as given (${names})
+    join ${message} old using (boot_id, seq)`)
+  const added = await insertRows(tx, message, rows)
+  if (added + taken.length !== rows.length) return null
+  return taken.map((row) => ({
     bootId: row.boot_id,
     seq: row.seq,
-    payloadHash: row.payload_hash?.toString('hex') ?? null,
+    payloadHash: row.payload_hash.toString('hex'),
   }))
 }

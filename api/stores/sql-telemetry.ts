@@ -44,7 +44,9 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
         bootId: bootIds.get(`${idOf(device)}/${boot}`) as number,
         probeId: probeIds.get(`${idOf(device)}/${probe}`) as number,
       }))
-      await db.transaction((tx) => insertReadings(tx, rows))
+      const standing = await db.transaction((tx) => insertReadings(tx, rows))
+      if (!standing)
+        throw new Error('another writer took one of these readings this moment: write them again')
     },
 
     async window({ everyMs, ...range }) {

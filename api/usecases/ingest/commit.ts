@@ -50,6 +50,7 @@ export async function commitWork(
   const committed = await db.transaction(async (tx) => {
     const locked = await lockSightings(tx, unique)
     const taken = await insertMessages(tx, unique.filter(({ again }) => !again).map(messageRow))
+    if (!taken) throw new StaleMemory('another writer took the same message this moment')
     const oldHashes = new Map(taken.map((old) => [`${old.bootId}/${old.seq}`, old.payloadHash]))
     const fresh: Taken[] = []
     const rejections: RejectionInput[] = [...work.rejections, ...reused.map(seqReused)]
@@ -57,7 +58,6 @@ export async function commitWork(
     for (const message of unique) {
       const old = message.again ? undefined : oldHashes.get(identityOf(message))
       if (old === undefined) fresh.push(message)
-      else if (old === null) throw new StaleMemory('another writer took the same message this moment')
       else if (old === message.payloadHash) known++
       else rejections.push(seqReused(message))
     }

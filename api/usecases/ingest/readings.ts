@@ -59,6 +59,7 @@ export async function takeReadings(
   if (probes.length === 0) return () => {}
 
   const standing = await insertReadings(tx, readingRows(probes))
+  if (!standing) throw new StaleMemory('another writer took the same reading this moment')
   const touched = await settleAgainst(tx, probes, standing, conflicts)
   await insertConflicts(tx, conflicts)
 

@@ -23,7 +23,7 @@ export type Derivable = {
   readonly limitsAt: LimitsAt
 }
 
-const hour = 3_600_000
+const minute = 60_000
 const beginning = -8_640_000_000_000_000
 const end = 8_640_000_000_000_000
 
@@ -100,7 +100,7 @@ async function readingsFrom(
   state: SeriesState | null,
 ) {
   const newest = Math.max(state?.last.at ?? beginning, touchedTo)
-  for (let reach = hour; ; reach *= 8) {
+  for (let reach = 10 * minute; ; reach *= 8) {
     const to = touchedTo + reach
     const readings = await readingsBetween(tx, probeId, facts, from, to)
     const settled = readings.findIndex((reading, index) => {
