@@ -52,7 +52,13 @@ export async function startService(
     if (change.disconnect)
       broker.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
   })
-  const app = createHttp({ ...deps, memory: ingest.memory, adminKey: config.adminKey })
+  let isStopping = false
+  const app = createHttp({
+    ...deps,
+    memory: ingest.memory,
+    adminKey: config.adminKey,
+    obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
+  })
   const { server, url } = await listen(app.fetch, config)
   log.info(
     { http: url, mqtt: broker.urls, database: database.version, telemetry: telemetry.product },
@@ -64,6 +70,7 @@ export async function startService(
     broker,
     url,
     async close() {
+      isStopping = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       await broker.close()

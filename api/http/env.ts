@@ -8,7 +8,7 @@ export type Services = Deps & {
   /** Whoever shows this is the administrator. */
   readonly adminKey: string
   /** Why device messages cannot be taken now; null where they can. */
-  readonly obstacle?: () => string | null
+  readonly obstacle: () => string | null
 }
 
 /** What a handler finds in `c.var`. */

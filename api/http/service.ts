@@ -57,7 +57,7 @@ export const serviceRoutes = new OpenAPIHono<Env>()
     }
     const { ok, version } = await soon('the telemetry store', telemetry.health())
     if (!ok) throw new Refusal('unavailable', `the telemetry store, ${telemetry.product}, is not well`)
-    const reason = obstacle?.() ?? null
+    const reason = obstacle()
     if (reason !== null) throw new Refusal('unavailable', reason)
     const engine = database.kind === 'pglite' ? 'PGlite' : 'Postgres'
     return c.json(

@@ -74,7 +74,7 @@ export function serverConnection(url: string) {
 
 async function openServer(url: string, { poolSize = 10, log }: DatabaseOptions): Promise<OpenDatabase> {
   const connection = serverConnection(url)
-  const pool = createPool({ ...connection, max: poolSize }, log)
+  const pool = createPool({ ...connection, max: poolSize, onConnect: commitDurably }, log)
   let version: string
   try {
     version = await examineServer(pool, log)
@@ -96,6 +96,13 @@ async function openServer(url: string, { poolSize = 10, log }: DatabaseOptions):
   }
 }
 
+/** Acknowledged means it survives: whatever the server or the role is set to, our own commits wait for the disk. */
+async function commitDurably(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
+  )
+}
+
 type Settings = {
   readonly number: number
   readonly version: string
@@ -110,7 +117,7 @@ async function examineServer(pool: pg.Pool, log: Log | undefined): Promise<strin
       current_setting('server_encoding') as encoding,
       array(
         select name from pg_settings
-        where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'
+        where name in ('fsync', 'full_page_writes') and setting = 'off'
       ) as careless`)
   const [server] = rows
   if (!server) throw new Error('the database server says nothing of itself')

@@ -19,6 +19,8 @@ export type Ingest = {
   /** Something about this device was decided elsewhere: read it again before its next message. */
   forget(device: string): void
   readonly memory: Memory
+  /** Why messages are held and not stored now; null where they are stored. */
+  obstacle(): string | null
 }
 
 /** A conflict with another writer is tried again this often before it counts as an outage. */
@@ -33,6 +35,8 @@ export function createIngest(
   options: { readonly holdMs: number },
 ): Ingest {
   const memory = createMemory(deps.database.db)
+  /** Batches that wait for the database to come back. */
+  let held = 0
 
   async function accept(batch: readonly Incoming[]): Promise<ReadonlySet<Incoming>> {
     const unstored = new Set<Incoming>()
@@ -46,31 +50,38 @@ export function createIngest(
     unstored: Set<Incoming>,
   ): Promise<void> {
     let conflicts = 0
-    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
-      try {
-        return record(await within(deadline - deps.now(), store(batch)))
-      } catch (error) {
-        forgetAll(batch)
-        const failure = error instanceof StaleMemory ? 'retry' : failureClass(error)
-        if (failure === 'data' || failure === 'bug') {
-          const [culprit, ...others] = batch
-          if (!culprit || others.length > 0) return bisect(batch, deadline, unstored)
-          if (failure === 'data') return reject(culprit, error)
-          deps.log.error(whereAndWhy(culprit, error), 'a message makes the service fail')
-          unstored.add(culprit)
-          return
+    let isHeld = false
+    try {
+      for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 2_000)) {
+        try {
+          return record(await within(deadline - deps.now(), store(batch)))
+        } catch (error) {
+          forgetAll(batch)
+          const failure = error instanceof StaleMemory ? 'retry' : failureClass(error)
+          if (failure === 'data' || failure === 'bug') {
+            const [culprit, ...others] = batch
+            if (!culprit || others.length > 0) return bisect(batch, deadline, unstored)
+            if (failure === 'data') return reject(culprit, error)
+            deps.log.error(whereAndWhy(culprit, error), 'a message makes the service fail')
+            unstored.add(culprit)
+            return
+          }
+          if (failure === 'retry') {
+            if (++conflicts > conflictTries) throw error
+            continue
+          }
+          const left = deadline - deps.now()
+          if (left <= 0) throw error
+          // Never the error itself, with every parameter of the statement: the disk may be what is full.
+          const why = { sqlState: sqlStateOf(error), reason: rootOf(error), messages: batch.length, pauseMs }
+          deps.log.warn(why, 'database away, holding acknowledgements')
+          if (!isHeld) held++
+          isHeld = true
+          await delay(Math.min(left, pauseMs * (0.5 + Math.random() / 2)))
         }
-        if (failure === 'retry') {
-          if (++conflicts > conflictTries) throw error
-          continue
-        }
-        const left = deadline - deps.now()
-        if (left <= 0) throw error
-        // Never the error itself, with every parameter of the statement: the disk may be what is full.
-        const why = { sqlState: sqlStateOf(error), reason: rootOf(error), messages: batch.length, pauseMs }
-        deps.log.warn(why, 'database away, holding acknowledgements')
-        await delay(Math.min(left, pauseMs * (0.5 + Math.random() / 2)))
       }
+    } finally {
+      if (isHeld) held--
     }
   }
 
@@ -112,7 +123,13 @@ export function createIngest(
     deps.metrics.commits.inc()
   }
 
-  return { accept, forget: (device) => memory.forget(device), memory }
+  return {
+    accept,
+    forget: (device) => memory.forget(device),
+    memory,
+    obstacle: () =>
+      held > 0 ? 'the database does not store what devices send; they are kept waiting' : null,
+  }
 }
 
 /** A database that went silent answers nothing, not even with an error: after `ms` it counts as away. */

@@ -71,11 +71,24 @@ export async function readRaw(
   return deps.telemetry.raw(query)
 }
 
+/**
+ * The moment of asking.
+ *
+ * @throws Refusal `invalid_request` where it lies ahead: what has not happened yet would be told as if it had
+ */
+export function momentOf(asOf: number | undefined, now: number): number {
+  if (asOf === undefined || asOf <= now) return asOf ?? now
+  const [asked, is] = [asOf, now].map((at) => new Date(at).toISOString())
+  throw new Refusal('invalid_request', `asOf ${asked} is still to come: it is ${is}`)
+}
+
 async function series({ database: { db }, now }: Pick<Deps, 'database' | 'now'>, query: SeriesQuery) {
   const device = await findDevice(db, query.device)
-  const asOf = query.asOf ?? now()
-  const bounds = { from: query.from ?? device.inServiceFrom, to: query.to ?? asOf, asOf }
-  if (bounds.from >= bounds.to) {
+  const asOf = momentOf(query.asOf, now())
+  const from = query.from ?? device.inServiceFrom
+  const isWhole = query.from === undefined && query.to === undefined
+  const bounds = { from, to: isWhole ? Math.max(from, asOf) : (query.to ?? asOf), asOf }
+  if (bounds.from >= bounds.to && !isWhole) {
     throw new Refusal(
       'invalid_request',
       `from ${new Date(bounds.from).toISOString()} is not before to ${new Date(bounds.to).toISOString()}`,

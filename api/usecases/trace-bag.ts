@@ -10,6 +10,7 @@ import { findDevice, probesOf } from '../stores/devices.ts'
 import { type Policy, policyVersions } from '../stores/policies.ts'
 import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
 import { placesOf } from '../stores/sightings.ts'
+import { momentOf } from './read-series.ts'
 
 export type TracedPlace = {
   readonly state: PlaceState
@@ -42,14 +43,14 @@ export type Trace = {
  * Where a bag was and how cold, by its own component's policy, never by the limits of the fridge it was in. What no
  * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place, and times told by a clock in doubt.
  *
- * @throws Refusal `not_found`
+ * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
 export async function traceBag(
   deps: Pick<Deps, 'database' | 'now'>,
   input: { readonly bagId: string; readonly jurisdiction: Jurisdiction; readonly asOf?: number | undefined },
 ): Promise<Trace> {
   const { db } = deps.database
-  const asOf = input.asOf ?? deps.now()
+  const asOf = momentOf(input.asOf, deps.now())
   const bag = await findBag(db, input.bagId)
   const versions = await policyVersions(db, input.jurisdiction, bag.component, 'storage')
   if (versions.length === 0) {

@@ -30,7 +30,13 @@ export const test = base.extend<{ $test: { door: Door } }>({
 })
 
 export function openDoor(world: World, changes: Partial<Services> = {}): Door {
-  const services: Services = { ...world.deps, memory: world.ingest.memory, adminKey, ...changes }
+  const services: Services = {
+    ...world.deps,
+    memory: world.ingest.memory,
+    obstacle: world.ingest.obstacle,
+    adminKey,
+    ...changes,
+  }
   const app = createHttp(services)
   const send = (method: Method, path: string, body?: unknown) =>
     app.request(path, {

@@ -151,6 +151,7 @@ describe('excursions', () => {
 
   test('that last are ended by a silence, as of a later moment', async ({ door }) => {
     await anHour(door)
+    door.world.clock.now += 5 * minute
     const path = `/devices/fridge-7/excursions?asOf=${iso(noon + 5 * minute)}`
     const { excursions, total } = await door.ask(Excursions, 'GET', path)
     expect(excursions.at(-1)).toMatchObject({ to: iso(at(59)), ms: minute, ended: 'gap' })
@@ -168,6 +169,7 @@ describe('excursions', () => {
 describe('gaps', () => {
   test('are told with their length, those no reading bounds apart', async ({ door }) => {
     await anHour(door)
+    door.world.clock.now += 10 * minute
     const asOf = iso(noon + 10 * minute)
     const answer = await door.ask(Gaps, 'GET', `/devices/fridge-7/gaps?asOf=${asOf}`)
     expect(answer).toMatchObject({ device: 'fridge-7', probe: 'load', from: iso(start), to: asOf, asOf })
@@ -213,5 +215,22 @@ describe('a range', () => {
     const shanghai = encodeURIComponent('2020-05-06T19:00:00+08:00')
     const { from } = await door.ask(Gaps, 'GET', `/devices/fridge-7/gaps?from=${shanghai}`)
     expect(from).toBe(iso(start))
+  })
+
+  test('as of a moment still to come are not told', async ({ door }) => {
+    await anHour(door)
+    for (const what of ['gaps', 'excursions']) {
+      expect(await door.refused('GET', `/devices/fridge-7/${what}?asOf=${iso(noon + 1)}`)).toMatchObject({
+        status: 400,
+        code: 'invalid_request',
+        detail: expect.stringContaining(iso(noon + 1)),
+      })
+    }
+  })
+
+  test('of a device that goes into service this very moment are none', async ({ door }) => {
+    await aDevice(door.world, 'fridge-8', {}, noon)
+    const { gaps } = await door.ask(Gaps, 'GET', '/devices/fridge-8/gaps')
+    expect(gaps).toEqual([])
   })
 })

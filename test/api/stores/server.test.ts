@@ -42,6 +42,15 @@ describeOnServer('a database on a server', (url) => {
     await admin.query('select pg_terminate_backend($1)', [pid])
   }
 
+  test('waits for the disk at every commit, whatever the server is set to', async () => {
+    const { rows } = await admin.query('select current_database() as name')
+    const setting = async () => (await (await openPool(1)).pool.query('show synchronous_commit')).rows[0]
+    await admin.query(`alter database ${rows[0].name} set synchronous_commit = off`)
+    expect(await setting()).toEqual({ synchronous_commit: 'on' })
+    await admin.query(`alter database ${rows[0].name} set synchronous_commit = remote_apply`)
+    expect(await setting()).toEqual({ synchronous_commit: 'remote_apply' })
+  })
+
   test('outlives the death of an idle connection', async () => {
     const open = await openPool(1)
     await terminate(await pidOf(open))
