@@ -31,7 +31,7 @@ export function dinCheckCharacter(din: string): string {
 }
 
 /**
- * Read a DIN as a person types it from a label, with its check character: `A9999 26 000123 K`, spaces allowed; or as
+ * Read a DIN as a person types it from a label, with its check character: `A9999 26 000123 P`, spaces allowed; or as
  * a scanner gives it, `=` and two flag characters. A type-3 flag (60 to 96) carries the check value and must agree.
  * Typed without a check character it is refused: one wrong key would name another donation.
  *
