@@ -27,8 +27,7 @@ export type Ingest = {
 const conflictTries = 20
 
 /**
- * The MQTT door into the service. A batch is one transaction. A database that is away only makes the batch wait, up to
- * `holdMs`; a message the database refuses for its data is found by bisection and rejected alone.
+ * The MQTT door into the service. A database that is away only makes a batch wait, up to `holdMs`; a message the database refuses for its data is found by bisection and rejected alone.
  */
 export function createIngest(
   deps: Pick<Deps, 'database' | 'now' | 'log' | 'metrics'>,
