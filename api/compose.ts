@@ -23,19 +23,52 @@ export type Service = {
   close(): Promise<void>
 }
 
-/** Put the service together and start it: the database first, the doors last. */
+/**
+ * Put the service together and start it: the database first, the doors last. Where one of them cannot be opened, those
+ * opened before it are closed again.
+ */
 export async function startService(
   config: Config,
   { log, now = Date.now }: { readonly log: Log; readonly now?: () => number },
 ): Promise<Service> {
+  const opened: (() => Promise<unknown>)[] = []
+  const closeAll = async () => {
+    for (const close of opened.splice(0).reverse()) await close()
+  }
+  try {
+    return await open(config, log, now, opened, closeAll)
+  } catch (error) {
+    await closeAll().catch((err) => log.error({ err }, 'what was opened did not close'))
+    throw error
+  }
+}
+
+async function open(
+  config: Config,
+  log: Log,
+  now: () => number,
+  opened: (() => Promise<unknown>)[],
+  closeAll: () => Promise<void>,
+): Promise<Service> {
   const database = await openDatabase({ ...config.database, log })
+  opened.push(() => database.close())
   await migrate(database, { url: config.database.migrateUrl, log })
   const telemetry = sqlTelemetry(database)
+  opened.push(() => telemetry.close())
   const metrics = createMetrics()
   const deps: Deps = { database, telemetry, now, log, metrics }
   await seedPolicies(deps)
 
   const ingest = createIngest(deps, { holdMs: config.holdMs })
+  // Heard before the first device is let in, or a secret revoked meanwhile would be remembered as good.
+  let doors: Broker | undefined
+  const stopListening = await onDeviceChanged(database, (change) => {
+    if (!change) return ingest.memory.forgetAll()
+    ingest.memory.forget(change.device)
+    if (change.disconnect)
+      doors?.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
+  })
+  opened.push(stopListening)
   const broker = await startBroker({
     listen: { host: config.host, ...config.mqtt },
     authenticate: async (name, secret) =>
@@ -45,13 +78,9 @@ export async function startService(
     log,
     onEvent: (event) => count(metrics, event),
   })
+  doors = broker
+  opened.push(() => broker.close())
 
-  const stopListening = await onDeviceChanged(database, (change) => {
-    if (!change) return ingest.memory.forgetAll()
-    ingest.memory.forget(change.device)
-    if (change.disconnect)
-      broker.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
-  })
   let isStopping = false
   const app = createHttp({
     ...deps,
@@ -71,13 +100,12 @@ export async function startService(
     url,
     async close() {
       isStopping = true
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const answered = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
+      // Devices first: what they sent is committed and acknowledged while HTTP still answers what it was asked.
       await broker.close()
-      await closed
-      await stopListening()
-      await telemetry.close()
-      await database.close()
+      await answered
+      await closeAll()
     },
   }
 }

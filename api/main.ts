@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     process.once('SIGINT', stop)
   } catch (error) {
     log.fatal({ err: error }, 'could not start')
-    process.exitCode = 1
+    process.exit(1)
   }
 }
 

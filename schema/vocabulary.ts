@@ -70,10 +70,5 @@ export type Phase = (typeof phases)[number]
 export const jurisdictions = ['CN', 'UK', 'EU', 'US'] as const
 export type Jurisdiction = (typeof jurisdictions)[number]
 
-/** How far a bag's exposure is known to be good, best first. */
-export const verdicts = ['OK', 'UNVERIFIED', 'HOLD', 'BREACHED'] as const
-export type Verdict = (typeof verdicts)[number]
-
 /** What kind of party caused a write. */
 export const actorKinds = ['person', 'device', 'job', 'integration'] as const
-export type ActorKind = (typeof actorKinds)[number]

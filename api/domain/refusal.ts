@@ -6,7 +6,6 @@ export const refusalCodes = [
   'already_exists',
   'conflict',
   'invalid_din',
-  'unknown_product',
   'tag_in_use',
   'device_revoked',
   'unavailable',

@@ -75,6 +75,7 @@ function newApp(services: Services): OpenAPIHono<Env> {
     description ??= app.getOpenAPI31Document(about)
     return c.json(description)
   })
+  app.get('/', (c) => c.redirect('docs'))
   app.route('/docs', docsPage)
   return app
 }

@@ -6,8 +6,10 @@ import {
   Bags,
   BagsQuery,
   TagInput,
+  TagParams,
   Trace,
   TraceQuery,
+  UntagQuery,
 } from '../../schema/http/bags.ts'
 import type { Context } from '../context.ts'
 import { parseDin } from '../domain/isbt128.ts'
@@ -17,6 +19,7 @@ import { placesOf } from '../stores/sightings.ts'
 import { registerBag } from '../usecases/register-bag.ts'
 import { tagBag } from '../usecases/tag-bag.ts'
 import { traceBag } from '../usecases/trace-bag.ts'
+import { untagBag } from '../usecases/untag-bag.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { bagDetail, bagView, traceView } from './views/bags.ts'
@@ -69,6 +72,19 @@ const tag = createRoute({
   },
 })
 
+const untag = createRoute({
+  method: 'delete',
+  path: '/{bagId}/tags/{tag}',
+  tags,
+  summary: 'Take a tag off a bag',
+  request: { params: TagParams, query: UntagQuery },
+  responses: {
+    ...everywhere,
+    200: json(BagDetail, 'The bag without its tag'),
+    404: problem('No such bag, or the tag is not on it'),
+  },
+})
+
 const trace = createRoute({
   method: 'get',
   path: '/{bagId}/trace',
@@ -101,6 +117,11 @@ export const bagRoutes = new OpenAPIHono<Env>()
     const { bagId } = c.req.valid('param')
     await tagBag(c.var.ctx, { bagId, ...c.req.valid('json') })
     return c.json(await readBag(c.var.ctx, bagId), 201)
+  })
+  .openapi(untag, async (c) => {
+    const { bagId, tag } = c.req.valid('param')
+    await untagBag(c.var.ctx, { bagId, tag, ...c.req.valid('query') })
+    return c.json(await readBag(c.var.ctx, bagId), 200)
   })
   .openapi(trace, async (c) => {
     const { bagId } = c.req.valid('param')

@@ -9,11 +9,10 @@ import type { Env } from './env.ts'
 
 type Answer = { readonly status: ContentfulStatusCode; readonly title: string }
 
-/** The only place that knows status codes: a new refusal does not compile until it has an answer. */
+/** Which status a refusal has is known here alone: a new refusal does not compile until it has an answer. */
 const answers: Record<RefusalCode | 'internal_error', Answer> = {
   invalid_request: { status: 400, title: 'The request is not as described' },
   invalid_din: { status: 400, title: 'Not a donation identification number' },
-  unknown_product: { status: 400, title: 'No such product' },
   unauthenticated: { status: 401, title: 'The key is missing or wrong' },
   not_found: { status: 404, title: 'No such thing' },
   already_exists: { status: 409, title: 'It exists already' },

@@ -10,7 +10,7 @@ import {
   TelemetryQuery,
 } from '../../schema/http/series.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { readExcursions, readGaps, readRaw, readWindow } from '../usecases/read-series.ts'
+import { readExcursions, readGaps, readPage, readWindow } from '../usecases/read-series.ts'
 import { everywhere, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { celsius, iso } from './units.ts'
@@ -89,16 +89,15 @@ export const seriesRoutes = new OpenAPIHono<Env>()
     const device = c.req.valid('param').name
     const { probe, limit, ...range } = c.req.valid('query')
     const { from, to } = rangeOf(range, c.var.ctx.now())
-    const found = await readRaw(c.var.ctx, { device, probe, from, to, limit: limit + 1 })
-    const left = found[limit]
+    const page = await readPage(c.var.ctx, { device, probe, from, to, limit })
     return c.json(
       {
         device,
         probe,
         from: iso(from),
         to: iso(to),
-        readings: found.slice(0, limit).map(({ at, centi }) => ({ at: iso(at), celsius: celsius(centi) })),
-        next: left ? iso(left.at) : null,
+        readings: page.readings.map(({ at, centi }) => ({ at: iso(at), celsius: celsius(centi) })),
+        next: page.next === null ? null : iso(page.next),
       },
       200,
     )

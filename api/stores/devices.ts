@@ -115,11 +115,6 @@ function byDevice<T extends { readonly deviceId: number }>(rows: readonly T[]): 
   return groups
 }
 
-export async function listDeviceNames(db: Database): Promise<string[]> {
-  const rows = await db.select({ name: device.name }).from(device).orderBy(asc(device.name))
-  return rows.map(({ name }) => name)
-}
-
 /** @throws Refusal `already_exists` */
 export async function insertDevice(
   tx: Transaction,

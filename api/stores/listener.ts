@@ -10,8 +10,6 @@ export type Listener = {
 }
 
 /** Who hears what; the same for every engine. */
-export type Switchboard = ReturnType<typeof createSwitchboard>
-
 export function createSwitchboard(log: Log | undefined) {
   const handlers = new Map<string, Set<NotificationHandler>>()
 

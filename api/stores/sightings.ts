@@ -228,3 +228,35 @@ export async function assignTag(
     after: { bagId: input.bagId, from },
   })
 }
+
+/**
+ * Take a tag off a bag at an instant of event time; what is seen of the tag from then on is not the bag's.
+ *
+ * @throws Refusal `not_found` where it is not on this bag, `invalid_request` where it was put on later
+ */
+export async function removeTag(
+  tx: Transaction,
+  actor: Actor,
+  { tag, bagId, at }: { readonly tag: string; readonly bagId: string; readonly at: number },
+  now: number,
+): Promise<void> {
+  const on = and(eq(tagAssignment.tag, tag), eq(tagAssignment.bagId, bagId), isNull(tagAssignment.to))
+  const [assignment] = await tx.select().from(tagAssignment).where(on)
+  if (!assignment) throw new Refusal('not_found', `tag ${tag} is not on bag ${bagId}`)
+  if (at <= assignment.from) {
+    const since = new Date(assignment.from).toISOString()
+    throw new Refusal(
+      'invalid_request',
+      `tag ${tag} is on bag ${bagId} since ${since} only: take it off later`,
+    )
+  }
+  await tx.update(tagAssignment).set({ to: at }).where(eq(tagAssignment.id, assignment.id))
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'tag.removed',
+    subjectKind: 'tag',
+    subject: tag,
+    before: { bagId, from: assignment.from },
+    after: { bagId, from: assignment.from, to: at },
+  })
+}

@@ -1,4 +1,5 @@
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
+import { boot } from '../../schema/tables/devices.ts'
 import { reading } from '../../schema/tables/messages.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { ensureBoots } from './clocks.ts'
@@ -78,10 +79,11 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
         return db
           .select({ at: reading.at, centi: reading.centi })
           .from(reading)
+          .innerJoin(boot, eq(boot.id, reading.bootId))
           .where(
             sql`${reading.probeId} = ${probeId} and ${reading.at} >= ${range.from} and ${reading.at} < ${range.to}`,
           )
-          .orderBy(reading.at, reading.bootId)
+          .orderBy(reading.at, boot.boot)
           .limit(limit)
       }
       const found = await readingsBetween(db, probeId, facts, range.from, range.to)

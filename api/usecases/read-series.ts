@@ -56,19 +56,41 @@ export async function readWindow(
   return { from, to, asOf, gaps, buckets: await deps.telemetry.window({ device, probe, from, to, everyMs }) }
 }
 
+type RawQuery = {
+  readonly device: string
+  readonly probe: ProbeKind
+  readonly from: number
+  readonly to: number
+  readonly limit: number
+}
+
+type Raw = readonly { readonly at: number; readonly centi: number }[]
+
 /** Single readings in order of event time, at most `limit`. */
-export async function readRaw(
-  deps: Pick<Deps, 'database' | 'telemetry'>,
-  query: {
-    readonly device: string
-    readonly probe: ProbeKind
-    readonly from: number
-    readonly to: number
-    readonly limit: number
-  },
-): Promise<readonly { readonly at: number; readonly centi: number }[]> {
+export async function readRaw(deps: Pick<Deps, 'database' | 'telemetry'>, query: RawQuery): Promise<Raw> {
   await findDevice(deps.database.db, query.device)
   return deps.telemetry.raw(query)
+}
+
+/** As many boots as ever told the same instant. */
+const mostAtOnce = 10_000
+
+/**
+ * A page of single readings, and the instant the next one begins at; null where this is the last. Readings that share
+ * an instant are on one page, even where they alone are more than `limit`: between them no instant could be named.
+ */
+export async function readPage(
+  deps: Pick<Deps, 'database' | 'telemetry'>,
+  query: RawQuery,
+): Promise<{ readonly readings: Raw; readonly next: number | null }> {
+  const found = await readRaw(deps, { ...query, limit: query.limit + 1 })
+  const cut = found[query.limit]?.at
+  if (cut === undefined) return { readings: found, next: null }
+  const whole = found.filter(({ at }) => at < cut)
+  if (whole.length > 0) return { readings: whole, next: cut }
+  const together = await readRaw(deps, { ...query, from: cut, to: cut + 1, limit: mostAtOnce })
+  const [after] = await readRaw(deps, { ...query, from: cut + 1, limit: 1 })
+  return { readings: together, next: after?.at ?? null }
 }
 
 /**

@@ -82,6 +82,12 @@ export const TagInput = z
 
 export const BagParams = z.strictObject({ bagId: z.uuid() })
 
+export const TagParams = z.strictObject({ bagId: z.uuid(), tag: Tag })
+
+export const UntagQuery = z.strictObject({
+  at: InstantInput.optional().meta({ description: 'since when it is off the bag; otherwise now' }),
+})
+
 export const TraceQuery = z.strictObject({
   asOf: InstantInput.optional().meta({ description: 'what lasts, lasts up to then; otherwise now' }),
 })

@@ -182,6 +182,43 @@ describe('a tag', () => {
   })
 })
 
+describe('a tag that is taken off', () => {
+  test('may go on another bag, and what is seen of it from then on is the other bag', async ({ door }) => {
+    await aDevice(door.world, 'fridge-7', {}, start)
+    const { bagId } = await register(door)
+    const other = await register(door, { productCode: 'E0336VA0' })
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T 1/2' })
+    await door.world.ingest.accept([seen(0, [{ at: at(5), added: ['T 1/2'], removed: [] }])])
+    const path = `/bags/${bagId}/tags/${encodeURIComponent('T 1/2')}`
+    const off = await door.ask(BagDetail, 'DELETE', `${path}?at=${iso(at(10))}`)
+    expect(off).toMatchObject({ tags: [{ tag: 'T 1/2', to: iso(at(10)) }], place: { from: iso(at(5)) } })
+    expect(await door.refused('DELETE', path)).toMatchObject({ status: 404, code: 'not_found' })
+
+    await door.ask(BagDetail, 'POST', `/bags/${other.bagId}/tags`, { tag: 'T 1/2' })
+    await door.world.ingest.accept([seen(1, [{ at: at(20), added: [], removed: ['T 1/2'] }])])
+    const [first, second] = await Promise.all(
+      [bagId, other.bagId].map((id) => door.ask(BagDetail, 'GET', `/bags/${id}`)),
+    )
+    expect(first?.place).toMatchObject({ state: 'inside', from: iso(at(5)) })
+    expect(second?.place).toMatchObject({ from: iso(at(20)) })
+    const { rows } = await door.world.deps.database.pool.query(
+      "select action from audit_entry where subject_kind = 'tag' order by id",
+    )
+    expect(rows.map(({ action }) => action)).toEqual(['tag.assigned', 'tag.removed', 'tag.assigned'])
+  })
+
+  test('before it was put on, or at a moment to come, is refused', async ({ door }) => {
+    const { bagId } = await register(door)
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(at(5)) })
+    for (const moment of [at(5), at(4), noon + 1]) {
+      expect(await door.refused('DELETE', `/bags/${bagId}/tags/T1?at=${iso(moment)}`)).toMatchObject({
+        status: 400,
+        code: 'invalid_request',
+      })
+    }
+  })
+})
+
 describe('the trace of a bag', () => {
   /** Ten minutes in a fridge, one in a hand, then in a box without a probe. */
   async function travel(door: Door): Promise<string> {

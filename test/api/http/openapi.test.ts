@@ -44,6 +44,7 @@ describe('the description of the API', () => {
       version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
     })
     expect(operations.map(({ name }) => name).sort()).toEqual([
+      'delete /bags/{bagId}/tags/{tag}',
       'get /bags',
       'get /bags/{bagId}',
       'get /bags/{bagId}/trace',

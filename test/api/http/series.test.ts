@@ -106,6 +106,28 @@ describe('readings', () => {
   })
 })
 
+describe('readings that share an instant', () => {
+  test('are on one page, and the next begins behind them', async ({ door }) => {
+    await aDevice(door.world, 'fridge-7', {}, start)
+    const boots = ['a', 'b', 'c']
+    await door.world.ingest.accept(
+      boots.flatMap((boot, index) => [
+        aMessage({ device: 'fridge-7', boot, seq: 0, body: [aReading(at(1), 4 + index)] }),
+        aMessage({ device: 'fridge-7', boot, seq: 1, body: [aReading(at(2 + index), 4)] }),
+      ]),
+    )
+    const pages: number[][] = []
+    let from: string | null = iso(start)
+    while (from !== null && pages.length < 9) {
+      const path: string = `/devices/fridge-7/readings?from=${from}&to=${iso(noon)}&limit=2`
+      const answer = await door.ask(Readings, 'GET', path)
+      pages.push(answer.readings.map(({ celsius }) => celsius))
+      from = answer.next
+    }
+    expect(pages).toEqual([[4, 5, 6], [4, 4], [4]])
+  })
+})
+
 describe('excursions', () => {
   test('are told with their extremes, what lasts apart from what ended', async ({ door }) => {
     await anHour(door)
