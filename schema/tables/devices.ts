@@ -30,6 +30,8 @@ export const device = pgTable(
     /** No event of this device can be older. */
     inServiceFrom: instant().notNull(),
     createdAt: instant().notNull(),
+    /** Counts what was decided of it: secrets, profiles, clock facts. Whoever judged by an older one judges again. */
+    version: integer().notNull().default(1),
   },
   (t) => [oneOf('device_kind', t.kind, deviceKinds)],
 )
@@ -88,6 +90,10 @@ export const boot = pgTable(
     clockSeq: integer(),
     /** `sentAt - uptimeMs` of that message: stands still while the clock is not stepped, ms UTC. */
     clockEpoch: instant(),
+    /** `uptimeMs` of that message: drift is allowed for what has passed since. */
+    clockUptimeMs: instant(),
+    /** The newest live message by which the clock agreed with ours; no time after it is vouched for. */
+    clockAgreedSeq: integer(),
     /** Has a live message shown the clock to agree with ours since its last step? */
     clockProven: boolean().notNull().default(false),
   },
