@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { type Broker, type BrokerEvent, startBroker } from '../broker/broker.ts'
+import { createAdmission } from './admitted.ts'
 import type { Config } from './config.ts'
 import type { Deps, Log } from './context.ts'
 import { createHttp } from './http/app.ts'
@@ -10,7 +11,6 @@ import { openDatabase } from './stores/database.ts'
 import { migrate } from './stores/migrate.ts'
 import { onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
-import { authenticateDevice } from './usecases/authenticate-device.ts'
 import { createIngest } from './usecases/ingest-batch.ts'
 import { seedPolicies } from './usecases/seed-policies.ts'
 
@@ -22,6 +22,10 @@ export type Service = {
   /** Stop taking, finish what was taken, release everything. */
   close(): Promise<void>
 }
+
+/** How long a request may take to arrive, and how long closing waits for those under way, ms. */
+const requestMs = 30_000
+const lastAnswersMs = 5_000
 
 /**
  * Put the service together and start it: the database first, the doors last. Where one of them cannot be opened, those
@@ -60,26 +64,33 @@ async function open(
   await seedPolicies(deps)
 
   const ingest = createIngest(deps, { holdMs: config.holdMs })
+  const admission = createAdmission(deps, ingest.memory)
+  opened.push(async () => admission.stop())
   // Heard before the first device is let in, or a secret revoked meanwhile would be remembered as good.
-  let doors: Broker | undefined
   const stopListening = await onDeviceChanged(database, (change) => {
-    if (!change) return ingest.memory.forgetAll()
+    if (!change) {
+      ingest.memory.forgetAll()
+      void admission.sweep()
+      return
+    }
     ingest.memory.forget(change.device)
     if (change.disconnect)
-      doors?.disconnect(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
+      admission.hangUp(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
   })
   opened.push(stopListening)
   const broker = await startBroker({
     listen: { host: config.host, ...config.mqtt },
-    authenticate: async (name, secret) =>
-      authenticateDevice((await ingest.memory.learn(name))?.device, secret, now()),
+    authenticate: admission.authenticate,
     accept: ingest.accept,
     now,
     log,
-    onEvent: (event) => count(metrics, event),
+    onEvent(event) {
+      if (event.kind === 'disconnected') admission.left(event.device)
+      count(metrics, event)
+    },
   })
-  doors = broker
   opened.push(() => broker.close())
+  admission.guard(broker)
 
   let isStopping = false
   const app = createHttp({
@@ -102,9 +113,11 @@ async function open(
       isStopping = true
       const answered = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
+      const impatience = setTimeout(() => server.closeAllConnections(), lastAnswersMs)
       // Devices first: what they sent is committed and acknowledged while HTTP still answers what it was asked.
       await broker.close()
       await answered
+      clearTimeout(impatience)
       await closeAll()
     },
   }
@@ -113,6 +126,7 @@ async function open(
 async function listen(fetch: Parameters<typeof serve>[0]['fetch'], { host, httpPort }: Config) {
   return new Promise<{ server: Server; url: string }>((resolve, reject) => {
     const server = serve({ fetch, hostname: host, port: httpPort }) as Server
+    server.requestTimeout = requestMs
     server.once('error', reject)
     server.once('listening', () => {
       const { port } = server.address() as AddressInfo

@@ -41,6 +41,8 @@ export type Device = {
   readonly profiles: readonly Profile[]
   readonly placements: readonly Placement[]
   readonly clockFacts: readonly ClockFact[]
+  /** Moves with every decision its readings are judged by. */
+  readonly version: number
 }
 
 /** @throws Refusal `not_found` */
@@ -100,6 +102,7 @@ export async function lookUpDevices(
       profiles: profilesOf.get(row.id) ?? [],
       placements: placementsOf.get(row.id) ?? [],
       clockFacts: factsOf.get(row.id) ?? [],
+      version: row.version,
     },
   ])
   return new Map(found)
@@ -228,10 +231,14 @@ export async function appendProfile(
 export type Probe = { readonly id: number; readonly kind: (typeof probe.$inferSelect)['kind'] }
 
 /**
- * The probes of a device, locked for derivation by ascending id. Whoever derived from an older state finds its version
- * gone and starts again with what is decided here.
+ * The probes of a device, locked for derivation by ascending id, after a decision its readings are judged by. Whoever
+ * judged by what held before finds the version of the device, or of a probe, gone and starts again.
  */
 export async function lockProbes(tx: Transaction, deviceId: number): Promise<Probe[]> {
+  await tx
+    .update(device)
+    .set({ version: sql`${device.version} + 1` })
+    .where(eq(device.id, deviceId))
   const probes = await tx
     .select({ id: probe.id, kind: probe.kind })
     .from(probe)
@@ -246,10 +253,25 @@ export async function lockProbes(tx: Transaction, deviceId: number): Promise<Pro
   return probes
 }
 
+/** Hold off decisions about these devices to the end of the transaction. False: one has been decided on meanwhile. */
+export async function lockDevices(tx: Transaction, devices: Iterable<Device>): Promise<boolean> {
+  const versions = new Map([...devices].map(({ id, version }) => [id, version]))
+  if (versions.size === 0) return true
+  const rows = await tx
+    .select({ id: device.id, version: device.version })
+    .from(device)
+    .where(isOneOf(device.id, [...versions.keys()]))
+    .orderBy(asc(device.id))
+    .for('share')
+  return rows.every(({ id, version }) => versions.get(id) === version)
+}
+
+/** The probes of a device that have reported. */
 export async function probesOf(db: Database | Transaction, deviceId: number): Promise<Probe[]> {
   return db
     .select({ id: probe.id, kind: probe.kind })
     .from(probe)
+    .innerJoin(probeState, eq(probeState.probeId, probe.id))
     .where(eq(probe.deviceId, deviceId))
     .orderBy(asc(probe.id))
 }

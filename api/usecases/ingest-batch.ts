@@ -23,7 +23,7 @@ export type Ingest = {
   obstacle(): string | null
 }
 
-/** A conflict with another writer is tried again this often before it counts as an outage. */
+/** A conflict with another writer is tried again this often before it counts as a fault of ours. */
 const conflictTries = 20
 
 /**
@@ -56,7 +56,10 @@ export function createIngest(
           return record(await within(deadline - deps.now(), store(batch)))
         } catch (error) {
           forgetAll(batch)
-          const failure = error instanceof StaleMemory ? 'retry' : failureClass(error)
+          const isConflict = error instanceof StaleMemory || failureClass(error) === 'retry'
+          if (isConflict && ++conflicts <= conflictTries) continue
+          // What conflicts for ever conflicts with itself.
+          const failure = isConflict ? 'bug' : failureClass(error)
           if (failure === 'data' || failure === 'bug') {
             const [culprit, ...others] = batch
             if (!culprit || others.length > 0) return bisect(batch, deadline, unstored)
@@ -64,10 +67,6 @@ export function createIngest(
             deps.log.error(whereAndWhy(culprit, error), 'a message makes the service fail')
             unstored.add(culprit)
             return
-          }
-          if (failure === 'retry') {
-            if (++conflicts > conflictTries) throw error
-            continue
           }
           const left = deadline - deps.now()
           if (left <= 0) throw error

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startService } from '../../api/compose.ts'
 import { readConfig } from '../../api/config.ts'
-import { silent } from '../support/world.ts'
+import { createFacility } from '../../api/usecases/create-facility.ts'
+import { createServerDatabase, describeOnServer } from '../support/database.ts'
+import { connectRaw } from '../support/raw-mqtt.ts'
+import { aDevice, silent } from '../support/world.ts'
 
 test.for(['HTTP_PORT', 'MQTT_PORT'])(
   'a service whose %s is taken closes what it has opened',
@@ -33,3 +36,35 @@ test.for(['HTTP_PORT', 'MQTT_PORT'])(
     await service.close()
   },
 )
+
+describeOnServer('two services on one server', (url) => {
+  test('hang up on a device that was revoked while one of them could not hear of it', async () => {
+    const created = await createServerDatabase(url)
+    const environment = {
+      DATABASE_URL: created.url,
+      HEMOTRAIL_ADMIN_KEY: 'dGhlIGtleSBvZiB0aGUgYWRtaW5pc3RyYXRvcg==',
+      HTTP_PORT: '0',
+      MQTT_PORT: '0',
+    }
+    const service = await startService(readConfig(environment), { log: silent })
+    onTestFinished(async () => {
+      await service.close()
+      await created.drop()
+    })
+    const ctx = { ...service.deps, actor: { kind: 'person', id: 'administrator' } } as const
+    await createFacility(ctx, { code: 'H1', name: 'First', kind: 'hospital', timeZone: 'Asia/Shanghai' })
+    const { name, secret } = await aDevice({ ctx }, 'fridge-1')
+    const { port } = new URL(service.broker.urls.mqtt as string)
+    const credentials = { clientId: name, username: name, password: secret }
+    const device = await connectRaw({ host: '127.0.0.1', port: Number(port), ...credentials })
+    const gone = once(device.socket, 'close')
+
+    // Its LISTEN is lost, and the notice of the very change is never sent: only the rows tell.
+    const { pool } = service.deps.database
+    await pool.query('update device set revoked_at = 1')
+    await pool.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%'",
+    )
+    await gone
+  })
+})

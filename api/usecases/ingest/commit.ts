@@ -2,7 +2,7 @@ import type { DoorElement, PositionElement, PowerElement, Status } from '../../.
 import type { Database, Transaction } from '../../stores/database.ts'
 import { insertDeviceEvents } from '../../stores/device-events.ts'
 import { type DeviceNews, mergeDeviceStates } from '../../stores/device-states.ts'
-import type { Device } from '../../stores/devices.ts'
+import { type Device, lockDevices } from '../../stores/devices.ts'
 import { insertMessages } from '../../stores/messages.ts'
 import { insertRejections, type RejectionInput } from '../../stores/rejections.ts'
 import { judgeClocks } from './clocks.ts'
@@ -49,6 +49,8 @@ export async function commitWork(
   const { unique, doubles, reused } = splitByIdentity(work.messages)
   const committed = await db.transaction(async (tx) => {
     const locked = await lockSightings(tx, unique)
+    if (!(await lockDevices(tx, new Set(unique.map(({ device }) => device)))))
+      throw new StaleMemory('a device has been decided on since its messages were read')
     const taken = await insertMessages(tx, unique.filter(({ again }) => !again).map(messageRow))
     if (!taken) throw new StaleMemory('another writer took the same message this moment')
     const oldHashes = new Map(taken.map((old) => [`${old.bootId}/${old.seq}`, old.payloadHash]))

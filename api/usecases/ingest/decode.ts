@@ -111,6 +111,7 @@ export function decode(
     sentAt,
     offset: offsetOf(device.clockFacts, boot, seq),
     again: only !== undefined,
+    isList: Array.isArray(body),
     readings: [],
     bags: [],
     events: [],
@@ -139,6 +140,7 @@ type Draft = {
   readonly offset: number
   /** It was rejected before and is tried again. */
   readonly again: boolean
+  readonly isList: boolean
   readonly readings: DecodedReading[]
   readonly bags: DecodedBags[]
   readonly events: DecodedEvent[]
@@ -178,6 +180,15 @@ function readReading(draft: Draft, element: unknown, index: number): void {
 
 function readBags(draft: Draft, element: unknown, index: number): void {
   const isInventory = typeof element === 'object' && element !== null && 'inventory' in element
+  if (isInventory && draft.isList) {
+    // What an inventory misses has left: beside deltas of the same message nobody could say in which order.
+    draft.bad.push({
+      index,
+      code: 'bad_element',
+      reason: 'inventory: must be the body itself, not in a list',
+    })
+    return
+  }
   const parsed = isInventory ? BagsInventory.safeParse(element) : BagsDelta.safeParse(element)
   if (!parsed.success) {
     draft.bad.push(broken(index, parsed.error))

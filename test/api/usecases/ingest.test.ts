@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { findDevice, probesOf } from '../../../api/stores/devices.ts'
 import { listRejections } from '../../../api/stores/rejections.ts'
 import { unresolvedTags } from '../../../api/stores/sightings.ts'
 import { readRaw } from '../../../api/usecases/read-series.ts'
@@ -295,6 +296,48 @@ describe('two services on one database', () => {
       excursions: [{ side: 'high', from: at + 2, to: null, readings: 3 }],
     })
     expect(await rejected(world)).toEqual([])
+  })
+})
+
+describe('a decision that one service has not heard of', () => {
+  test('is found out before the first readings of a probe are judged', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    await world.ingest.accept([aMessage({ device: 'f1', seq: 0, body: [aReading(at, 4, 'air')] })])
+    await setDeviceProfile(world.ctx, { device: 'f1', profile: { ...bloodFridge, high: 450 } })
+    await world.ingest.accept([aMessage({ device: 'f1', seq: 1, body: [aReading(noon, 5.9)] })])
+    world.clock.now += minute
+    expect(await findingsOf(world.deps, 'f1', world.clock.now)).toMatchObject({
+      excursions: [{ side: 'high', from: noon }],
+    })
+  })
+})
+
+describe('an inventory', () => {
+  test('in a list is refused, its neighbours kept', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const body = [
+      { at, added: ['T1'], removed: [] },
+      { at, inventory: [] },
+    ]
+    await world.ingest.accept([aMessage({ device: 'f1', channel: 'bags', seq: 0, body })])
+    expect(await rejected(world)).toMatchObject([{ code: 'bad_element', elements: [[1, 'bad_element']] }])
+    expect((await unresolvedTags(database.db, 10)).map(({ tag }) => tag)).toEqual(['T1'])
+  })
+})
+
+describe('a message that is rejected', () => {
+  test('does not make a probe that bags would be judged by', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    await world.ingest.accept([
+      aMessage({ device: 'f1', seq: 0, body: [aReading(at, 4, 'air')] }),
+      aMessage({ device: 'f1', seq: 0, body: [aReading(at, 4, 'load')] }),
+    ])
+    expect(await rejected(world)).toMatchObject([{ code: 'seq_reused' }])
+    const { id } = await findDevice(database.db, 'f1')
+    expect(await probesOf(database.db, id)).toMatchObject([{ kind: 'air' }])
   })
 })
 
