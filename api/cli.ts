@@ -8,19 +8,34 @@ type Command = {
   readonly usage: string
 }
 
-const commands: Readonly<Record<string, Command>> = {
-  judge: { run: judgeFile, usage: judgeUsage },
-  trace: { run: traceBag, usage: traceUsage },
-  migrate: { run: migrateDatabase, usage: migrateUsage },
-}
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['judge', { run: judgeFile, usage: judgeUsage }],
+  ['trace', { run: traceBag, usage: traceUsage }],
+  ['migrate', { run: migrateDatabase, usage: migrateUsage }],
+])
+
+const allUsages = ['usage:', ...[...commands.values()].map(({ usage }) => `  npm run cli -- ${usage}`)].join(
+  '\n',
+)
+
+const isHelp = (word: string) => word === '--help' || word === '-h'
 
 /** A terminal for people. Ends with 0, with 1 when it could not do it, with 2 when it was not understood. */
-async function main([name = '', ...args]: readonly string[]): Promise<number> {
-  const command = commands[name]
+async function main([first = '', ...rest]: readonly string[]): Promise<number> {
+  if (isHelp(first) || (first === 'help' && rest.length === 0)) {
+    console.log(allUsages)
+    return 0
+  }
+  const [name = '', ...args] = first === 'help' ? [...rest, '--help'] : [first, ...rest]
+  const command = commands.get(name)
   if (!command) {
-    const known = Object.values(commands).map(({ usage }) => `  npm run cli -- ${usage}`)
-    console.error([...(name ? [`no command is named ${name}`] : []), 'usage:', ...known].join('\n'))
+    if (name) console.error(`no command is named ${name}`)
+    console.error(allUsages)
     return 2
+  }
+  if (args.some(isHelp)) {
+    console.log(`usage: npm run cli -- ${command.usage}`)
+    return 0
   }
   try {
     await command.run(args, { print: (line) => console.log(line) })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { UsageError } from './terminal.ts'
 
 /** How a terminal finds the running service. */
 export const connectionOptions = { url: { type: 'string' }, key: { type: 'string' } } as const
@@ -15,16 +16,29 @@ export async function ask<T extends z.ZodType>(
   path: string,
   answer: T,
 ): Promise<z.infer<T>> {
-  const base = connection.url ?? process.env.HEMOTRAIL_URL ?? 'http://127.0.0.1:8080'
+  const url = new URL(path, addressOf(connection))
   const key = connection.key ?? process.env.HEMOTRAIL_ADMIN_KEY
-  if (!key) throw new Error('no key: give --key or set HEMOTRAIL_ADMIN_KEY')
-  const response = await reach(new URL(path, base), key)
+  if (!key) throw new UsageError('no key: give --key or set HEMOTRAIL_ADMIN_KEY')
+  const response = await reach(url, key)
   const body: unknown = await response.json().catch(() => null)
   if (!response.ok) {
     const problem = z.object({ detail: z.string() }).safeParse(body)
     throw new Error(problem.success ? problem.data.detail : `the service answered ${response.status}`)
   }
-  return answer.parse(body)
+  const understood = answer.safeParse(body)
+  if (!understood.success)
+    throw new Error(`what answers at ${url.origin} is not Hemotrail, or another version of it`)
+  return understood.data
+}
+
+const usualUrl = 'http://127.0.0.1:8080'
+
+/** An empty variable is an absent one. */
+function addressOf({ url }: Connection): string {
+  const address = url ?? (process.env.HEMOTRAIL_URL || usualUrl)
+  if (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)) return address
+  const name = url === undefined ? 'HEMOTRAIL_URL' : '--url'
+  throw new UsageError(`${name} ${address} is not a URL like ${usualUrl}`)
 }
 
 async function reach(url: URL, key: string): Promise<Response> {

@@ -32,48 +32,57 @@ async function bagIds(connection: Connection, bag: string): Promise<string[]> {
   return bags.map(({ bagId }) => bagId)
 }
 
+const heading = [
+  'place',
+  'from (UTC)',
+  'to (UTC)',
+  'probe',
+  'in range',
+  'below',
+  'above',
+  'UNVERIFIED',
+  'in hand',
+  'measured',
+]
+
 /** A trace as lines for people. */
 export function describeTrace({ bag, asOf, policy, places, total }: z.infer<typeof Trace>): string[] {
-  const columns = (cells: readonly (string | number)[]) =>
-    cells
-      .map((cell, index) => (index < 4 ? String(cell).padEnd(widths[index] ?? 0) : String(cell).padStart(10)))
-      .join(' ')
-  const widths = [20, 25, 25, 10]
-  const account = ({ minutes, coldest, warmest }: typeof total) => [
-    minutes.inRange,
-    minutes.below,
-    minutes.above,
-    minutes.unverified,
-    minutes.uncontrolled,
+  const about = `bag ${bag.din} ${bag.productCode} (${bag.component}), as of ${asOf}`
+  if (places.length === 0) return [`${about}: never seen in any container`]
+  const rows = places.map((place) => [
+    nameOf(place),
+    place.from,
+    place.ongoing ? 'still' : place.to,
+    place.probe ?? '-',
+    ...account(place),
+  ])
+  const { unverified } = total.minutes
+  return [
+    `${about}, ${policy.jurisdiction} ${policy.phase} policy v${policy.versions.join(', v')}`,
+    ...table([heading, ...rows, ['total, minutes', '', '', '', ...account(total)]]),
+    ...(unverified > 0
+      ? [`UNVERIFIED for ${unverified} min: no reading whose time is believed speaks for them`]
+      : []),
+  ]
+}
+
+function nameOf({ state, facility, device }: z.infer<typeof Trace>['places'][number]): string {
+  if (state === 'inside') return `${facility}/${device}`
+  return state === 'in_hand' ? 'in hand' : 'not known'
+}
+
+function account({ minutes, coldest, warmest }: z.infer<typeof Trace>['total']): string[] {
+  const { inRange, below, above, unverified, uncontrolled } = minutes
+  return [
+    ...[inRange, below, above, unverified, uncontrolled].map(String),
     coldest === null ? '-' : `${coldest}..${warmest} °C`,
   ]
-  return [
-    `bag ${bag.din} ${bag.productCode} (${bag.component}), as of ${asOf}, ${policy.jurisdiction} ${policy.phase} policy v${policy.versions.join(', v') || '-'}`,
-    columns([
-      'place',
-      'from',
-      'to',
-      'probe',
-      'in range',
-      'below',
-      'above',
-      'UNVERIFIED',
-      'in hand',
-      'measured',
-    ]),
-    ...places.map((place) =>
-      columns([
-        place.state === 'inside'
-          ? `${place.facility}/${place.device}`
-          : place.state === 'in_hand'
-            ? 'in hand'
-            : 'not known',
-        place.from,
-        place.ongoing ? 'still' : place.to,
-        place.probe ?? '-',
-        ...account(place),
-      ]),
-    ),
-    columns(['total, minutes', '', '', '', ...account(total)]),
-  ]
+}
+
+/** Columns as wide as what is in them: the first four are words, the rest figures. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const pad = (cell: string, column: number) =>
+    column < 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+  return rows.map((row) => row.map(pad).join('  '))
 }

@@ -3,12 +3,19 @@ import { Instant } from '../messages.ts'
 import { probeKinds } from '../vocabulary.ts'
 
 const anInstant = '2026-11-22T03:00:00.000Z'
+const theSameInstant = '2026-11-22T11:00:00+08:00'
+
+/** A bare + in a URL arrives as a space. */
+function lostPlus(input: unknown): string {
+  const isLost = typeof input === 'string' && /T\S+ \d\d:\d\d$/.test(input)
+  return isLost ? '; in a URL, + is written %2B' : ''
+}
 
 /** An instant as requests spell it, with any offset from UTC; read as ms UTC. */
 export const InstantInput = z.iso
   .datetime({
     offset: true,
-    error: `must be an instant like ${anInstant}; an offset like +08:00 is written %2B08:00 in a query`,
+    error: ({ input }) => `must be an instant like ${anInstant} or ${theSameInstant}${lostPlus(input)}`,
   })
   .transform((text) => Date.parse(text))
   .pipe(Instant)

@@ -3,12 +3,14 @@ import pg from 'pg'
 
 /**
  * A database of its own on the server BENCH_DATABASE_URL or TEST_DATABASE_URL names, dropped afterwards. A bench of
- * durable writes needs a durable server, so there is no default.
+ * durable writes needs a durable server, so there is no default: without one the process says so and ends.
  */
 export async function benchDatabase(): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = process.env.BENCH_DATABASE_URL ?? process.env.TEST_DATABASE_URL
-  if (!server)
-    throw new Error('set BENCH_DATABASE_URL (or TEST_DATABASE_URL) to a Postgres server to measure on')
+  const server = process.env.BENCH_DATABASE_URL || process.env.TEST_DATABASE_URL
+  if (!server) {
+    console.error('set BENCH_DATABASE_URL (or TEST_DATABASE_URL) to a Postgres server to measure on')
+    process.exit(2)
+  }
   const name = `hemotrail_bench_${randomBytes(6).toString('hex')}`
   const admin = async (statement: string) => {
     const client = new pg.Client(server)

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hemotrail-cli-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Ended = { readonly code: unknown; readonly stdout: string; readonly stderr: string }
+
+/** The program as people start it; where it should touch a database it would be seen. */
+function cli(...words: readonly string[]): Promise<Ended> {
+  const env = {
+    ...process.env,
+    DATABASE_URL: '',
+    HEMOTRAIL_DATA: join(folder, 'data'),
+    HEMOTRAIL_ADMIN_KEY: 'k'.repeat(40),
+    HEMOTRAIL_URL: '',
+  }
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', 'api/cli.ts', ...words],
+      { env },
+      (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }),
+    )
+  })
+}
+
+const limits = ['--low', '2', '--high', '6', '--max-silence', '900']
+
+describe('whoever asks for help', () => {
+  test.for([['help'], ['--help'], ['-h']])('is told every command by %s', async (words) => {
+    const { code, stdout } = await cli(...words)
+    expect(code).toBe(0)
+    for (const command of ['judge FILE.csv', 'trace BAG', 'migrate']) expect(stdout).toContain(command)
+  })
+
+  test.for([
+    ['migrate', '--help'],
+    ['migrate', '-h'],
+    ['help', 'migrate'],
+  ])('is told of one command by %s %s, and nothing is migrated', async (words) => {
+    expect(await cli(...words)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^usage: npm run cli -- migrate/),
+    })
+    expect(existsSync(join(folder, 'data'))).toBe(false)
+  })
+})
+
+test.for([
+  [[], 'usage:'],
+  [['help', 'nothing'], 'no command is named nothing'],
+  [['constructor'], 'no command is named constructor'],
+  [['migrate', 'now'], 'migrate takes no words: now'],
+  [['migrate', '--force'], "Unknown option '--force'"],
+  [['trace'], 'trace takes a bag'],
+  [['trace', 'x', '--url', 'localhost:8080'], '--url localhost:8080 is not a URL like http://127.0.0.1:8080'],
+  [['judge', 'a.csv', 'b.csv', ...limits], 'judge takes one file'],
+] as const)('%j is not understood, and ends with 2 and the usage', async ([words, why]) => {
+  const { code, stderr } = await cli(...words)
+  expect(code).toBe(2)
+  expect(stderr).toContain(why)
+  expect(stderr).toContain('usage:')
+  expect(existsSync(join(folder, 'data'))).toBe(false)
+})
+
+test.for([
+  ['.', '.: that is a directory, not a file\n'],
+  ['nowhere.csv', 'nowhere.csv: there is no such file\n'],
+  ['README.md', 'README.md: line 1: the header has no column "timestamp"\n'],
+] as const)('judge says in a sentence why %s is no recorded logger', async ([file, stderr]) => {
+  expect(await cli('judge', file, ...limits)).toEqual({ code: 1, stdout: '', stderr })
+})
