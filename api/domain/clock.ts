@@ -5,16 +5,23 @@ export const offsetToleranceMs = 60_000
 
 /** Between two messages a clock may move against the power-up counter by this much, ms, plus the drift below. */
 export const stepToleranceMs = 5_000
+
+/** Drift allowed for what has passed since the reference; never more than a clock may be off at all, however long. */
 const driftPerMs = 200e-6
+const maxDriftMs = offsetToleranceMs
 
 /** What is remembered of a clock within one boot. */
 export type ClockState = {
   /** The newest live message it was measured on. */
   readonly seq: number
-  /** `sentAt - uptimeMs` there: stands still unless the clock is stepped or drifts, ms UTC. */
+  /** `sentAt - uptimeMs` of the message it is compared with: stands still unless it is stepped or drifts, ms UTC. */
   readonly epoch: number
+  /** The power-up counter of that same message, ms: drift is allowed for what has passed since. */
+  readonly uptimeMs: number
   /** A live message has agreed with our clock since the last step, so a later lateness is the network's. */
   readonly proven: boolean
+  /** The newest live message that agreed with our clock; no time after it is vouched for. Null where none did. */
+  readonly agreedSeq: number | null
 }
 
 /** What one live message shows of its sender's clock. */
@@ -29,7 +36,7 @@ export type ClockSample = {
 
 export type ClockJudgement = {
   readonly state: ClockState
-  /** Its time is UNVERIFIED from this message on. */
+  /** Its time is UNVERIFIED; `faultBeginsAt` says from where on. */
   readonly fault: { readonly kind: ClockFaultKind; readonly measuredOffsetMs: number } | null
   /** The clock has proved right: an offset fault raised in this stretch was only a late delivery. */
   readonly provedRight: boolean
@@ -47,23 +54,53 @@ export function judgeClock(state: ClockState | null, sample: ClockSample): Clock
   const remaining = measuredOffsetMs - sample.knownOffsetMs
   const agrees = Math.abs(remaining) <= offsetToleranceMs
 
-  const tolerance = stepToleranceMs + sample.uptimeMs * driftPerMs
-  if (state && Math.abs(epoch - state.epoch) > tolerance) {
+  const agreedSeq = state?.agreedSeq ?? null
+  const { seq, uptimeMs } = sample
+  if (state && Math.abs(epoch - state.epoch) > stepToleranceMs + driftAllowed(state, sample)) {
     return {
-      state: { seq: sample.seq, epoch, proven: false },
+      state: { seq, epoch, uptimeMs, proven: false, agreedSeq },
       fault: { kind: 'step', measuredOffsetMs },
       provedRight: false,
     }
   }
   if (agrees) {
-    return { state: { seq: sample.seq, epoch, proven: true }, fault: null, provedRight: !state?.proven }
+    return {
+      state: { seq, epoch, uptimeMs, proven: true, agreedSeq: seq },
+      fault: null,
+      provedRight: !state?.proven,
+    }
   }
   const excused = state?.proven === true && remaining > 0
   return {
-    state: { seq: sample.seq, epoch, proven: state?.proven ?? false },
+    state: { seq, epoch, uptimeMs, proven: state?.proven ?? false, agreedSeq },
     fault: excused ? null : { kind: 'offset', measuredOffsetMs },
     provedRight: false,
   }
+}
+
+function driftAllowed(reference: ClockState, { uptimeMs }: ClockSample): number {
+  return Math.min(maxDriftMs, Math.max(0, uptimeMs - reference.uptimeMs) * driftPerMs)
+}
+
+/**
+ * The first message whose time a new fault puts in doubt. A live message shows that the clock is wrong, not since when:
+ * so it is right after the newest one that agreed, or the first of the boot where none did. What an open fault covers
+ * stays with that one as far as the clock was measured, and so does what a clock fact has decided.
+ *
+ * @param known the clock before the message that shows the fault
+ */
+export function faultBeginsAt(
+  known: ClockState | null,
+  open: { readonly fromSeq: number } | null,
+  facts: readonly ClockFact[],
+  boot: string,
+): number {
+  if (!known) return 0
+  const decided = facts
+    .filter((fact) => fact.boot === boot && fact.fromSeq <= known.seq)
+    .map(({ toSeq }) => Math.min(toSeq ?? known.seq, known.seq))
+  const covered = open ? [open.fromSeq, known.seq] : []
+  return Math.max(-1, known.agreedSeq ?? -1, ...covered, ...decided) + 1
 }
 
 /** Add `offsetMs` to the raw times of messages `fromSeq` to `toSeq` (inclusive, null is open) of a boot. */

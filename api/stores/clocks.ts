@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, lte, sql } from 'drizzle-orm'
 import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
 import { message } from '../../schema/tables/messages.ts'
 import type { ClockFaultKind } from '../../schema/vocabulary.ts'
@@ -36,6 +36,8 @@ export async function ensureBoots(
       boot: boot.boot,
       clockSeq: boot.clockSeq,
       clockEpoch: boot.clockEpoch,
+      clockUptimeMs: boot.clockUptimeMs,
+      clockAgreedSeq: boot.clockAgreedSeq,
       clockProven: boot.clockProven,
       newestSeq: sql<number>`coalesce((select max(${message.seq}) from ${message} where ${message.bootId} = ${boot.id}), -1)`,
     })
@@ -61,11 +63,18 @@ export async function ensureBoots(
     )
     .orderBy(asc(clockFault.id))
   const faultOf = new Map(faults.map(({ bootId, ...fault }) => [bootId, fault]))
-  return rows.map(({ clockSeq, clockEpoch, clockProven, ...row }) => {
+  return rows.map(({ clockSeq, clockEpoch, clockUptimeMs, clockAgreedSeq, clockProven, ...row }) => {
     const clock =
       clockSeq === null || clockEpoch === null
         ? null
-        : { seq: clockSeq, epoch: clockEpoch, proven: clockProven }
+        : {
+            seq: clockSeq,
+            epoch: clockEpoch,
+            // A reference of unknown age allows for no drift, and is written again at once.
+            uptimeMs: clockUptimeMs ?? Number.POSITIVE_INFINITY,
+            proven: clockProven,
+            agreedSeq: clockAgreedSeq,
+          }
     return { ...row, clock, fault: faultOf.get(row.id) ?? null }
   })
 }
@@ -89,12 +98,15 @@ export async function saveClocks(tx: Transaction, clocks: ReadonlyMap<number, Cl
   const states = [...clocks.values()]
   await tx.execute(sql`
     ${kept}
-    update ${boot} set clock_seq = given.seq, clock_epoch = given.epoch, clock_proven = given.proven
+    update ${boot} set clock_seq = given.seq, clock_epoch = given.epoch, clock_uptime_ms = given.uptime_ms,
+      clock_agreed_seq = given.agreed_seq, clock_proven = given.proven
     from unnest(
       ${`{${ids.join()}}`}::integer[], ${`{${states.map(({ seq }) => seq).join()}}`}::integer[],
       ${`{${states.map(({ epoch }) => epoch).join()}}`}::bigint[],
+      ${`{${states.map(({ uptimeMs }) => uptimeMs).join()}}`}::bigint[],
+      ${`{${states.map(({ agreedSeq }) => agreedSeq ?? 'NULL').join()}}`}::integer[],
       ${`{${states.map(({ proven }) => proven).join()}}`}::boolean[]
-    ) as given(id, seq, epoch, proven)
+    ) as given(id, seq, epoch, uptime_ms, agreed_seq, proven)
     where ${boot.id} = given.id`)
 }
 
@@ -118,6 +130,14 @@ export async function raiseClockFault(
   return (row as { id: number }).id
 }
 
+/** The fault still open lasts up to this message: from the next one on the clock is believed again. */
+export async function endClockFault(tx: Transaction, bootId: number, toSeq: number): Promise<void> {
+  await tx
+    .update(clockFault)
+    .set({ toSeq })
+    .where(and(eq(clockFault.bootId, bootId), isNull(clockFault.toSeq), isNull(clockFault.settledBy)))
+}
+
 export type ClockFactInput = {
   readonly deviceId: number
   readonly device: string
@@ -128,7 +148,10 @@ export type ClockFactInput = {
   readonly reason: string
 }
 
-/** Decide what a stretch of a device's time is worth; the faults that lie within it are settled by it. */
+/**
+ * Decide what a stretch of a device's time is worth. It settles what faults have in common with it; what they cover
+ * beside it stays in doubt, for nobody has spoken of that.
+ */
 export async function insertClockFact(
   tx: Transaction,
   actor: Actor,
@@ -141,17 +164,7 @@ export async function insertClockFact(
     .values({ ...row, decidedBy: actor, decidedAt: now })
     .returning({ id: clockFact.id })
   const { id } = added as { id: number }
-  await tx
-    .update(clockFault)
-    .set({ settledBy: id, toSeq: sql`coalesce(${clockFault.toSeq}, ${input.toSeq}::integer)` })
-    .where(
-      and(
-        eq(clockFault.bootId, input.bootId),
-        isNull(clockFault.settledBy),
-        sql`${clockFault.fromSeq} >= ${input.fromSeq}`,
-        sql`(${input.toSeq}::integer is null or ${clockFault.toSeq} is null or ${clockFault.toSeq} <= ${input.toSeq}::integer)`,
-      ),
-    )
+  await settleFaults(tx, id, input)
   await appendAudit(tx, actor, {
     at: now,
     action: 'clock.fact_recorded',
@@ -161,6 +174,40 @@ export async function insertClockFact(
     reason: input.reason,
   })
   return id
+}
+
+async function settleFaults(
+  tx: Transaction,
+  settledBy: number,
+  { bootId, fromSeq, toSeq }: ClockFactInput,
+): Promise<void> {
+  const faults = await tx
+    .select()
+    .from(clockFault)
+    .where(
+      and(
+        eq(clockFault.bootId, bootId),
+        isNull(clockFault.settledBy),
+        sql`(${clockFault.toSeq} is null or ${clockFault.toSeq} >= ${fromSeq})`,
+        toSeq === null ? undefined : lte(clockFault.fromSeq, toSeq),
+      ),
+    )
+    .orderBy(asc(clockFault.id))
+    .for('update')
+  for (const { id, ...fault } of faults) {
+    const settled = {
+      fromSeq: Math.max(fault.fromSeq, fromSeq),
+      toSeq: toSeq === null || (fault.toSeq !== null && fault.toSeq < toSeq) ? fault.toSeq : toSeq,
+    }
+    await tx
+      .update(clockFault)
+      .set({ ...settled, settledBy })
+      .where(eq(clockFault.id, id))
+    if (fault.fromSeq < settled.fromSeq)
+      await tx.insert(clockFault).values({ ...fault, toSeq: settled.fromSeq - 1 })
+    if (settled.toSeq !== null && settled.toSeq !== fault.toSeq)
+      await tx.insert(clockFault).values({ ...fault, fromSeq: settled.toSeq + 1 })
+  }
 }
 
 /** What was decided about a device's clock, and by whom, oldest first. */

@@ -1,10 +1,25 @@
-import { type ClockJudgement, type ClockState, judgeClock, offsetOf } from '../../domain/clock.ts'
-import { type Boot, insertClockFact, raiseClockFault, saveClocks } from '../../stores/clocks.ts'
+import {
+  type ClockJudgement,
+  type ClockState,
+  faultBeginsAt,
+  judgeClock,
+  offsetOf,
+} from '../../domain/clock.ts'
+import {
+  type Boot,
+  endClockFault,
+  insertClockFact,
+  raiseClockFault,
+  saveClocks,
+} from '../../stores/clocks.ts'
 import type { Transaction } from '../../stores/database.ts'
 import type { Taken } from './taken.ts'
 
 /** A clock is written again once it has drifted this far from what is written, ms. */
 const worthWritingMs = 1_000
+
+/** A clock is written again once it has run this long since it was, so that drift is never allowed for much longer. */
+const referenceLastsMs = 3_600_000
 
 /**
  * Measure the clocks of the devices on their live messages. Faults are raised at once; one that a later message shows
@@ -27,17 +42,19 @@ export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): 
     const raised = faultToRaise(known, judged)
     if (raised) {
       const { kind, measuredOffsetMs } = raised
+      const fromSeq = faultBeginsAt(known.clock, fault, device.clockFacts, boot.boot)
       const id = await raiseClockFault(tx, {
         deviceId: device.id,
         bootId: boot.id,
         kind,
-        fromSeq: seq,
+        fromSeq,
         measuredOffsetMs,
         raisedAt: receivedAt,
       })
-      fault = { id, kind, fromSeq: seq }
+      fault = { id, kind, fromSeq }
     }
     if (fault && isSettledBy(fault, judged)) {
+      await endClockFault(tx, boot.id, seq)
       await insertClockFact(
         tx,
         { kind: 'job', id: 'clock-watch' },
@@ -54,7 +71,7 @@ export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): 
       )
       fault = null
     }
-    const isWorthIt = isWorthWriting(known.clock, judged.state)
+    const isWorthIt = raised !== null || isWorthWriting(known.clock, judged.state)
     if (isWorthIt) written.set(boot.id, judged.state)
     const clock = isWorthIt ? judged.state : remembered(known, judged.state)
     measured.set(boot.id, { boots, boot: { ...known, clock, fault } })
@@ -93,10 +110,15 @@ export function followClock(known: Boot, message: Taken): Boot | null {
 }
 
 function isWorthWriting(old: ClockState | null, clock: ClockState): boolean {
-  return !old || old.proven !== clock.proven || Math.abs(old.epoch - clock.epoch) >= worthWritingMs
+  return (
+    !old ||
+    old.proven !== clock.proven ||
+    Math.abs(old.epoch - clock.epoch) >= worthWritingMs ||
+    Math.abs(old.uptimeMs - clock.uptimeMs) >= referenceLastsMs
+  )
 }
 
-/** A clock that is not written keeps the written epoch, so that slow drift adds up to a write and never to a step. */
+/** A clock that is not written keeps the written reference, so that slow drift adds up to a write and never to a step. */
 function remembered({ clock: old }: Boot, clock: ClockState): ClockState {
-  return old ? { ...clock, epoch: old.epoch } : clock
+  return old ? { ...clock, epoch: old.epoch, uptimeMs: old.uptimeMs } : clock
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type ClockState, judgeClock, offsetOf } from '../../../api/domain/clock.ts'
+import { type ClockState, faultBeginsAt, judgeClock, offsetOf } from '../../../api/domain/clock.ts'
 import { toCenti } from '../../../api/domain/temperature.ts'
 
 const booted = 1_000_000_000
@@ -62,6 +62,42 @@ describe('a device clock', () => {
     expect(judged(state, sample(1, day, { wrongMs: Math.round(day * 50e-6) })).fault).toBeNull()
   })
 
+  test('that has run for months is set back by minutes: drift is allowed since the reference only', () => {
+    const day = 86_400_000
+    for (const [days, backMs] of [
+      [30, 8 * 60_000],
+      [300, 3_600_000],
+      [300, 6_000],
+    ] as const) {
+      const { state } = judged(null, sample(0, days * day))
+      const back = judged(state, sample(1, days * day + 300_000, { wrongMs: -backMs }))
+      expect(back.fault, `${days} days`).toEqual({ kind: 'step', measuredOffsetMs: backMs })
+    }
+  })
+
+  test('that was not heard for a month may have drifted by a minute, not by more', () => {
+    const month = 30 * 86_400_000
+    const { state } = judged(null, sample(0, 1_000))
+    expect(judged(state, sample(1, month, { wrongMs: -59_000 })).fault).toBeNull()
+    expect(judged(state, sample(1, month, { wrongMs: -66_000 })).fault?.kind).toBe('step')
+  })
+
+  test('whose reference is of unknown age is allowed no drift', () => {
+    const { state } = judged(null, sample(0, 1_000))
+    const unknown = { ...state, uptimeMs: Number.POSITIVE_INFINITY }
+    expect(judged(unknown, sample(1, 86_400_000, { wrongMs: -5_000 })).fault).toBeNull()
+    expect(judged(unknown, sample(1, 86_400_000, { wrongMs: -5_001 })).fault?.kind).toBe('step')
+  })
+
+  test('is vouched for by the newest message that agreed, not by one that came late', () => {
+    const first = judged(null, sample(3, 1_000)).state
+    expect(first.agreedSeq).toBe(3)
+    const late = judged(first, sample(4, 11_000, { delayMs: 3_600_000 })).state
+    expect(late).toMatchObject({ seq: 4, agreedSeq: 3, proven: true })
+    expect(judged(late, sample(5, 21_000, { wrongMs: -9_000_000 })).state.agreedSeq).toBe(3)
+    expect(judged(null, sample(0, 1_000, { wrongMs: -9_000_000 })).state.agreedSeq).toBeNull()
+  })
+
   test('is measured on the newest message only', () => {
     const { state } = judged(null, sample(5, 1_000))
     expect(judgeClock(state, sample(5, 1_000))).toBeNull()
@@ -70,6 +106,32 @@ describe('a device clock', () => {
 
   test('with a known offset is measured against it', () => {
     expect(judged(null, sample(0, 1_000, { wrongMs: 9_000_000, knownOffsetMs: -9_000_000 })).fault).toBeNull()
+  })
+})
+
+describe('a fault', () => {
+  const state = { seq: 8, epoch: booted, uptimeMs: 1_000, proven: true, agreedSeq: 5 }
+
+  test('begins with the boot where no live message agreed before', () => {
+    expect(faultBeginsAt(null, null, [], 'a')).toBe(0)
+    expect(faultBeginsAt({ ...state, agreedSeq: null, proven: false }, null, [], 'a')).toBe(0)
+  })
+
+  test('begins right after the newest live message that agreed', () => {
+    expect(faultBeginsAt(state, null, [], 'a')).toBe(6)
+  })
+
+  test('leaves to an open one what that covers, as far as the clock was measured', () => {
+    expect(faultBeginsAt(state, { fromSeq: 6 }, [], 'a')).toBe(9)
+    expect(faultBeginsAt({ ...state, seq: 4, agreedSeq: null }, { fromSeq: 6 }, [], 'a')).toBe(7)
+  })
+
+  test('leaves alone what a clock fact has decided, up to where the clock was measured', () => {
+    const fact = { id: 1, boot: 'a', fromSeq: 0, toSeq: 7, offsetMs: 0 }
+    expect(faultBeginsAt(state, null, [fact], 'a')).toBe(8)
+    expect(faultBeginsAt(state, null, [fact], 'b')).toBe(6)
+    expect(faultBeginsAt(state, null, [{ ...fact, toSeq: null }], 'a')).toBe(9)
+    expect(faultBeginsAt(state, null, [{ ...fact, fromSeq: 9, toSeq: null }], 'a')).toBe(6)
   })
 })
 

@@ -51,7 +51,7 @@ describe('a device whose clock is three hours behind', () => {
       ),
     ])
     expect(await faultsOf(world, 'f1')).toMatchObject([
-      { kind: 'offset', fromSeq: 1, toSeq: null, measuredOffsetMs: 3 * hour, settled: false },
+      { kind: 'offset', fromSeq: 0, toSeq: null, measuredOffsetMs: 3 * hour, settled: false },
     ])
     const asOf = noon
     const doubted = await traceBag(world.deps, { bagId: bag.id, jurisdiction: 'CN', asOf })
@@ -107,15 +107,14 @@ test('a message that was only delivered late is settled by the next live one, wi
   ])
 })
 
-test('a clock that jumps inside one boot is in fault from that message on, also after a restart', async ({
+test('a clock that jumps inside one boot is in fault since it last agreed, after a restart since that is written', async ({
   database,
 }) => {
   const world = await aWorld(database)
-  await aDevice(world, 'f1')
-  const live = (seq: number, wrongMs: number) => {
+  const live = (device: string, seq: number, wrongMs: number) => {
     const now = noon - hour + seq * 60_000
     return aMessage({
-      device: 'f1',
+      device,
       seq,
       sentAt: now + wrongMs,
       receivedAt: now,
@@ -123,11 +122,18 @@ test('a clock that jumps inside one boot is in fault from that message on, also 
       body: [aReading(now + wrongMs, 4)],
     })
   }
-  await world.ingest.accept([live(0, 0), live(1, 0)])
-  world.restart()
-  await world.ingest.accept([live(2, -30_000), live(3, -30_000)])
+  await aDevice(world, 'f1')
+  await world.ingest.accept([live('f1', 0, 0), live('f1', 1, 0)])
+  await world.ingest.accept([live('f1', 2, -30_000), live('f1', 3, -30_000)])
   expect(await faultsOf(world, 'f1')).toMatchObject([
     { kind: 'step', fromSeq: 2, toSeq: null, settled: false },
+  ])
+  await aDevice(world, 'f2')
+  await world.ingest.accept([live('f2', 0, 0), live('f2', 1, 0)])
+  world.restart()
+  await world.ingest.accept([live('f2', 2, -30_000), live('f2', 3, -30_000)])
+  expect(await faultsOf(world, 'f2')).toMatchObject([
+    { kind: 'step', fromSeq: 1, toSeq: null, settled: false },
   ])
 })
 
