@@ -8,6 +8,8 @@ export type Sighting = {
   readonly at: number
   /** A tie-breaker that is a function of the observation alone, never of its arrival. */
   readonly key: string
+  /** Told by a clock in doubt: `at` is its word only, all that is known is that it was before this. Else null. */
+  readonly doubtfulUntil: number | null
 }
 
 /** Where a bag was in [from, to); `to` is null while it is so. */
@@ -17,6 +19,8 @@ export type Place = {
   readonly deviceId: number
   readonly from: number
   readonly to: number | null
+  /** The part of it that holds whatever the truth about clocks in doubt is; null where there is none. */
+  readonly believed: { readonly from: number; readonly to: number | null } | null
 }
 
 /** At one instant the stronger source is heard last, so that its word stands. */
@@ -27,50 +31,101 @@ export function compareSightings(a: Sighting, b: Sighting): number {
 }
 
 /** A place and how far into it the bag is known to have stayed. */
-type Stay = Omit<Place, 'to'> & { readonly lastSeen: number }
+type Stay = Omit<Place, 'to' | 'believed'> & {
+  readonly lastSeen: number
+  readonly believedFrom: number | null
+  /** The newest fact of it told by a clock that is believed. */
+  readonly vouchedAt: number
+  /** Its end, where it has one, was told by a clock that is believed. */
+  readonly endIsVouched: boolean
+}
 
 /**
  * Fold the sightings of one bag, in any order, into where it was. `added` at one device without `removed` at another
  * ends the stay there at the last time it was seen in it, and the time between is unknown; an inventory without the
  * bag does the same. Stays of no length are left out.
+ *
+ * A sighting by a clock in doubt has its place in that order, for there is no better one, but nothing is believed for
+ * its sake. It may have happened at any time before it was received: a stay it ends is believed up to the last fact
+ * before it that is vouched for, and of a stay that begins with it, or after it but before it was received, nothing is
+ * until something vouched for shows the bag there later than that.
  */
 export function foldPlaces(sightings: readonly Sighting[]): readonly Place[] {
   const stays: Stay[] = []
+  const doubts = new Map<number | 'anywhere', number>()
   for (const sighting of [...sightings].sort(compareSightings)) {
+    const { kind, deviceId, doubtfulUntil } = sighting
+    if (doubtfulUntil !== null) {
+      // That a bag was missing from a device says nothing of the others.
+      const where = kind === 'missing' ? deviceId : 'anywhere'
+      doubts.set(where, Math.max(doubts.get(where) ?? doubtfulUntil, doubtfulUntil))
+    }
+    const inDoubtUntil = Math.max(...['anywhere' as const, deviceId].map((of) => doubts.get(of) ?? -Infinity))
+    const isVouched = doubtfulUntil === null && sighting.at >= inDoubtUntil
     const stay = stays.pop()
-    stays.push(...follow(stay, sighting))
+    stays.push(...follow(stay, sighting, isVouched))
   }
   return stays
-    .map(({ state, deviceId, from }, index) => ({
-      state,
-      deviceId,
-      from,
-      to: stays[index + 1]?.from ?? null,
-    }))
+    .map((stay, index) => placeOf(stay, stays[index + 1]?.from ?? null))
     .filter((place) => place.to === null || place.from < place.to)
 }
 
+function placeOf(stay: Stay, to: number | null): Place {
+  const { state, deviceId, from, believedFrom, vouchedAt, endIsVouched } = stay
+  const until = to === null || endIsVouched ? to : Math.min(to, vouchedAt)
+  const isEmpty = believedFrom === null || (until !== null && until <= believedFrom)
+  return { state, deviceId, from, to, believed: isEmpty ? null : { from: believedFrom, to: until } }
+}
+
 /** What becomes of a stay at the next sighting: itself, seen again, or itself and what came after it. */
-function follow(stay: Stay | undefined, { kind, deviceId, at }: Sighting): Stay[] {
-  const begin = (state: PlaceState): Stay => ({ state, deviceId, from: at, lastSeen: at })
-  const here = stay?.deviceId === deviceId
+function follow(stay: Stay | undefined, sighting: Sighting, isVouched: boolean): Stay[] {
+  const { kind, deviceId, at } = sighting
+  const begin = (state: PlaceState): Stay => ({
+    state,
+    deviceId,
+    from: at,
+    lastSeen: at,
+    believedFrom: isVouched ? at : null,
+    vouchedAt: at,
+    endIsVouched: true,
+  })
+  if (!stay) return kind === 'missing' ? [] : [begin(kind === 'removed' ? 'in_hand' : 'inside')]
+  const here = stay.deviceId === deviceId
+  const ended = { ...stay, endIsVouched: sighting.doubtfulUntil === null }
   switch (kind) {
     case 'missing':
-      return stay ? (here ? lost(stay, at) : [stay]) : []
+      return here ? lost(stay, at, isVouched) : [stay]
     case 'removed':
-      if (!stay) return [begin('in_hand')]
-      if (here) return stay.state === 'in_hand' ? [stay] : [stay, begin('in_hand')]
-      return [...lost(stay, at), begin('in_hand')]
+      if (here) return stay.state === 'in_hand' ? [stay] : [ended, begin('in_hand')]
+      return [...lost(ended, at, isVouched), begin('in_hand')]
     case 'added':
     case 'seen':
-      if (!stay) return [begin('inside')]
-      if (here) return stay.state === 'inside' ? [{ ...stay, lastSeen: at }] : [stay, begin('inside')]
-      return [...lost(stay, at), begin('inside')]
+      if (here) return stay.state === 'inside' ? [seenAgain(stay, at, isVouched)] : [ended, begin('inside')]
+      return [...lost(ended, at, isVouched), begin('inside')]
   }
 }
 
+function seenAgain(stay: Stay, at: number, isVouched: boolean): Stay {
+  if (!isVouched) return { ...stay, lastSeen: at }
+  return { ...stay, lastSeen: at, believedFrom: stay.believedFrom ?? at, vouchedAt: at }
+}
+
 /** A bag known to be inside has left unseen by `at`: since it was last seen, nobody knows where it was. */
-function lost(stay: Stay, at: number): Stay[] {
-  if (stay.state !== 'inside' || stay.lastSeen >= at) return [stay]
-  return [stay, { state: 'unknown', deviceId: stay.deviceId, from: stay.lastSeen, lastSeen: at }]
+function lost(stay: Stay, at: number, isVouched: boolean): Stay[] {
+  const { state, deviceId, lastSeen, believedFrom, vouchedAt } = stay
+  if (state !== 'inside' || lastSeen >= at) return [stay]
+  const endIsVouched = lastSeen === vouchedAt
+  const isBelieved = isVouched && endIsVouched && believedFrom !== null
+  return [
+    { ...stay, endIsVouched },
+    {
+      state: 'unknown',
+      deviceId,
+      from: lastSeen,
+      lastSeen: at,
+      believedFrom: isBelieved ? lastSeen : null,
+      vouchedAt: lastSeen,
+      endIsVouched: true,
+    },
+  ]
 }

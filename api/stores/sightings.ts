@@ -1,11 +1,13 @@
-import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import { bagPlace, inventory, sighting, tagAssignment } from '../../schema/tables/bags.ts'
 import { boot, clockFact, device } from '../../schema/tables/devices.ts'
+import { message } from '../../schema/tables/messages.ts'
 import type { Actor } from '../domain/actor.ts'
 import { type ClockFact, offsetOf } from '../domain/clock.ts'
 import { foldPlaces, type Place, type Sighting } from '../domain/place.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
+import { type ClockFault, clockFaultsOf, isTimeVerified } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { insertRows } from './rows.ts'
 
@@ -40,13 +42,28 @@ export async function bagsOfTags(tx: Transaction, tags: readonly string[]): Prom
   return rows.map(({ bagId }) => bagId)
 }
 
-/** The bags that were seen, through any tag, in messages of one boot. */
-export async function bagsSeenInBoot(tx: Transaction, bootId: number): Promise<string[]> {
+/**
+ * The bags whose places hang on the time of a boot's messages: those seen in them through any tag, and those its
+ * inventories may have missed, which is all the device ever saw.
+ */
+export async function bagsTouchedByBoot(
+  tx: Transaction,
+  bootId: number,
+  deviceId: number,
+): Promise<string[]> {
   const rows = await tx
     .selectDistinct({ bagId: tagAssignment.bagId })
     .from(tagAssignment)
     .innerJoin(sighting, eq(sighting.tag, tagAssignment.tag))
-    .where(eq(sighting.bootId, bootId))
+    .where(
+      or(
+        eq(sighting.bootId, bootId),
+        and(
+          eq(sighting.deviceId, deviceId),
+          sql`exists (select from ${inventory} where ${inventory.bootId} = ${bootId})`,
+        ),
+      ),
+    )
   return rows.map(({ bagId }) => bagId)
 }
 
@@ -77,79 +94,105 @@ export async function refoldPlaces(tx: Transaction, bagId: string, now: number):
   await insertRows(
     tx,
     bagPlace,
-    added.map((place) => ({ bagId, knownFrom: now, ...place })),
+    added.map(({ state, deviceId, from, to }) => ({ bagId, knownFrom: now, state, deviceId, from, to })),
   )
   return places
 }
 
-function signature({ state, deviceId, from, to }: Place): string {
+function signature({ state, deviceId, from, to }: Omit<Place, 'believed'>): string {
   return [state, deviceId, from, to].join('/')
 }
 
-/** All that was seen of a bag, by event time, through the tags it carried at the time; with the inventories that missed it. */
-async function sightingsOfBag(tx: Transaction, bagId: string): Promise<Sighting[]> {
-  const assignments = await tx.select().from(tagAssignment).where(eq(tagAssignment.bagId, bagId))
-  const sightings: Sighting[] = []
-  for (const { tag, from, to } of assignments) {
-    const rows = await tx
-      .select({ sighting, boot: boot.boot })
-      .from(sighting)
-      .leftJoin(boot, eq(boot.id, sighting.bootId))
-      .where(eq(sighting.tag, tag))
-    const devices = [...new Set(rows.map((row) => row.sighting.deviceId))]
-    if (devices.length === 0) continue
-    const inventories = await tx
-      .select({ inventory, boot: boot.boot })
-      .from(inventory)
-      .innerJoin(boot, eq(boot.id, inventory.bootId))
-      .where(inArray(inventory.deviceId, devices))
-    const facts = await clockFactsOf(tx, devices)
+/** Where a bag was, oldest first, and what of it holds whatever the clocks now in doubt turn out to be. */
+export async function datedPlacesOf(db: Database, bagId: string): Promise<(Place & { device: string })[]> {
+  const places = foldPlaces(await sightingsOfBag(db, bagId))
+  if (places.length === 0) return []
+  const rows = await db
+    .select({ id: device.id, name: device.name })
+    .from(device)
+    .where(inArray(device.id, [...new Set(places.map(({ deviceId }) => deviceId))]))
+  const names = new Map(rows.map(({ id, name }) => [id, name]))
+  return places.map((place) => ({ ...place, device: names.get(place.deviceId) as string }))
+}
 
-    const seenBy = new Set(rows.map((row) => `${row.sighting.bootId}/${row.sighting.seq}`))
-    const observed = [
-      ...rows.map(({ sighting: row, boot: name }) => ({ ...row, boot: name })),
-      ...inventories
-        .filter(({ inventory: row }) => !seenBy.has(`${row.bootId}/${row.seq}`))
-        .map(({ inventory: row, boot: name }) => ({
-          ...row,
-          boot: name,
-          kind: 'missing' as const,
-          source: 'rfid' as const,
-          element: 0,
-          id: 0,
-        })),
-    ]
-    for (const { kind, source, deviceId, at, boot: name, seq, element, id } of observed) {
-      const offset = name === null ? 0 : offsetOf(facts.get(deviceId) ?? [], name, seq ?? 0)
-      const eventAt = at + offset
-      if (eventAt < from || (to !== null && eventAt >= to)) continue
-      sightings.push({
-        kind,
-        source,
-        deviceId,
-        at: eventAt,
-        key: observationKey(deviceId, name, seq, element, id, kind),
-      })
-    }
+/**
+ * All that was seen of a bag, by event time, through the tags it carried at the time; with the inventories that read
+ * none of them.
+ */
+async function sightingsOfBag(db: Database | Transaction, bagId: string): Promise<Sighting[]> {
+  const tags = await db.select().from(tagAssignment).where(eq(tagAssignment.bagId, bagId))
+  if (tags.length === 0) return []
+  const rows = await db
+    .select({ sighting, boot: boot.boot })
+    .from(sighting)
+    .leftJoin(boot, eq(boot.id, sighting.bootId))
+    .where(inArray(sighting.tag, [...new Set(tags.map(({ tag }) => tag))]))
+  const devices = [...new Set(rows.map((row) => row.sighting.deviceId))]
+  if (devices.length === 0) return []
+  const inventories = await db
+    .select({ inventory, boot: boot.boot, receivedAt: message.receivedAt })
+    .from(inventory)
+    .innerJoin(boot, eq(boot.id, inventory.bootId))
+    .leftJoin(message, and(eq(message.bootId, inventory.bootId), eq(message.seq, inventory.seq)))
+    .where(inArray(inventory.deviceId, devices))
+  const facts = await clockFactsOf(db, devices)
+  const faults = new Map<number, ClockFault[]>()
+  for (const deviceId of devices) faults.set(deviceId, await clockFaultsOf(db, deviceId))
+
+  const carries = (at: number, tag?: string) =>
+    tags.some((on) => (tag ?? on.tag) === on.tag && at >= on.from && (on.to === null || at < on.to))
+  const seenBy = new Set<string>()
+  const sightings: Sighting[] = []
+  const add = (row: Observation) => {
+    const { kind, source, deviceId, boot: name, seq, tag } = row
+    const at = row.at + (name === null ? 0 : offsetOf(facts.get(deviceId) ?? [], name, seq ?? 0))
+    if (!carries(at, tag)) return
+    const isDoubtful = name !== null && !isTimeVerified(faults.get(deviceId) ?? [], name, seq ?? 0)
+    seenBy.add(`${row.bootId}/${seq}`)
+    sightings.push({
+      kind,
+      source,
+      deviceId,
+      at,
+      key: observationKey(row),
+      doubtfulUntil: isDoubtful ? row.receivedAt : null,
+    })
+  }
+  for (const { sighting: row, boot: name } of rows) add({ ...row, boot: name })
+  for (const { inventory: row, boot: name, receivedAt } of inventories) {
+    if (seenBy.has(`${row.bootId}/${row.seq}`)) continue
+    const never = { kind: 'missing', source: 'rfid', element: 0, id: 0, tag: undefined } as const
+    add({ ...row, ...never, boot: name, receivedAt: receivedAt ?? Number.POSITIVE_INFINITY })
   }
   return sightings
 }
 
-/** Orders observations of one instant by what they are. Those of people have no number but the one they got when kept. */
-function observationKey(
-  deviceId: number,
-  bootName: string | null,
-  seq: number | null,
-  element: number | null,
-  id: number,
-  kind: string,
-): string {
-  const pad = (n: number) => String(n).padStart(16, '0')
-  return [pad(deviceId), bootName ?? '', pad(seq ?? id), pad(element ?? 0), kind].join('/')
+/** A sighting of one of a bag's tags, or an inventory that has none of them. */
+type Observation = {
+  readonly kind: Sighting['kind']
+  readonly source: Sighting['source']
+  readonly deviceId: number
+  readonly at: number
+  readonly boot: string | null
+  readonly bootId: number | null
+  readonly seq: number | null
+  readonly element: number | null
+  readonly id: number
+  readonly tag: string | undefined
+  readonly receivedAt: number
 }
 
-async function clockFactsOf(tx: Transaction, devices: readonly number[]): Promise<Map<number, ClockFact[]>> {
-  const rows = await tx
+/** Orders observations of one instant by what they are. Those of people have no number but the one they got when kept. */
+function observationKey({ deviceId, boot: name, seq, element, id, kind }: Observation): string {
+  const pad = (n: number) => String(n).padStart(16, '0')
+  return [pad(deviceId), name ?? '', pad(seq ?? id), pad(element ?? 0), kind].join('/')
+}
+
+async function clockFactsOf(
+  db: Database | Transaction,
+  devices: readonly number[],
+): Promise<Map<number, ClockFact[]>> {
+  const rows = await db
     .select({ fact: clockFact, boot: boot.boot })
     .from(clockFact)
     .innerJoin(boot, eq(boot.id, clockFact.bootId))
@@ -163,8 +206,11 @@ async function clockFactsOf(tx: Transaction, devices: readonly number[]): Promis
   return facts
 }
 
-/** The places of a bag as now believed, oldest first. */
-export async function placesOf(db: Database, bagId: string): Promise<(Place & { device: string })[]> {
+/** The places of a bag as last folded, oldest first. */
+export async function placesOf(
+  db: Database,
+  bagId: string,
+): Promise<(Omit<Place, 'believed'> & { device: string })[]> {
   return db
     .select({
       state: bagPlace.state,

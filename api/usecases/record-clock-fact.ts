@@ -4,7 +4,7 @@ import { lockBags } from '../stores/bags.ts'
 import { findBoot, insertClockFact } from '../stores/clocks.ts'
 import { findDevice } from '../stores/devices.ts'
 import { rawTimesOf } from '../stores/readings.ts'
-import { bagsSeenInBoot, refoldPlaces } from '../stores/sightings.ts'
+import { bagsTouchedByBoot, refoldPlaces } from '../stores/sightings.ts'
 import { signalDevice } from '../stores/signals.ts'
 import { rederiveDevice } from './rederive-device.ts'
 
@@ -33,7 +33,7 @@ export async function recordClockFact(ctx: Context, input: ClockFactRequest): Pr
     const boot = await findBoot(tx, before.id, input.boot)
     if (!boot)
       throw new Refusal('not_found', `device ${before.name} never reported a boot named ${input.boot}`)
-    const bags = await lockBags(tx, await bagsSeenInBoot(tx, boot.id))
+    const bags = await lockBags(tx, await bagsTouchedByBoot(tx, boot.id, before.id))
     const { fromSeq, offsetMs, reason } = input
     const fact = {
       deviceId: before.id,

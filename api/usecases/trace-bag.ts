@@ -9,7 +9,7 @@ import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
 import { findDevice, probesOf } from '../stores/devices.ts'
 import { type Policy, policyVersions } from '../stores/policies.ts'
 import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
-import { placesOf } from '../stores/sightings.ts'
+import { datedPlacesOf } from '../stores/sightings.ts'
 import { momentOf } from './read-series.ts'
 
 export type TracedPlace = {
@@ -20,6 +20,8 @@ export type TracedPlace = {
   readonly to: number
   /** Still so at `asOf`. */
   readonly ongoing: boolean
+  /** No clock in doubt has a say in it; otherwise what hangs on that clock is UNVERIFIED. */
+  readonly timeVerified: boolean
   /** Which probe speaks for the bag: the load probe, or air only where the container has no load probe. */
   readonly probe: ProbeKind | null
   readonly exposure: Exposure
@@ -36,12 +38,16 @@ export type Trace = {
     readonly versions: readonly number[]
   }
   readonly places: readonly TracedPlace[]
+  /** Registered, but in no place yet: nobody knows where it was. Null where it was seen from the first. */
+  readonly beforeFirstSeen: { readonly from: number; readonly to: number } | null
+  /** Of all places, and of the time before the first. */
   readonly total: Exposure & { readonly uncontrolledMs: number }
 }
 
 /**
  * Where a bag was and how cold, by its own component's policy, never by the limits of the fridge it was in. What no
- * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place, and times told by a clock in doubt.
+ * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its registration on), and times told by
+ * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go.
  *
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
@@ -57,12 +63,18 @@ export async function traceBag(
     throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
   }
   const places: TracedPlace[] = []
-  for (const place of await placesOf(db, bag.id)) {
+  for (const place of await datedPlacesOf(db, bag.id)) {
     if (place.from >= asOf) continue
     const { state, from } = place
     const to = Math.min(place.to ?? asOf, asOf)
     const device = await findDevice(db, place.device)
     const { facility } = inForce(device.placements, from)
+    const believed = {
+      from: Math.min(place.believed?.from ?? to, to),
+      to: Math.min(place.believed ? (place.believed.to ?? to) : to, to),
+    }
+    const believedMs = believed.to - believed.from
+    const doubtfulMs = to - from - believedMs
     const seen = {
       state,
       device: device.name,
@@ -70,27 +82,27 @@ export async function traceBag(
       from,
       to,
       ongoing: place.to === null || place.to > asOf,
+      timeVerified: doubtfulMs === 0,
     }
     if (state === 'inside') {
-      const { probe, exposure } = await exposureInside(deps, device.name, { from, to }, versions, asOf)
-      places.push({ ...seen, probe, exposure, uncontrolledMs: 0 })
-    } else if (state === 'unknown') {
-      places.push({
-        ...seen,
-        probe: null,
-        exposure: { ...nothing, unverifiedMs: to - from },
-        uncontrolledMs: 0,
-      })
+      const { probe, exposure } = await exposureInside(deps, device.name, believed, versions, asOf)
+      const unverifiedMs = exposure.unverifiedMs + doubtfulMs
+      places.push({ ...seen, probe, exposure: { ...exposure, unverifiedMs }, uncontrolledMs: 0 })
     } else {
-      places.push({ ...seen, probe: null, exposure: nothing, uncontrolledMs: to - from })
+      const unverifiedMs = state === 'unknown' ? to - from : doubtfulMs
+      const uncontrolledMs = to - from - unverifiedMs
+      places.push({ ...seen, probe: null, exposure: { ...nothing, unverifiedMs }, uncontrolledMs })
     }
   }
+  const firstSeen = places[0]?.from ?? asOf
+  const beforeFirstSeen = bag.registeredAt < firstSeen ? { from: bag.registeredAt, to: firstSeen } : null
   return {
     bag,
     asOf,
     policy: { jurisdiction: input.jurisdiction, phase: 'storage', versions: versionsUsed(versions, places) },
     places,
-    total: sum(places),
+    beforeFirstSeen,
+    total: sum(places, beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0),
   }
 }
 
@@ -133,7 +145,7 @@ function versionsUsed(versions: readonly Policy[], places: readonly TracedPlace[
     .map(({ version }) => version)
 }
 
-function sum(places: readonly TracedPlace[]): Trace['total'] {
+function sum(places: readonly TracedPlace[], unseenMs: number): Trace['total'] {
   const least = (values: (number | null)[]) => {
     const known = values.filter((value) => value !== null)
     return known.length > 0 ? Math.min(...known) : null
@@ -144,7 +156,7 @@ function sum(places: readonly TracedPlace[]): Trace['total'] {
     inRangeMs: total(({ exposure }) => exposure.inRangeMs),
     belowMs: total(({ exposure }) => exposure.belowMs),
     aboveMs: total(({ exposure }) => exposure.aboveMs),
-    unverifiedMs: total(({ exposure }) => exposure.unverifiedMs),
+    unverifiedMs: unseenMs + total(({ exposure }) => exposure.unverifiedMs),
     uncontrolledMs: total(({ uncontrolledMs }) => uncontrolledMs),
     coldest: least(places.map(({ exposure }) => exposure.coldest)),
     warmest: warmest === null ? null : -warmest,

@@ -103,7 +103,9 @@ const ExactMs = z
     inRange: Milliseconds,
     below: Milliseconds,
     above: Milliseconds,
-    unverified: Milliseconds.meta({ description: 'no reading speaks for it, ms' }),
+    unverified: Milliseconds.meta({
+      description: 'no reading speaks for it, or nobody knows for certain that the bag was there, ms',
+    }),
     uncontrolled: Milliseconds.meta({ description: "in somebody's hands, ms" }),
   })
   .meta({ id: 'ExposureMs' })
@@ -123,6 +125,10 @@ const TracedPlace = z
     from: InstantText,
     to: InstantText,
     ongoing: z.boolean().meta({ description: 'still so as of the moment of asking' }),
+    timeVerified: z.boolean().meta({
+      description:
+        'false: the bag was seen coming, staying or going by a clock in doubt; what hangs on that is unverified until a clock fact settles it',
+    }),
     probe: orNull(z.enum(probeKinds)).meta({ description: 'which probe speaks for the bag there' }),
     ...exposure,
   })
@@ -139,8 +145,16 @@ export const Trace = z
         versions: z.array(Count).meta({ description: 'the versions the bag was judged by' }),
       })
       .meta({ id: 'PolicyUsed' }),
+    beforeFirstSeen: orNull(
+      z.object({ from: InstantText, to: InstantText }).meta({ id: 'BeforeFirstSeen' }),
+    ).meta({
+      description:
+        'registered but not yet seen in any place, [from, to): unverified in the total; null where it was seen from its registration on',
+    }),
     places: z.array(TracedPlace).meta({ description: 'oldest first' }),
-    total: z.object(exposure).meta({ id: 'Exposure' }),
+    total: z
+      .object(exposure)
+      .meta({ id: 'Exposure', description: 'of all places, and of the time before the first' }),
   })
   .meta({
     id: 'Trace',

@@ -42,19 +42,23 @@ export function bagDetail(
   }
 }
 
-export function traceView({ bag, asOf, policy, places, total }: Trace): z.infer<typeof TraceBody> {
+export function traceView({
+  bag,
+  asOf,
+  policy,
+  places,
+  beforeFirstSeen,
+  total,
+}: Trace): z.infer<typeof TraceBody> {
   return {
     bag: bagView(bag),
     asOf: iso(asOf),
     policy: { ...policy, versions: [...policy.versions] },
-    places: places.map(({ state, device, facility, from, to, ongoing, probe, exposure, uncontrolledMs }) => ({
-      state,
-      device,
-      facility,
+    beforeFirstSeen: beforeFirstSeen && { from: iso(beforeFirstSeen.from), to: iso(beforeFirstSeen.to) },
+    places: places.map(({ from, to, exposure, uncontrolledMs, ...place }) => ({
+      ...place,
       from: iso(from),
       to: iso(to),
-      ongoing,
-      probe,
       ...exposureView({ ...exposure, uncontrolledMs }),
     })),
     total: exposureView(total),

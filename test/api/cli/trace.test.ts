@@ -16,6 +16,7 @@ function aPlace(place: Partial<Place>): Place {
     from: at,
     to: at,
     ongoing: false,
+    timeVerified: true,
     probe: 'load',
     minutes: { ...nothing, inRange: 10 },
     ms: { ...nothing, inRange: 600_000 },
@@ -38,6 +39,7 @@ function aTrace(places: Place[], unverified = 0): z.infer<typeof Trace> {
     },
     asOf: at,
     policy: { jurisdiction: 'CN', phase: 'storage', versions: places.length > 0 ? [1] : [] },
+    beforeFirstSeen: null,
     places,
     total: {
       minutes: { ...nothing, unverified },

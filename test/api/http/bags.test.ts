@@ -250,6 +250,7 @@ describe('the trace of a bag', () => {
     expect(trace.bag).toMatchObject({ bagId, din: 'A999926000123P' })
     expect(trace.asOf).toBe(iso(at(11) + 30_001))
     expect(trace.policy).toEqual({ jurisdiction: 'CN', phase: 'storage', versions: [1] })
+    expect(trace.beforeFirstSeen).toBeNull()
     const none = { inRange: 0, below: 0, above: 0, unverified: 0, uncontrolled: 0 }
     expect(trace.places).toEqual([
       {
@@ -259,6 +260,7 @@ describe('the trace of a bag', () => {
         from: iso(at(0)),
         to: iso(at(10)),
         ongoing: false,
+        timeVerified: true,
         probe: 'load',
         minutes: { ...none, inRange: 1, below: 1, above: 1, unverified: 7 },
         ms: { ...none, inRange: minute, below: minute, above: minute, unverified: 7 * minute },
@@ -272,6 +274,7 @@ describe('the trace of a bag', () => {
         from: iso(at(10)),
         to: iso(at(11)),
         ongoing: false,
+        timeVerified: true,
         probe: null,
         minutes: { ...none, uncontrolled: 1 },
         ms: { ...none, uncontrolled: minute },
@@ -285,6 +288,7 @@ describe('the trace of a bag', () => {
         from: iso(at(11)),
         to: iso(at(11) + 30_001),
         ongoing: true,
+        timeVerified: true,
         probe: null,
         minutes: { ...none, unverified: 0.5 },
         ms: { ...none, unverified: 30_001 },
@@ -306,12 +310,26 @@ describe('the trace of a bag', () => {
     })
   })
 
-  test('is as of now where nothing is said, and of nothing where it was never seen', async ({ door }) => {
+  test('is as of now where nothing is said, and of a bag never seen is unverified since its registration', async ({
+    door,
+  }) => {
     const { bagId } = await register(door)
     expect(await door.ask(Trace, 'GET', `/bags/${bagId}/trace`)).toMatchObject({
       asOf: iso(noon),
+      beforeFirstSeen: null,
       places: [],
       total: { ms: { unverified: 0 }, coldest: null, warmest: null },
+    })
+    door.world.clock.now = noon + 5 * 60 * minute
+    expect(await door.ask(Trace, 'GET', `/bags/${bagId}/trace`)).toMatchObject({
+      asOf: iso(noon + 5 * 60 * minute),
+      beforeFirstSeen: { from: iso(noon), to: iso(noon + 5 * 60 * minute) },
+      places: [],
+      total: { minutes: { unverified: 300 }, ms: { unverified: 300 * minute }, coldest: null },
+    })
+    expect(await door.ask(Trace, 'GET', `/bags/${bagId}/trace?asOf=${iso(noon - 1)}`)).toMatchObject({
+      beforeFirstSeen: null,
+      total: { ms: { unverified: 0 } },
     })
     expect(await door.refused('GET', `/bags/${bagId}/trace?asOf=now`)).toMatchObject({
       status: 400,

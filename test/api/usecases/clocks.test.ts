@@ -2,6 +2,7 @@ import { describe, expect } from 'vitest'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
 import { clockFaultsOf } from '../../../api/stores/clocks.ts'
 import { findDevice } from '../../../api/stores/devices.ts'
+import { placesOf } from '../../../api/stores/sightings.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
@@ -162,5 +163,131 @@ describe('a clock fact of some messages', () => {
     await recordClockFact(world.ctx, { ...offset, fromSeq: 0 })
     expect((await faultsOf(world, 'f1')).every(({ settled }) => settled)).toBe(true)
     expect((await traceOf(world, bag.id)).total).toMatchObject({ inRangeMs: hour, unverifiedMs: 5 * hour })
+  })
+})
+
+describe('a bag seen by a clock in doubt', () => {
+  /** Two hours of readings until noon; then the fridge powers up with a clock two hours slow. */
+  async function aSlowFridge(world: World) {
+    await aDevice(world, 'f1')
+    const bag = await aBag(world, ['T1'])
+    for (let seq = 0; seq < 24; seq++) {
+      const now = noon - 2 * hour + seq * 5 * minute
+      await world.ingest.accept([live(seq, now, { uptimeMs: seq * 5 * minute })])
+    }
+    await world.ingest.accept([live(0, noon, { boot: 'boot-b', wrongMs: -2 * hour })])
+    return bag
+  }
+  const putIn = bags(1, [{ at: noon + minute - 2 * hour, added: ['T1'], removed: [] }], {
+    boot: 'boot-b',
+    wrongMs: -2 * hour,
+    receivedAt: noon + minute,
+  })
+
+  test('was not in the cold for the two hours that clock is slow', async ({ database }) => {
+    const world = await aWorld(database)
+    const bag = await aSlowFridge(world)
+    await world.ingest.accept([putIn])
+    const now = noon + 2 * minute
+    world.clock.now = now
+    expect((await traceOf(world, bag.id, now)).places).toMatchObject([
+      {
+        state: 'inside',
+        from: noon + minute - 2 * hour,
+        timeVerified: false,
+        exposure: { inRangeMs: 0, unverifiedMs: 2 * hour + minute, coldest: null },
+      },
+    ])
+    await recordClockFact(world.ctx, {
+      device: 'f1',
+      boot: 'boot-b',
+      fromSeq: 0,
+      offsetMs: 2 * hour,
+      reason: 'compared with the wall clock',
+    })
+    const trace = await traceOf(world, bag.id, now)
+    expect(trace.places).toMatchObject([{ from: noon + minute, timeVerified: true }])
+    expect(trace.beforeFirstSeen).toEqual({ from: noon, to: noon + minute })
+    expect(trace.total).toMatchObject({ inRangeMs: minute, unverifiedMs: minute })
+  })
+
+  test('was where it was before only up to when that was last seen', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f2')
+    const bag = await aSlowFridge(world)
+    for (let seq = 2; seq < 14; seq++)
+      await world.ingest.accept([
+        live(seq, noon - 3 * hour + seq * 10 * minute, { device: 'f2', uptimeMs: seq * 10 * minute }),
+      ])
+    await world.ingest.accept([
+      bags(0, [{ at: noon - 160 * minute, added: ['T1'], removed: [] }], { device: 'f2' }),
+      bags(1, { at: noon - 140 * minute, inventory: ['T1'] }, { device: 'f2' }),
+      putIn,
+    ])
+    world.clock.now = noon + minute
+    expect((await traceOf(world, bag.id, noon + minute)).places).toMatchObject([
+      { device: 'f2', timeVerified: true, exposure: { inRangeMs: 20 * minute, unverifiedMs: 0 } },
+      { state: 'unknown', device: 'f2', timeVerified: false, exposure: { inRangeMs: 0 } },
+      { device: 'f1', timeVerified: false, exposure: { inRangeMs: 0, unverifiedMs: 2 * hour } },
+    ])
+  })
+
+  test('in somebody’s hands is not said to have been out for as long as that clock says', async ({
+    database,
+  }) => {
+    const world = await aWorld(database)
+    const bag = await aSlowFridge(world)
+    await world.ingest.accept([
+      bags(24, [{ at: noon - 2 * hour, added: ['T1'], removed: [] }]),
+      bags(25, { at: noon - 90 * minute, inventory: ['T1'] }),
+      bags(1, [{ at: noon - hour, added: [], removed: ['T1'] }], { boot: 'boot-b', wrongMs: -2 * hour }),
+    ])
+    // Half an hour until the inventory, less the five minutes a reading in doubt claims to speak for.
+    expect((await traceOf(world, bag.id)).places).toMatchObject([
+      {
+        state: 'inside',
+        timeVerified: false,
+        exposure: { inRangeMs: 25 * minute, unverifiedMs: 35 * minute },
+      },
+      { state: 'in_hand', timeVerified: false, exposure: { unverifiedMs: hour }, uncontrolledMs: 0 },
+    ])
+  })
+})
+
+describe('an inventory', () => {
+  test('that missed a bag moves with the clock it was told by', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const bag = await aBag(world, ['T1'])
+    await world.ingest.accept([
+      bags(0, [{ at: noon - 5 * hour, added: ['T1'], removed: [] }]),
+      bags(1, { at: noon - 90 * minute, inventory: ['T1'] }),
+      bags(0, { at: noon - 3 * hour, inventory: [] }, { boot: 'boot-b' }),
+    ])
+    const placed = async () =>
+      (await placesOf(database.db, bag.id)).map(({ state, from }) => [state, (from - noon) / minute])
+    expect(await placed()).toEqual([
+      ['unknown', -300],
+      ['inside', -90],
+    ])
+    const reason = 'compared with the wall clock'
+    await recordClockFact(world.ctx, { device: 'f1', boot: 'boot-b', fromSeq: 0, offsetMs: 2 * hour, reason })
+    expect(await placed()).toEqual([
+      ['inside', -300],
+      ['unknown', -90],
+    ])
+  })
+
+  test('misses a bag only where it reads none of its tags', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const bag = await aBag(world, ['T1', 'T2'])
+    await world.ingest.accept([
+      bags(0, [{ at: noon - 3 * hour, added: ['T1', 'T2'], removed: [] }]),
+      bags(1, { at: noon - 2 * hour, inventory: ['T1'] }),
+    ])
+    expect((await traceOf(world, bag.id)).places.map(({ state }) => state)).toEqual(['inside'])
+    await world.ingest.accept([bags(2, { at: noon - hour, inventory: ['T9'] })])
+    expect((await traceOf(world, bag.id)).places.map(({ state }) => state)).toEqual(['inside', 'unknown'])
   })
 })
