@@ -1,7 +1,15 @@
 import type { ExcursionEnd, Side } from '../../schema/vocabulary.ts'
 
-/** One ruling measurement of one probe. `at` is event time, ms UTC; `centi` hundredths of a degree Celsius. */
-export type Reading = { readonly at: number; readonly boot: string; readonly centi: number }
+/**
+ * One ruling measurement of one probe. `at` is event time, ms UTC; `raw` the device's own time, where a clock fact sets
+ * the two apart; `centi` hundredths of a degree Celsius.
+ */
+export type Reading = {
+  readonly at: number
+  readonly raw?: number
+  readonly boot: string
+  readonly centi: number
+}
 
 /** Inclusive limits in hundredths of a degree Celsius, and the longest time a reading may stand for, ms. */
 export type Limits = { readonly low: number; readonly high: number; readonly maxSilenceMs: number }
@@ -34,9 +42,21 @@ export type SeriesState = {
 /** What a series showed: its gaps and its excursions, the ended ones and, last, the one still open. */
 export type Findings = { readonly gaps: readonly Gap[]; readonly excursions: readonly Excursion[] }
 
-/** Readings of one probe are ordered by event time, then boot; never by arrival. */
+/**
+ * Readings of one probe are ordered by event time, then boot; never by arrival. Two of one boot that clock facts bring
+ * to one instant stand in the order the device told them in, by its own time, of which no two are the same.
+ */
 export function compareReadings(a: Reading, b: Reading): number {
+  return compareMoments(a, b) || (a.raw ?? a.at) - (b.raw ?? b.at)
+}
+
+function compareMoments(a: Reading, b: Reading): number {
   return a.at - b.at || (a.boot < b.boot ? -1 : a.boot > b.boot ? 1 : 0)
+}
+
+/** Does a reading surely come after the last one of a series? Of that one the device's own time is not remembered. */
+export function follows(last: Reading, reading: Reading): boolean {
+  return compareMoments(last, reading) < 0
 }
 
 export function sideOf(centi: number, limits: Limits): Side | null {
@@ -109,19 +129,23 @@ export function openGaps(
 ): readonly GapAsOf[] {
   if (!state) return inServiceFrom < asOf ? [{ from: inServiceFrom, to: asOf, open: true }] : []
   const gaps: GapAsOf[] = []
-  if (inServiceFrom < state.firstAt) gaps.push({ from: inServiceFrom, to: state.firstAt, open: true })
-  if (isSilent(state, asOf, limitsAt)) gaps.push({ from: state.last.at, to: asOf, open: true })
+  const heardFrom = Math.min(state.firstAt, asOf)
+  if (inServiceFrom < heardFrom) gaps.push({ from: inServiceFrom, to: heardFrom, open: true })
+  if (isSilent(state.last, asOf, limitsAt)) gaps.push({ from: state.last.at, to: asOf, open: true })
   return gaps
 }
 
 /** The excursion open at the last reading as it stands at `asOf`: a silence that has lasted too long has ended it. */
 export function openExcursion(state: SeriesState | null, asOf: number, limitsAt: LimitsAt): Excursion | null {
   if (!state?.open) return null
-  return isSilent(state, asOf, limitsAt) ? { ...state.open, to: state.last.at, ended: 'gap' } : state.open
+  return isSilent(state.last, asOf, limitsAt)
+    ? { ...state.open, to: state.last.at, ended: 'gap' }
+    : state.open
 }
 
-function isSilent(state: Pick<SeriesState, 'last'>, asOf: number, limitsAt: LimitsAt): boolean {
-  return asOf - state.last.at > limitsAt(state.last.at).maxSilenceMs
+/** Has a probe that was last heard at `at` been silent for too long at `asOf`? */
+export function isSilent({ at }: Pick<Reading, 'at'>, asOf: number, limitsAt: LimitsAt): boolean {
+  return asOf - at > limitsAt(at).maxSilenceMs
 }
 
 /**
@@ -129,9 +153,35 @@ function isSilent(state: Pick<SeriesState, 'last'>, asOf: number, limitsAt: Limi
  * the higher: an unsure probe is believed where it is worse. True where `a` rules over `b`.
  */
 export function rules(a: number, b: number, limits: Limits): boolean {
-  const middle = (limits.low + limits.high) / 2
-  return (
-    Math.abs(a - middle) - Math.abs(b - middle) > 0 ||
-    (Math.abs(a - middle) === Math.abs(b - middle) && a > b)
+  return (fromMiddle(a, limits) - fromMiddle(b, limits) || a - b) > 0
+}
+
+function fromMiddle(centi: number, { low, high }: Limits): number {
+  return Math.abs(centi - (low + high) / 2)
+}
+
+/** A value told for a reading identity: by which message of its boot, and the event time that message gives it. */
+export type Claim = { readonly at: number; readonly seq: number; readonly centi: number }
+
+/**
+ * Settle all that was told for one reading identity, in whatever order it came. Of equal values the earliest message
+ * stands for all. Clock facts may give messages of one boot different times, so each value is held against the limits
+ * at its own event time; the one furthest from their middle rules, of equally far ones the highest.
+ *
+ * @param claims at least one
+ */
+export function settle<T extends Claim>(
+  claims: readonly T[],
+  limitsAt: LimitsAt,
+): { readonly ruling: T; readonly overruled: readonly T[] } {
+  const values = new Map<number, T>()
+  for (const claim of claims) {
+    const same = values.get(claim.centi)
+    if (!same || claim.seq < same.seq) values.set(claim.centi, claim)
+  }
+  const [ruling, ...overruled] = [...values.values()].sort(
+    (a, b) => fromMiddle(b.centi, limitsAt(b.at)) - fromMiddle(a.centi, limitsAt(a.at)) || b.centi - a.centi,
   )
+  if (!ruling) throw new Error('nothing was told that could be settled')
+  return { ruling, overruled }
 }

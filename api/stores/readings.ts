@@ -1,4 +1,4 @@
-import { and, eq, gte, inArray, lte, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { boot } from '../../schema/tables/devices.ts'
 import { reading, readingConflict } from '../../schema/tables/messages.ts'
 import { type ClockFact, offsetOf } from '../domain/clock.ts'
@@ -44,20 +44,88 @@ function toStored({ probe_id, at, boot_id, seq, centi }: StoredRow): StoredReadi
   return { probeId: probe_id, at, bootId: boot_id, seq, centi }
 }
 
-/** Let another value, or an earlier message with the same one, rule at an identity. */
+/** A value that does not rule at its identity, and when that was found. */
+export type OverruledReading = StoredReading & { readonly receivedAt: number }
+
+/** Let another value, or an earlier message with the same one, rule at an identity; it is not overruled any more. */
 export async function replaceReading(tx: Transaction, row: StoredReading): Promise<void> {
   await tx
     .update(reading)
     .set({ centi: row.centi, seq: row.seq })
     .where(and(eq(reading.probeId, row.probeId), eq(reading.at, row.at), eq(reading.bootId, row.bootId)))
+  await tx
+    .delete(readingConflict)
+    .where(
+      and(
+        eq(readingConflict.probeId, row.probeId),
+        eq(readingConflict.at, row.at),
+        eq(readingConflict.bootId, row.bootId),
+        eq(readingConflict.centi, row.centi),
+      ),
+    )
 }
 
-/** Keep the values that do not rule beside those that do. */
-export async function insertConflicts(
+/**
+ * Keep the values that do not rule beside those that do, each with the earliest message that told it. No two rows may
+ * share identity and value.
+ */
+export async function insertConflicts(tx: Transaction, rows: readonly OverruledReading[]): Promise<void> {
+  if (rows.length === 0) return
+  const { names, select } = rowSet(readingConflict, rows)
+  await tx.execute(sql`
+    insert into ${readingConflict} (${names}) ${select}
+    on conflict (probe_id, at, boot_id, centi) do update
+      set seq = excluded.seq, received_at = excluded.received_at
+      where ${readingConflict.seq} > excluded.seq`)
+}
+
+/** What was overruled at these identities. */
+export async function conflictsAt(
   tx: Transaction,
-  rows: readonly (typeof readingConflict.$inferInsert)[],
-): Promise<void> {
-  await insertRows(tx, readingConflict, rows)
+  identities: readonly StoredReading[],
+): Promise<OverruledReading[]> {
+  const { names, select } = rowSet(reading, identities)
+  const { rows } = await tx.execute<OverruledRow>(sql`
+    ${kept}
+    select old.probe_id, old.at, old.boot_id, old.seq, old.centi, old.received_at
+    from (${select}) as given (${names})
+    join ${readingConflict} old using (probe_id, at, boot_id)`)
+  return rows.map(toOverruled)
+}
+
+type OverruledRow = StoredRow & { received_at: number }
+
+function toOverruled({ received_at, ...row }: OverruledRow): OverruledReading {
+  return { ...toStored(row), receivedAt: received_at }
+}
+
+/** Where a probe contradicted itself: the value that rules, those that do not, and the boot they are of. */
+export type Contradiction = {
+  readonly boot: string
+  readonly ruling: StoredReading
+  readonly overruled: readonly OverruledReading[]
+}
+
+export async function contradictionsOf(tx: Transaction, probeId: number): Promise<Contradiction[]> {
+  const { rows } = await tx.execute<OverruledRow & { boot: string; ruling_seq: number; ruling: number }>(sql`
+    select c.probe_id, c.at, c.boot_id, c.seq, c.centi, c.received_at, ${boot.boot},
+           r.seq as ruling_seq, r.centi as ruling
+    from ${readingConflict} c join ${reading} r using (probe_id, at, boot_id) join ${boot} on ${boot.id} = c.boot_id
+    where c.probe_id = ${probeId}
+    order by c.at, c.boot_id, c.centi`)
+  const found: (Contradiction & { overruled: OverruledReading[] })[] = []
+  for (const { boot, ruling_seq, ruling, ...row } of rows) {
+    const overruled = toOverruled(row)
+    const last = found.at(-1)
+    if (last?.ruling.at === row.at && last.ruling.bootId === row.boot_id) last.overruled.push(overruled)
+    else
+      found.push({
+        boot,
+        ruling: { ...toStored(row), seq: ruling_seq, centi: ruling },
+        overruled: [overruled],
+      })
+  }
+  return found
 }
 
 /** A reading with its event time and where it came from. */
@@ -84,7 +152,7 @@ export async function readingsBetween(
   )
   if (facts.length === 0) return rows.sort(compareReadings)
   return rows
-    .map((row) => ({ ...row, at: row.at + offsetOf(facts, row.boot, row.seq) }))
+    .map((row) => ({ ...row, at: row.at + offsetOf(facts, row.boot, row.seq), raw: row.at }))
     .filter(({ at }) => at >= from && at < to)
     .sort(compareReadings)
 }
@@ -145,23 +213,23 @@ export async function readingJustAfter(
   }
 }
 
-/** The earliest and latest raw time of a probe's readings in these messages; null where there are none. */
+/** The highest number a message can have. */
+const newestSeq = 2 ** 31 - 1
+
+/** The earliest and latest raw time a probe told in these messages, overruled or not; null where it told none. */
 export async function rawTimesOf(
   tx: Transaction,
   probeId: number,
   messages: { readonly bootId: number; readonly fromSeq: number; readonly toSeq: number | null },
 ): Promise<{ from: number; to: number } | null> {
-  const [row] = await tx
-    .select({ from: sql<number | null>`min(${reading.at})`, to: sql<number | null>`max(${reading.at})` })
-    .from(reading)
-    .where(
-      and(
-        eq(reading.probeId, probeId),
-        eq(reading.bootId, messages.bootId),
-        gte(reading.seq, messages.fromSeq),
-        messages.toSeq === null ? undefined : lte(reading.seq, messages.toSeq),
-      ),
-    )
+  const theirs = sql`
+    probe_id = ${probeId} and boot_id = ${messages.bootId} and seq >= ${messages.fromSeq}
+    and seq <= ${messages.toSeq ?? newestSeq}`
+  const { rows } = await tx.execute<{ from: number | null; to: number | null }>(sql`
+    select min(at) as "from", max(at) as "to" from (
+      select at from ${reading} where ${theirs} union all select at from ${readingConflict} where ${theirs}
+    ) told`)
+  const [row] = rows
   return row && row.from !== null && row.to !== null ? { from: row.from, to: row.to } : null
 }
 

@@ -83,7 +83,7 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
           .where(
             sql`${reading.probeId} = ${probeId} and ${reading.at} >= ${range.from} and ${reading.at} < ${range.to}`,
           )
-          .orderBy(reading.at, boot.boot)
+          .orderBy(reading.at, sql`${boot.boot} collate "C"`)
           .limit(limit)
       }
       const found = await readingsBetween(db, probeId, facts, range.from, range.to)

@@ -1,13 +1,18 @@
+import { offsetOf } from '../domain/clock.ts'
 import { inForce } from '../domain/effective.ts'
-import type { SeriesState } from '../domain/series.ts'
+import { type LimitsAt, type SeriesState, settle } from '../domain/series.ts'
 import type { Transaction } from '../stores/database.ts'
 import { lockProbeStates, saveFindings, saveProbeStates } from '../stores/derived.ts'
 import { type Device, lockProbes, type Probe } from '../stores/devices.ts'
+import { contradictionsOf, insertConflicts, replaceReading } from '../stores/readings.ts'
 import { rederive } from './ingest/rederive.ts'
 import { StaleMemory } from './ingest/taken.ts'
 
+type Range = { readonly from: number; readonly to: number }
+
 /**
- * Derive the probes of a device again where a decision touches them. Every other writer who derived from the state
+ * Derive the probes of a device again where a decision touches them, or where by it another of the values told for one
+ * reading rules. Every other writer who derived from the state
  * before it finds that state moved and reads the decision.
  *
  * @param device as decided now
@@ -16,7 +21,7 @@ import { StaleMemory } from './ingest/taken.ts'
 export async function rederiveDevice(
   tx: Transaction,
   device: Device,
-  touched: (probe: Probe, state: SeriesState) => Promise<{ from: number; to: number } | null>,
+  touched: (probe: Probe, state: SeriesState) => Promise<Range | null>,
   now: number,
 ): Promise<void> {
   const probes = await lockProbes(tx, device.id)
@@ -27,17 +32,53 @@ export async function rederiveDevice(
   for (const probe of probes) {
     const before = states.get(probe.id)
     if (!before?.state) continue
-    const range = await touched(probe, before.state)
+    const limitsAt: LimitsAt = (at) => inForce(device.profiles, at)
+    const range = union(await touched(probe, before.state), await settleAgain(tx, device, probe.id, limitsAt))
     if (!range) continue
-    const derivable = {
-      probeId: probe.id,
-      facts: device.clockFacts,
-      limitsAt: (at: number) => inForce(device.profiles, at),
-    }
-    const { state, change } = await rederive(tx, derivable, before.state, range)
+    const derivable = { probeId: probe.id, device, limitsAt }
+    const { state, change } = await rederive(tx, derivable, before.state, range, now)
     if (!state) continue
     const write = { probeId: probe.id, version: before.version, state, receivedAt: 0 }
     if (!(await saveProbeStates(tx, [write]))) throw new StaleMemory('a probe moved while it was locked')
     await saveFindings(tx, [change], now)
   }
+}
+
+/**
+ * Settle again where a probe contradicted itself: which value rules hangs on the limits at its event time, and the
+ * decision may have moved either.
+ *
+ * @returns every event time at which the swapped values have stood or stand now, or null where none was swapped
+ */
+async function settleAgain(
+  tx: Transaction,
+  { clockFacts }: Device,
+  probeId: number,
+  limitsAt: LimitsAt,
+): Promise<Range | null> {
+  const offsets = [0, ...clockFacts.map(({ offsetMs }) => offsetMs)]
+  let swapped: Range | null = null
+  for (const { boot, ruling: stood, overruled } of await contradictionsOf(tx, probeId)) {
+    const receivedAt = Math.max(...overruled.map((row) => row.receivedAt))
+    const claims = [{ ...stood, receivedAt }, ...overruled].map((row) => ({
+      at: row.at + offsetOf(clockFacts, boot, row.seq),
+      seq: row.seq,
+      centi: row.centi,
+      row,
+    }))
+    const { ruling } = settle(claims, limitsAt)
+    if (ruling.centi === stood.centi) continue
+    await replaceReading(tx, ruling.row)
+    await insertConflicts(tx, [{ ...stood, receivedAt }])
+    swapped = union(swapped, {
+      from: stood.at + Math.min(...offsets),
+      to: stood.at + Math.max(...offsets),
+    })
+  }
+  return swapped
+}
+
+function union(a: Range | null, b: Range | null): Range | null {
+  if (!a || !b) return a ?? b
+  return { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) }
 }

@@ -1,12 +1,13 @@
-import { offsetOf } from '../../domain/clock.ts'
+import { type ClockFact, offsetOf } from '../../domain/clock.ts'
 import { inForce } from '../../domain/effective.ts'
 import {
   compareReadings,
   derive,
+  follows,
   type LimitsAt,
   type Reading,
-  rules,
   type SeriesState,
+  settle,
 } from '../../domain/series.ts'
 import type { Transaction } from '../../stores/database.ts'
 import {
@@ -19,8 +20,10 @@ import {
 } from '../../stores/derived.ts'
 import type { Device } from '../../stores/devices.ts'
 import {
+  conflictsAt,
   insertConflicts,
   insertReadings,
+  type OverruledReading,
   type ReadingRow,
   replaceReading,
   type StoredReading,
@@ -29,8 +32,14 @@ import type { Memory } from './memory.ts'
 import { rederive } from './rederive.ts'
 import { StaleMemory, type Taken } from './taken.ts'
 
-/** A reading on its way in: its row, its event time, and where its boot stands among boots. */
-type Arriving = Reading & { readonly row: ReadingRow; readonly receivedAt: number }
+/** A value of a probe with its event time, and the row it stands in or is to stand in. */
+type Told<Row extends StoredReading> = Reading & {
+  readonly seq: number
+  readonly row: Row
+  readonly receivedAt: number
+}
+
+type Arriving = Told<ReadingRow>
 
 /** The readings of one probe in this batch. */
 export type ProbeBatch = {
@@ -40,8 +49,6 @@ export type ProbeBatch = {
   arriving: Arriving[]
   readonly receivedAt: number
 }
-
-type Conflict = StoredReading & { readonly receivedAt: number }
 
 /**
  * Store the readings of a batch and derive each probe once, whatever the number of messages. Readings in order are
@@ -60,8 +67,8 @@ export async function takeReadings(
 
   const standing = await insertReadings(tx, readingRows(probes))
   if (!standing) throw new StaleMemory('another writer took the same reading this moment')
-  const touched = await settleAgainst(tx, probes, standing, conflicts)
-  await insertConflicts(tx, conflicts)
+  const { touched, overruled } = await settleAgainst(tx, probes, standing, conflicts)
+  await insertConflicts(tx, overruled)
 
   const unknown = probes.map(({ probeId }) => probeId).filter((id) => !memory.states.has(id))
   const read = unknown.length > 0 ? await lockProbeStates(tx, unknown) : new Map<number, ProbeState>()
@@ -72,7 +79,7 @@ export async function takeReadings(
     const before = memory.states.get(probe.probeId) ?? read.get(probe.probeId) ?? { version: 0, state: null }
     const range = touched.get(probe.probeId) ?? null
     if (probe.arriving.length === 0 && !range) continue
-    const { state, change } = await deriveProbe(tx, probe, before.state, range)
+    const { state, change } = await deriveProbe(tx, probe, before.state, range, now)
     if (!state) continue
     writes.push({ probeId: probe.probeId, version: before.version, state, receivedAt: probe.receivedAt })
     if (change) changes.push(change)
@@ -88,10 +95,10 @@ export async function takeReadings(
 /** The readings of messages by probe, one at each identity, and the values that did not rule there. */
 export function gatherReadings(messages: readonly Taken[]): {
   probes: readonly ProbeBatch[]
-  conflicts: Conflict[]
+  conflicts: readonly OverruledReading[]
 } {
   const probes = byProbe(messages)
-  const conflicts: Conflict[] = []
+  const conflicts: OverruledReading[] = []
   for (const probe of probes) settleWithin(probe, conflicts)
   return { probes, conflicts }
 }
@@ -104,7 +111,6 @@ function byProbe(messages: readonly Taken[]): ProbeBatch[] {
   const probes = new Map<number, ProbeBatch>()
   for (const { incoming, device, boot, probes: ids, decoded } of messages) {
     const { seq } = decoded
-    const offset = offsetOf(device.clockFacts, boot.boot, seq)
     for (const { probe, at, centi, humidity } of decoded.readings) {
       const probeId = ids.get(probe) as number
       let batch = probes.get(probeId)
@@ -114,88 +120,115 @@ function byProbe(messages: readonly Taken[]): ProbeBatch[] {
         probes.set(probeId, batch)
       }
       const row = { probeId, at, bootId: boot.id, seq, centi, humidity }
-      batch.arriving.push({ at: at + offset, boot: boot.boot, centi, row, receivedAt: incoming.receivedAt })
+      batch.arriving.push(told(device.clockFacts, boot.boot, row, incoming.receivedAt))
     }
   }
   return [...probes.values()].sort((a, b) => a.probeId - b.probeId)
 }
 
-/** Does `a` rule over `b` at one identity? By value first; of equal values the earlier message stands for both. */
-function outranks(a: StoredReading, b: StoredReading, limitsAt: LimitsAt, eventAt: number): boolean {
-  if (a.centi !== b.centi) return rules(a.centi, b.centi, limitsAt(eventAt))
-  return a.seq < b.seq
+function told<Row extends StoredReading>(
+  facts: readonly ClockFact[],
+  boot: string,
+  row: Row,
+  receivedAt: number,
+): Told<Row> {
+  const { at: raw, seq, centi } = row
+  return { at: raw + offsetOf(facts, boot, seq), raw, boot, seq, centi, row, receivedAt }
 }
 
-/** Put one probe's arrivals in order and leave one reading at each identity; the values that do not rule are conflicts. */
-function settleWithin(probe: ProbeBatch, conflicts: Conflict[]): void {
-  const { arriving, limitsAt } = probe
-  arriving.sort(compareReadings)
-  let repeated = false
-  for (let i = 1; i < arriving.length; i++) {
-    const [a, b] = [arriving[i - 1] as Arriving, arriving[i] as Arriving]
-    if (a.at === b.at && a.boot === b.boot) repeated = true
-  }
-  if (!repeated) return
-  const ruling = new Map<string, Arriving>()
-  for (const reading of arriving) {
-    const key = `${reading.row.at}/${reading.boot}`
-    const other = ruling.get(key)
-    if (!other) {
-      ruling.set(key, reading)
-      continue
-    }
-    const wins = outranks(reading.row, other.row, limitsAt, reading.at)
-    if (wins) ruling.set(key, reading)
-    const loser = wins ? other : reading
-    if (reading.centi !== other.centi) conflicts.push({ ...loser.row, receivedAt: loser.receivedAt })
-  }
-  probe.arriving = [...ruling.values()].sort(compareReadings)
+function identityOf({ probeId, at, bootId }: StoredReading): string {
+  return `${probeId}/${at}/${bootId}`
+}
+
+function overruledRow({ row, receivedAt }: Told<StoredReading>): OverruledReading {
+  const { probeId, at, bootId, seq, centi } = row
+  return { probeId, at, bootId, seq, centi, receivedAt }
 }
 
 /**
- * Settle arrivals with the readings that stood at their identities. They are no longer arriving; where one rules over
- * what stood, its event time is touched.
+ * Put one probe's arrivals in order and leave one reading at each identity; the values that do not rule are conflicts.
+ * One identity may have come with two event times, where a clock fact speaks of only one of its messages.
+ */
+function settleWithin(probe: ProbeBatch, conflicts: OverruledReading[]): void {
+  const { arriving, limitsAt } = probe
+  if (arriving.length > 1) {
+    const identities = new Set(arriving.map(({ row }) => identityOf(row)))
+    if (identities.size < arriving.length) {
+      probe.arriving = []
+      for (const claims of grouped(arriving, ({ row }) => identityOf(row)).values()) {
+        const { ruling, overruled } = settle(claims, limitsAt)
+        probe.arriving.push(ruling)
+        conflicts.push(...overruled.map(overruledRow))
+      }
+    }
+  }
+  probe.arriving.sort(compareReadings)
+}
+
+function grouped<T>(all: readonly T[], keyOf: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const one of all) {
+    const group = groups.get(keyOf(one))
+    if (group) group.push(one)
+    else groups.set(keyOf(one), [one])
+  }
+  return groups
+}
+
+type Touched = { readonly from: number; readonly to: number }
+
+/**
+ * Settle arrivals with all that was told for their identities before. They are no longer arriving; where another value
+ * rules now, or the same one at another event time, both times are touched.
  */
 async function settleAgainst(
   tx: Transaction,
   probes: readonly ProbeBatch[],
   standing: readonly StoredReading[],
-  conflicts: Conflict[],
-): Promise<Map<number, { from: number; to: number }>> {
-  const touched = new Map<number, { from: number; to: number }>()
-  if (standing.length === 0) return touched
-  const old = new Map(standing.map((row) => [`${row.probeId}/${row.at}/${row.bootId}`, row]))
+  conflicts: readonly OverruledReading[],
+): Promise<{ touched: Map<number, Touched>; overruled: readonly OverruledReading[] }> {
+  const touched = new Map<number, Touched>()
+  if (standing.length === 0) return { touched, overruled: conflicts }
+  const stood = new Map(standing.map((row) => [identityOf(row), row]))
+  const others = grouped([...(await conflictsAt(tx, standing)), ...conflicts], identityOf)
+  const overruled = conflicts.filter((row) => !stood.has(identityOf(row)))
   for (const probe of probes) {
+    const { limitsAt, probeId } = probe
+    const facts = probe.device.clockFacts
     const still: Arriving[] = []
     for (const reading of probe.arriving) {
-      const { row } = reading
-      const other = old.get(`${row.probeId}/${row.at}/${row.bootId}`)
-      if (!other) {
+      const identity = identityOf(reading.row)
+      const row = stood.get(identity)
+      if (!row) {
         still.push(reading)
         continue
       }
-      const wins = outranks(row, other, probe.limitsAt, reading.at)
-      if (row.centi !== other.centi)
-        conflicts.push({ ...(wins ? other : row), receivedAt: reading.receivedAt })
-      if (!wins) continue
-      await replaceReading(tx, row)
-      const oldAt = other.at + offsetOf(probe.device.clockFacts, reading.boot, other.seq)
-      const range = touched.get(probe.probeId) ?? { from: oldAt, to: oldAt }
-      touched.set(probe.probeId, {
-        from: Math.min(range.from, oldAt, reading.at),
-        to: Math.max(range.to, oldAt, reading.at),
+      const { boot, receivedAt } = reading
+      const before = told(facts, boot, row, receivedAt)
+      const rest = (others.get(identity) ?? []).map((other) => told(facts, boot, other, other.receivedAt))
+      const settled = settle<Told<StoredReading>>([before, reading, ...rest], limitsAt)
+      const { ruling } = settled
+      overruled.push(...settled.overruled.map(overruledRow))
+      if (ruling.centi === before.centi && ruling.seq === before.seq) continue
+      await replaceReading(tx, ruling.row)
+      if (ruling.centi === before.centi && ruling.at === before.at) continue
+      const { from, to } = touched.get(probeId) ?? { from: before.at, to: before.at }
+      touched.set(probeId, {
+        from: Math.min(from, before.at, ruling.at),
+        to: Math.max(to, before.at, ruling.at),
       })
     }
     probe.arriving = still
   }
-  return touched
+  return { touched, overruled }
 }
 
 async function deriveProbe(
   tx: Transaction,
   { probeId, device, limitsAt, arriving }: ProbeBatch,
   state: SeriesState | null,
-  touched: { from: number; to: number } | null,
+  touched: Touched | null,
+  now: number,
 ): Promise<{ state: SeriesState | null; change: FindingsChange | null }> {
   const inOrder = touched ? null : deriveInOrder(state, arriving, limitsAt)
   if (inOrder) return { state: inOrder.state, change: inOrder.change && { probeId, ...inOrder.change } }
@@ -204,17 +237,21 @@ async function deriveProbe(
     from: Math.min(touched?.from ?? Number.POSITIVE_INFINITY, first?.at ?? Number.POSITIVE_INFINITY),
     to: Math.max(touched?.to ?? Number.NEGATIVE_INFINITY, arriving.at(-1)?.at ?? Number.NEGATIVE_INFINITY),
   }
-  return rederive(tx, { probeId, facts: device.clockFacts, limitsAt }, state, range)
+  const again = await rederive(tx, { probeId, device, limitsAt }, state, range, now)
+  return { state: slim(again.state), change: again.change }
 }
 
-/** Fold readings that all come after those before them; null where they do not. No change: no finding began or ended. */
+/**
+ * Fold readings that surely all come after those before them; null where they may not. No change: no finding began or
+ * ended.
+ */
 export function deriveInOrder(
   before: SeriesState | null,
   arriving: readonly Reading[],
   limitsAt: LimitsAt,
 ): { state: SeriesState | null; change: Omit<FindingsChange, 'probeId'> | null } | null {
   const [first] = arriving
-  if (!first || (before && compareReadings(before.last, first) >= 0)) return null
+  if (!first || (before && !follows(before.last, first))) return null
   const { gaps, excursions: found, state } = derive(before, arriving, limitsAt)
   const wasOpen = before?.open ?? null
   const stillOpen = wasOpen !== null && state?.open?.from === wasOpen.from && state.open.side === wasOpen.side

@@ -1,4 +1,5 @@
-import type { ClockFact } from '../../domain/clock.ts'
+import type { Side } from '../../../schema/vocabulary.ts'
+import type { Actor } from '../../domain/actor.ts'
 import {
   derive,
   type Excursion,
@@ -7,6 +8,7 @@ import {
   type SeriesState,
   sideOf,
 } from '../../domain/series.ts'
+import { appendAudit } from '../../stores/audit.ts'
 import type { Transaction } from '../../stores/database.ts'
 import {
   excursionAround,
@@ -15,11 +17,12 @@ import {
   type StoredExcursion,
   type StoredGap,
 } from '../../stores/derived.ts'
+import type { Device } from '../../stores/devices.ts'
 import { readingsBetween, readingsJustBefore } from '../../stores/readings.ts'
 
 export type Derivable = {
   readonly probeId: number
-  readonly facts: readonly ClockFact[]
+  readonly device: Pick<Device, 'name' | 'clockFacts'>
   readonly limitsAt: LimitsAt
 }
 
@@ -30,23 +33,27 @@ const end = 8_640_000_000_000_000
 /**
  * Derive again what readings that came late, changed their value or moved in time touch, and nothing else. It begins
  * at the last reading before them whose state is known (one inside the limits, or the start of the excursion it is
- * part of) and ends at the first one inside the limits after them: from there on nothing can differ.
+ * part of) and ends at the first one inside the limits after them: from there on nothing can differ. Where what is
+ * believed does not fit the readings, the whole probe is derived again from them, and the audit trail tells.
  *
  * @param touched event times, inclusive, of every reading that is new or has changed, before and after the change
  * @param state as of before the change
  */
 export async function rederive(
   tx: Transaction,
-  { probeId, facts, limitsAt }: Derivable,
+  derivable: Derivable,
   state: SeriesState | null,
   touched: { readonly from: number; readonly to: number },
+  now: number,
 ): Promise<{ state: SeriesState | null; change: FindingsChange }> {
-  const start = await startBefore(tx, { probeId, facts, limitsAt }, touched.from)
+  const { probeId, device, limitsAt } = derivable
+  const sound = await startBefore(tx, derivable, touched.from)
+  const start = sound ?? wholeSeries
   const { readings, synchronised } = await readingsFrom(
     tx,
-    { probeId, facts, limitsAt },
+    derivable,
     start.foldFrom,
-    touched.to,
+    sound ? touched.to : end,
     state,
   )
 
@@ -56,10 +63,18 @@ export async function rederive(
 
   const firstAt = start.known ? (state?.firstAt ?? readings[0]?.at) : readings[0]?.at
   const tail = synchronised ? state : found.state
-  return {
-    state: tail && firstAt !== undefined ? { ...tail, firstAt } : null,
-    change: difference(probeId, old, found),
+  const change = difference(probeId, old, found)
+  if (!sound) {
+    await appendAudit(tx, rederivation, {
+      at: now,
+      action: 'device.findings_mended',
+      subjectKind: 'device',
+      subject: device.name,
+      after: { probeId, superseded: change.superseded, added: change.added },
+      reason: 'what was believed of the probe did not fit its readings: all of it was derived again',
+    })
   }
+  return { state: tail && firstAt !== undefined ? { ...tail, firstAt } : null, change }
 }
 
 type Start = {
@@ -70,31 +85,47 @@ type Start = {
   readonly known: boolean
 }
 
-/** Where to begin: the state to fold onto, the first reading to fold, and the earliest finding that may change. */
-async function startBefore(tx: Transaction, derivable: Derivable, touchedFrom: number): Promise<Start> {
-  const { probeId, facts, limitsAt } = derivable
+const wholeSeries: Start = { base: null, foldFrom: beginning, replaceFrom: beginning, known: false }
+const rederivation: Actor = { kind: 'job', id: 'rederivation' }
+
+/**
+ * Where to begin: the state to fold onto, the first reading to fold, and the earliest finding that may change. Null
+ * where a reading is outside its limits and no excursion that is believed holds it.
+ */
+async function startBefore(
+  tx: Transaction,
+  derivable: Derivable,
+  touchedFrom: number,
+): Promise<Start | null> {
+  const { probeId, limitsAt } = derivable
+  const facts = derivable.device.clockFacts
   // Readings that share an instant are taken together, or the order of their boots would be cut in two.
   let group = await readingsJustBefore(tx, probeId, facts, touchedFrom)
   while (group.length > 1)
     group = await readingsJustBefore(tx, probeId, facts, (group[0] as { at: number }).at)
   const [previous] = group
-  if (!previous) return { base: null, foldFrom: beginning, replaceFrom: beginning, known: false }
-  if (sideOf(previous.centi, limitsAt(previous.at)) === null) {
+  if (!previous) return wholeSeries
+  const side = sideOf(previous.centi, limitsAt(previous.at))
+  if (side === null) {
     const base: SeriesState = { firstAt: previous.at, last: previous, open: null }
     return { base, foldFrom: previous.at + 1, replaceFrom: previous.at, known: true }
   }
   const around = await excursionAround(tx, probeId, previous.at)
-  if (!around)
-    throw new Error(`probe ${probeId} is outside its limits at ${previous.at} but no excursion holds it`)
+  if (!around || !holds(around, previous.at, side)) return null
   const beginners = await readingsBetween(tx, probeId, facts, around.from, around.from + 1)
   if (beginners.length > 1) return startBefore(tx, derivable, around.from)
   return { base: null, foldFrom: around.from, replaceFrom: around.from, known: true }
 }
 
+/** An excursion a gap ended holds its last reading; any other ended at a reading that is no longer its own. */
+function holds({ side, to, ended }: StoredExcursion, at: number, of: Side): boolean {
+  return side === of && (to === null || at < to || (at === to && ended === 'gap'))
+}
+
 /** The readings to fold: up to the first one inside the limits after `touchedTo`, or all there are. */
 async function readingsFrom(
   tx: Transaction,
-  { probeId, facts, limitsAt }: Derivable,
+  { probeId, device, limitsAt }: Derivable,
   from: number,
   touchedTo: number,
   state: SeriesState | null,
@@ -102,7 +133,7 @@ async function readingsFrom(
   const newest = Math.max(state?.last.at ?? beginning, touchedTo)
   for (let reach = 10 * minute; ; reach *= 8) {
     const to = touchedTo + reach
-    const readings = await readingsBetween(tx, probeId, facts, from, to)
+    const readings = await readingsBetween(tx, probeId, device.clockFacts, from, to)
     const settled = readings.findIndex((reading, index) => {
       const next = readings[index + 1]
       const isInside = sideOf(reading.centi, limitsAt(reading.at)) === null

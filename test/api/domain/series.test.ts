@@ -1,12 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  compareReadings,
   derive,
+  follows,
   type Limits,
   openExcursion,
   openGaps,
   type Reading,
   rules,
+  settle,
 } from '../../../api/domain/series.ts'
 
 const limits: Limits = { low: 200, high: 600, maxSilenceMs: 1_000 }
@@ -146,5 +149,55 @@ describe('laws', () => {
         },
       ),
     )
+  })
+
+  test('what rules at one identity does not hang on the order in which it was told', () => {
+    const changing = (at: number) => (at < 10 ? limits : { ...limits, low: 100, high: 500 })
+    const claim = fc.record({
+      centi: fc.integer({ min: 0, max: 9 }).map((c) => c * 100),
+      seq: fc.nat({ max: 9 }),
+    })
+    const claims = fc
+      .uniqueArray(claim, { selector: ({ seq }) => seq, minLength: 1 })
+      .map((all) => all.map((one) => ({ ...one, at: one.seq < 4 ? 0 : 20 })))
+    fc.assert(
+      fc.property(
+        claims.chain((all) =>
+          fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
+        ),
+        fc.nat(),
+        ([all, shuffled], cut) => {
+          const whole = settle(all, changing)
+          const first = settle(shuffled.slice(0, 1 + (cut % shuffled.length)), changing)
+          const rest = shuffled.slice(1 + (cut % shuffled.length))
+          const second = settle([first.ruling, ...first.overruled, ...rest], changing)
+          expect(second.ruling).toEqual(whole.ruling)
+          expect(second.overruled).toEqual(whole.overruled)
+        },
+      ),
+      { numRuns: 2_000 },
+    )
+  })
+})
+
+describe('readings at one instant', () => {
+  const at = { at: 1_000, centi: 400 }
+
+  test("are ordered by boot, then by the device's own time", () => {
+    const inOrder: Reading[] = [
+      { ...at, boot: 'a', raw: 0 },
+      { ...at, boot: 'a' },
+      { ...at, boot: 'a', raw: 2_000 },
+      { ...at, boot: 'b', raw: 0 },
+    ]
+    for (const [i, a] of inOrder.entries())
+      for (const [k, b] of inOrder.entries()) expect(Math.sign(compareReadings(a, b))).toBe(Math.sign(i - k))
+  })
+
+  test('and of one boot may not follow one another, for of the last one only event time and boot are remembered', () => {
+    const last = { ...at, boot: 'a' }
+    expect(follows(last, { ...at, boot: 'a', raw: 2_000 })).toBe(false)
+    expect(follows(last, { ...at, boot: 'b' })).toBe(true)
+    expect(follows(last, { ...at, at: 1_001, boot: 'a' })).toBe(true)
   })
 })
