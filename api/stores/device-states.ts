@@ -1,21 +1,51 @@
 import { asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../schema/messages.ts'
-import { device, devicePlacement, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
+import {
+  boot,
+  clockFact,
+  device,
+  devicePlacement,
+  deviceState,
+  probe,
+  probeState,
+} from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
+import { deviceEvent } from '../../schema/tables/messages.ts'
 import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 import { insertRows, isOneOf, rowSet } from './rows.ts'
 
+/**
+ * Where an element stands among all its device ever told: by event time, then boot, message and place in the message.
+ * No two elements share it.
+ */
+export type ElementOrder = {
+  readonly at: number
+  readonly boot: string
+  readonly seq: number
+  readonly element: number
+}
+
+/** An element as it was told, `at` being the device's own time, and its order; stored without one it is the oldest. */
+export type Ordered<T> = T & { readonly order?: ElementOrder }
+
+/** What a device said last of each of its doors, of its power and of its position. */
+export type Newest = {
+  readonly doors: Readonly<Record<string, Ordered<DoorElement>>>
+  readonly power: Ordered<PowerElement> | null
+  readonly position: Ordered<PositionElement> | null
+}
+
 export type DeviceNews = {
   readonly deviceId: number
   readonly receivedAt: number
-  readonly doors?: readonly DoorElement[]
-  readonly power?: PowerElement
-  readonly position?: PositionElement
+  readonly doors?: readonly Ordered<DoorElement>[]
+  readonly power?: readonly Ordered<PowerElement>[]
+  readonly position?: readonly Ordered<PositionElement>[]
   readonly status?: Status & { readonly will: boolean }
 }
 
-/** Bring the newest states of devices up to what they have just said, in this order. */
+/** Bring the newest states of devices up to what they have just said; only statuses go by the order they come in. */
 export async function mergeDeviceStates(tx: Transaction, news: readonly DeviceNews[]): Promise<void> {
   const ids = [...new Set(news.map(({ deviceId }) => deviceId))].sort((a, b) => a - b)
   if (ids.length === 0) return
@@ -47,32 +77,71 @@ export async function mergeDeviceStates(tx: Transaction, news: readonly DeviceNe
 
 type DeviceState = typeof deviceState.$inferSelect
 
-/**
- * Doors, power and position are ordered by their own time, whatever came last. A will of another boot than the one
- * last seen online is old news.
- */
+/** A will of another boot than the one last seen online is old news. */
 function merged(
   state: DeviceState,
-  { receivedAt, doors = [], power, position, status }: DeviceNews,
+  { receivedAt, doors = [], power = [], position = [], status }: DeviceNews,
 ): DeviceState {
+  const known = newestOf(state)
   // A map, for a device may name its door `constructor`.
-  const newest = new Map(Object.entries(state.doors as Record<string, DoorElement>))
-  for (const door of doors) if (isNewer(door, newest.get(door.door))) newest.set(door.door, door)
+  const newest = new Map(Object.entries(known.doors))
+  for (const door of doors) newest.set(door.door, newer(newest.get(door.door) ?? null, door))
   const isOldWill = status?.will === true && state.statusBoot !== null && state.statusBoot !== status.boot
   return {
     ...state,
     lastReceivedAt: status?.will ? state.lastReceivedAt : Math.max(state.lastReceivedAt ?? 0, receivedAt),
     doors: Object.fromEntries(newest),
-    ...(power && isNewer(power, state.power as PowerElement | null) ? { power } : {}),
-    ...(position && isNewer(position, state.position as PositionElement | null) ? { position } : {}),
+    power: power.reduce(newer, known.power),
+    position: position.reduce(newer, known.position),
     ...(status && !isOldWill
       ? { status: status.state, statusBoot: status.boot, statusReceivedAt: receivedAt }
       : {}),
   }
 }
 
-function isNewer(a: { readonly at: number }, b: { readonly at: number } | null | undefined): boolean {
-  return !b || a.at >= b.at
+/** What a stored state says of doors, power and position. */
+export function newestOf({ doors, power, position }: Pick<DeviceState, keyof Newest>): Newest {
+  return { doors, power, position } as Newest
+}
+
+function newer<T extends Ordered<object>>(known: T | null, told: T): T {
+  if (!known?.order) return told
+  return told.order && compareOrders(known.order, told.order) < 0 ? told : known
+}
+
+function compareOrders(a: ElementOrder, b: ElementOrder): number {
+  const byBoot = a.boot < b.boot ? -1 : a.boot > b.boot ? 1 : 0
+  return a.at - b.at || byBoot || a.seq - b.seq || a.element - b.element
+}
+
+/** Find a device's newest elements again among all it told, by the event times its clock facts give them now. */
+export async function refoldDeviceState(tx: Transaction, deviceId: number): Promise<void> {
+  const [locked] = await tx.select().from(deviceState).where(eq(deviceState.deviceId, deviceId)).for('update')
+  if (!locked) return
+  const { rows } = await tx.execute<ElementOrder & { channel: string; body: object }>(sql`
+    select distinct on (channel, body ->> 'door')
+           channel, body, told.at + coalesce(fact.offset_ms, 0) as at, ${boot.boot}, seq, element
+    from ${deviceEvent} told join ${boot} on ${boot.id} = told.boot_id
+    left join lateral (
+      select offset_ms from ${clockFact}
+      where boot_id = told.boot_id and from_seq <= told.seq and (to_seq is null or told.seq <= to_seq)
+      order by id desc limit 1
+    ) fact on true
+    where told.device_id = ${deviceId} and channel in ('door', 'power', 'position')
+    order by channel, body ->> 'door', at desc, ${boot.boot} collate "C" desc, seq desc, element desc`)
+  const told = (of: string) =>
+    rows
+      .filter(({ channel }) => channel === of)
+      .map(({ body, at, boot, seq, element }) => ({ ...body, order: { at, boot, seq, element } }))
+  const doors = told('door') as Ordered<DoorElement>[]
+  await tx
+    .update(deviceState)
+    .set({
+      doors: Object.fromEntries(doors.map((door) => [door.door, door])),
+      power: told('power')[0] ?? null,
+      position: told('position')[0] ?? null,
+    })
+    .where(eq(deviceState.deviceId, deviceId))
 }
 
 export async function readDeviceState(db: Database, deviceId: number) {

@@ -3,6 +3,7 @@ import { inForce } from '../domain/effective.ts'
 import { type LimitsAt, type SeriesState, settle } from '../domain/series.ts'
 import type { Transaction } from '../stores/database.ts'
 import { lockProbeStates, saveFindings, saveProbeStates } from '../stores/derived.ts'
+import { refoldDeviceState } from '../stores/device-states.ts'
 import { type Device, lockProbes, type Probe } from '../stores/devices.ts'
 import { contradictionsOf, insertConflicts, replaceReading } from '../stores/readings.ts'
 import { rederive } from './ingest/rederive.ts'
@@ -42,6 +43,7 @@ export async function rederiveDevice(
     if (!(await saveProbeStates(tx, [write]))) throw new StaleMemory('a probe moved while it was locked')
     await saveFindings(tx, [change], now)
   }
+  if (device.clockFacts.length > 0) await refoldDeviceState(tx, device.id)
 }
 
 /**

@@ -1,10 +1,15 @@
 import type { z } from 'zod'
 import type { Device, Devices, Profile } from '../../../schema/http/devices.ts'
-import type { DoorElement, PositionElement, PowerElement } from '../../../schema/messages.ts'
 import { inForce } from '../../domain/effective.ts'
 import { toCenti } from '../../domain/temperature.ts'
 import type { ClockFault } from '../../stores/clocks.ts'
-import type { listDevices, newestReadings, readDeviceState } from '../../stores/device-states.ts'
+import {
+  type listDevices,
+  newestOf,
+  type newestReadings,
+  type Ordered,
+  type readDeviceState,
+} from '../../stores/device-states.ts'
 import type { Device as StoredDevice, Profile as StoredProfile } from '../../stores/devices.ts'
 import { celsius, iso, isoOrNull } from '../units.ts'
 import { clockFaultView } from './clocks.ts'
@@ -64,9 +69,7 @@ export function deviceView(
   now: number,
 ): z.infer<typeof Device> {
   const { state, readings, faults } = known
-  const doors = Object.values((state?.doors ?? {}) as Record<string, DoorElement>)
-  const power = (state?.power ?? null) as PowerElement | null
-  const position = (state?.position ?? null) as PositionElement | null
+  const { doors, power, position } = newestOf(state ?? { doors: {}, power: null, position: null })
   return {
     name: device.name,
     kind: device.kind,
@@ -76,12 +79,17 @@ export function deviceView(
     profile: profileView(inForce(device.profiles, now)),
     status: statusView(state),
     lastReceivedAt: lastHeard(state?.lastReceivedAt ?? null, readings),
-    doors: doors.map((door) => ({ ...door, at: iso(door.at) })),
-    power: power && { ...power, at: iso(power.at) },
-    position: position && { ...position, at: iso(position.at) },
+    doors: Object.values(doors).map(asTold),
+    power: power && asTold(power),
+    position: position && asTold(position),
     readings: readingViews(readings),
     clockFaults: faults.filter(({ settled }) => !settled).map(clockFaultView),
   }
+}
+
+/** An element as the device told it, by its own time. */
+function asTold<T extends Ordered<{ at: number }>>({ order: _order, at, ...rest }: T) {
+  return { ...rest, at: iso(at) }
 }
 
 function statusView(state: Awaited<ReturnType<typeof readDeviceState>>) {

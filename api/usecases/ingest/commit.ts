@@ -1,7 +1,8 @@
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../../schema/messages.ts'
+import { offsetOf } from '../../domain/clock.ts'
 import type { Database, Transaction } from '../../stores/database.ts'
 import { insertDeviceEvents } from '../../stores/device-events.ts'
-import { type DeviceNews, mergeDeviceStates } from '../../stores/device-states.ts'
+import { type DeviceNews, mergeDeviceStates, type Ordered } from '../../stores/device-states.ts'
 import { type Device, lockDevices } from '../../stores/devices.ts'
 import { insertMessages } from '../../stores/messages.ts'
 import { insertRejections, type RejectionInput } from '../../stores/rejections.ts'
@@ -158,19 +159,23 @@ function eventRows({ incoming, device, boot, decoded }: Taken) {
   }))
 }
 
-/** What the batch says of each device's newest state, oldest word first; readings speak through their probes. */
+/** What the batch says of each device's newest state; readings speak through their probes. */
 function deviceNews(messages: readonly Taken[], statuses: Work['statuses']): DeviceNews[] {
   const news: DeviceNews[] = messages
     .filter(({ incoming }) => incoming.channel !== 'readings')
-    .map(({ incoming, device, decoded }) => {
-      const bodies = [...decoded.events].sort((a, b) => a.at - b.at).map(({ body }) => body)
-      const newest = bodies.at(-1)
+    .map(({ incoming, device, boot: { boot }, decoded: { seq, events } }) => {
+      const { channel, receivedAt } = incoming
+      const offset = offsetOf(device.clockFacts, boot, seq)
+      const told = events.map(({ element, at, body }) => ({
+        ...body,
+        order: { at: at + offset, boot, seq, element },
+      }))
       return {
         deviceId: device.id,
-        receivedAt: incoming.receivedAt,
-        ...(incoming.channel === 'door' ? { doors: bodies as DoorElement[] } : {}),
-        ...(incoming.channel === 'power' && newest ? { power: newest as PowerElement } : {}),
-        ...(incoming.channel === 'position' && newest ? { position: newest as PositionElement } : {}),
+        receivedAt,
+        ...(channel === 'door' ? { doors: told as Ordered<DoorElement>[] } : {}),
+        ...(channel === 'power' ? { power: told as Ordered<PowerElement>[] } : {}),
+        ...(channel === 'position' ? { position: told as Ordered<PositionElement>[] } : {}),
       }
     })
   for (const { incoming, device, status } of statuses) {

@@ -266,3 +266,69 @@ describe('what is believed and does not fit the readings', () => {
     },
   )
 })
+
+describe('the newest door, power and position', () => {
+  const power = (device: string, boot: string, seq: number, at: number, mains: boolean) =>
+    aMessage({ device, channel: 'power', boot, seq, body: [{ at, mains }], receivedAt: noon + hour })
+
+  async function stateOf(world: World, device: string) {
+    const { rows } = await world.deps.database.db.execute<{ doors: object; power: object; position: object }>(
+      sql`select doors, power, position from device_state join device on device.id = device_id where name = ${device}`,
+    )
+    return rows[0]
+  }
+
+  test('are the newest by event time, whenever the clock fact and the messages come', async ({
+    database,
+  }) => {
+    const world = await aWorld(database)
+    world.clock.now = noon + hour
+    const states = []
+    for (const [index, order] of permutations(['wrong', 'right', 'fact'] as const).entries()) {
+      const device = `f-${index}`
+      await aDevice(world, device)
+      await world.ingest.accept([
+        aMessage({ device, boot: 'a', seq: 0, body: [aReading(noon - 20 * hour, 4)] }),
+      ])
+      for (const step of order) {
+        // The clock of boot a is eight hours fast.
+        if (step === 'fact') await decide(world, device, { boot: 'a', fromSeq: 0, offsetMs: -8 * hour })
+        if (step === 'wrong') await world.ingest.accept([power(device, 'a', 1, noon + hour, true)])
+        if (step === 'right') await world.ingest.accept([power(device, 'b', 0, noon + 30 * minute, false)])
+      }
+      states.push(await stateOf(world, device))
+    }
+    for (const state of states) expect(state).toEqual(states[0])
+    expect(states[0]?.power).toMatchObject({ mains: false, at: noon + 30 * minute })
+  })
+
+  test('of one instant are those of the later message, whichever came first', async ({ database }) => {
+    const world = await aWorld(database)
+    const states = []
+    for (const [index, order] of permutations([0, 1, 2]).entries()) {
+      const device = `f-${index}`
+      await aDevice(world, device)
+      for (const seq of order) {
+        const body = [
+          { at: noon, door: 'd', open: seq !== 2 },
+          { at: noon, door: 'd', open: seq === 1 },
+        ]
+        await world.ingest.accept([aMessage({ device, channel: 'door', seq, body })])
+        const here = [{ at: noon, lat: seq, lon: 0 }]
+        await world.ingest.accept([aMessage({ device, channel: 'position', seq: seq + 10, body: here })])
+      }
+      states.push(await stateOf(world, device))
+    }
+    for (const state of states) expect(state).toEqual(states[0])
+    expect(states[0]).toMatchObject({ doors: { d: { open: false } }, position: { lat: 2 } })
+  })
+
+  test('stored without an order are the oldest', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    await world.ingest.accept([power('f1', 'a', 0, noon, true)])
+    await database.db.execute(sql`update device_state set power = power - 'order'`)
+    await world.ingest.accept([power('f1', 'a', 1, noon - minute, false)])
+    expect((await stateOf(world, 'f1'))?.power).toMatchObject({ mains: false })
+  })
+})
