@@ -2,9 +2,18 @@ import type { ProbeKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { type Excursion, type GapAsOf, openExcursion, openGaps } from '../domain/series.ts'
+import {
+  derive,
+  type Excursion,
+  type GapAsOf,
+  isSilent,
+  type LimitsAt,
+  openExcursion,
+  openGaps,
+} from '../domain/series.ts'
 import { endedExcursionsBetween, gapsBetween, readProbeState } from '../stores/derived.ts'
 import { findDevice, probesOf } from '../stores/devices.ts'
+import { readingsBetween } from '../stores/readings.ts'
 import type { Bucket } from '../stores/telemetry.ts'
 
 /** A probe and a part of event time. Without bounds: from when the device went into service, up to `asOf`. */
@@ -13,37 +22,73 @@ export type SeriesQuery = {
   readonly probe: ProbeKind
   readonly from?: number | undefined
   readonly to?: number | undefined
-  /** The moment of asking: what is open is open as of then. Now where it is not said. */
+  /**
+   * The moment of asking: only readings up to it count, and what is open is open as of then. Where it is not said: now,
+   * and a reading of a clock that runs a little ahead counts as well.
+   */
   readonly asOf?: number | undefined
 }
 
 type Bounds = { readonly from: number; readonly to: number; readonly asOf: number }
 
-/** The gaps that touch the range, oldest first: silence is never left out, not even before the first reading. */
+/**
+ * The gaps that touch the range, oldest first: silence is never left out, not even before the first reading. As of a
+ * moment before the last reading they are told as they stood then: a gap that a later reading bounds was open, once it
+ * had lasted longer than `maxSilence`.
+ */
 export async function readGaps(
   deps: Pick<Deps, 'database' | 'now'>,
   query: SeriesQuery,
 ): Promise<Bounds & { readonly gaps: readonly GapAsOf[] }> {
-  const { bounds, probeId, state, inServiceFrom, limitsAt } = await series(deps, query)
-  const bounded = probeId === null ? [] : await gapsBetween(deps.database.db, probeId, bounds.from, bounds.to)
-  const open = openGaps(state, inServiceFrom, bounds.asOf, limitsAt).filter(
-    (gap) => gap.from < bounds.to && gap.to > bounds.from,
-  )
-  const gaps = [...bounded.map((gap) => ({ ...gap, open: false })), ...open].sort((a, b) => a.from - b.from)
+  const { bounds, probeId, state, isPast, inServiceFrom, limitsAt } = await series(deps, query)
+  const { asOf } = bounds
+  const stored = probeId === null ? [] : await gapsBetween(deps.database.db, probeId, bounds.from, bounds.to)
+  const bounded = stored.map((gap) => ({ ...gap, open: false }))
+  const then = isPast ? bounded.flatMap((gap) => asItStood(gap, asOf, limitsAt)) : bounded
+  const gaps = [...then, ...openGaps(state, inServiceFrom, asOf, limitsAt)]
+    .filter(({ from, to }) => from < bounds.to && to > bounds.from)
+    .sort((a, b) => a.from - b.from)
   return { ...bounds, gaps }
 }
 
-/** The excursions that touch the range, oldest first, the open one as it stands at `asOf`. */
+function asItStood(gap: GapAsOf, asOf: number, limitsAt: LimitsAt): GapAsOf[] {
+  if (gap.to <= asOf) return [gap]
+  return isSilent({ at: gap.from }, asOf, limitsAt) ? [{ from: gap.from, to: asOf, open: true }] : []
+}
+
+/**
+ * The excursions that touch the range, oldest first, the open one as it stands at `asOf`. As of a moment before the
+ * last reading the one that held then is open, with the extremes of its readings up to then; later ones are not told.
+ */
 export async function readExcursions(
   deps: Pick<Deps, 'database' | 'now'>,
   query: SeriesQuery,
 ): Promise<Bounds & { readonly excursions: readonly Excursion[] }> {
-  const { bounds, probeId, state, limitsAt } = await series(deps, query)
-  const ended =
-    probeId === null ? [] : await endedExcursionsBetween(deps.database.db, probeId, bounds.from, bounds.to)
-  const open = openExcursion(state, bounds.asOf, limitsAt)
-  const isTouched = open && open.from < bounds.to && (open.to === null || open.to >= bounds.from)
-  return { ...bounds, excursions: isTouched ? [...ended, open] : ended }
+  const { db } = deps.database
+  const { bounds, probeId, facts, state, isPast, limitsAt } = await series(deps, query)
+  if (probeId === null || !state) return { ...bounds, excursions: [] }
+  const { from, to, asOf } = bounds
+  const ended = await endedExcursionsBetween(db, probeId, from, to)
+  const excursions: Excursion[] = []
+  for (const one of isPast && state.open ? [...ended, state.open] : ended) {
+    if (!isPast || hadEnded(one, asOf, limitsAt)) excursions.push(one)
+    else if (one.from <= asOf) {
+      const readings = await readingsBetween(db, probeId, facts, one.from, asOf + 1)
+      const then = openExcursion(derive(null, readings, limitsAt).state, asOf, limitsAt)
+      if (then) excursions.push(then)
+    }
+  }
+  const open = isPast ? null : openExcursion(state, asOf, limitsAt)
+  if (open) excursions.push(open)
+  return {
+    ...bounds,
+    excursions: excursions.filter((one) => one.from < to && (one.to === null || one.to >= from)),
+  }
+}
+
+/** A silence ends an excursion only once it has lasted too long; until then the excursion is open. */
+function hadEnded({ to, ended }: Excursion, asOf: number, limitsAt: LimitsAt): boolean {
+  return to !== null && to <= asOf && (ended !== 'gap' || isSilent({ at: to }, asOf, limitsAt))
 }
 
 /** Telemetry to look at, with the gaps beside the buckets, so that a line is never drawn across what is not known. */
@@ -116,12 +161,19 @@ async function series({ database: { db }, now }: Pick<Deps, 'database' | 'now'>,
       `from ${new Date(bounds.from).toISOString()} is not before to ${new Date(bounds.to).toISOString()}`,
     )
   }
+  if (isWhole ? from > asOf : from >= asOf) {
+    const [begins, asked] = [from, asOf].map((at) => new Date(at).toISOString())
+    throw new Refusal('invalid_request', `from ${begins} is not before asOf ${asked}: nothing is known of it`)
+  }
   const probe = (await probesOf(db, device.id)).find(({ kind }) => kind === query.probe)
   const state = probe ? await readProbeState(db, probe.id) : null
   return {
     bounds,
     probeId: probe?.id ?? null,
+    facts: device.clockFacts,
     state,
+    /** Readings are known that the moment asked for does not count. */
+    isPast: query.asOf !== undefined && state !== null && asOf < state.last.at,
     inServiceFrom: device.inServiceFrom,
     limitsAt: (at: number) => inForce(device.profiles, at),
   }

@@ -207,6 +207,88 @@ describe('gaps', () => {
   })
 })
 
+describe('as of a moment that is past', () => {
+  const asOf = (noun: string, minutes: number, rest = '') =>
+    `/devices/fridge-7/${noun}?asOf=${iso(at(minutes))}${rest}`
+
+  test('a gap that ended later was open, once it had lasted too long, and one that began later is none', async ({
+    door,
+  }) => {
+    await anHour(door)
+    const told = async (minutes: number, rest = '') =>
+      (await door.ask(Gaps, 'GET', asOf('gaps', minutes, rest))).gaps
+    expect(await told(8)).toEqual([])
+    expect(await told(9)).toEqual([{ from: iso(at(3)), to: iso(at(9)), ms: 6 * minute, open: true }])
+    const ended = { from: iso(at(3)), to: iso(at(20)), ms: 17 * minute, open: false }
+    expect(await told(20)).toEqual([ended])
+    expect(await told(40)).toEqual([
+      ended,
+      { from: iso(at(22)), to: iso(at(40)), ms: 18 * minute, open: true },
+    ])
+    expect(await told(40, `&from=${iso(at(30))}&to=${iso(at(35))}`)).toMatchObject([{ open: true }])
+    expect(await told(9, `&from=${iso(at(2))}&to=${iso(at(3))}`)).toEqual([])
+    const { total } = await door.ask(Gaps, 'GET', asOf('gaps', 40))
+    expect(total.open).toEqual({ count: 1, ms: 18 * minute })
+  })
+
+  test('before the first reading everything is unknown, up to that moment', async ({ door }) => {
+    await aDevice(door.world, 'fridge-7', {}, start)
+    await door.world.ingest.accept([aMessage({ device: 'fridge-7', seq: 0, body: [aReading(at(50), 4)] })])
+    const { gaps } = await door.ask(Gaps, 'GET', asOf('gaps', 30))
+    expect(gaps).toEqual([{ from: iso(start), to: iso(at(30)), ms: 30 * minute, open: true }])
+  })
+
+  test('an excursion has the extremes it had then, and one that began later is none', async ({ door }) => {
+    await anHour(door)
+    const told = async (minutes: number) =>
+      (await door.ask(Excursions, 'GET', asOf('excursions', minutes))).excursions
+    expect(await told(0.5)).toEqual([])
+    const high = { side: 'high', from: iso(at(1)) }
+    const open = { to: null, ended: null }
+    expect(await told(1.5)).toMatchObject([{ ...high, ...open, warmest: 7.5, readings: 1 }])
+    expect(await told(2.5)).toMatchObject([{ ...high, ...open, warmest: 8.25, readings: 2 }])
+    expect(await told(3)).toMatchObject([{ ...high, to: iso(at(3)), ended: 'inside' }])
+    expect(await told(20.5)).toMatchObject([{ side: 'high' }, { side: 'low', ...open, readings: 1 }])
+    expect(await told(58.5)).toMatchObject([
+      { side: 'high' },
+      { side: 'low', to: iso(at(21)) },
+      { side: 'high', from: iso(at(58)), ...open, coldest: 6.01, warmest: 6.01, readings: 1 },
+    ])
+    expect(await told(57)).toHaveLength(2)
+  })
+
+  test('an excursion a gap ended was open until that silence had lasted too long', async ({ door }) => {
+    await anHour(door)
+    const back = aMessage({
+      device: 'fridge-7',
+      seq: 1,
+      receivedAt: noon + 30 * minute,
+      body: [aReading(at(80), 4)],
+    })
+    door.world.clock.now = noon + 30 * minute
+    await door.world.ingest.accept([back])
+    const last = async (minutes: number) =>
+      (await door.ask(Excursions, 'GET', asOf('excursions', minutes))).excursions.at(-1)
+    expect(await last(64)).toMatchObject({ from: iso(at(58)), to: null, ended: null, readings: 2 })
+    expect(await last(65)).toMatchObject({ from: iso(at(58)), to: iso(at(59)), ended: 'gap' })
+    expect(await last(90)).toMatchObject({ from: iso(at(58)), to: iso(at(59)), ended: 'gap' })
+  })
+
+  test('a range that lies after it is refused, for nothing is known of it', async ({ door }) => {
+    await anHour(door)
+    for (const noun of ['gaps', 'excursions']) {
+      const range = `&from=${iso(at(30))}&to=${iso(at(40))}`
+      expect(await door.refused('GET', asOf(noun, 30, range)), noun).toMatchObject({
+        status: 400,
+        code: 'invalid_request',
+        detail: expect.stringMatching(`${iso(at(30))}.*${iso(at(30))}`),
+      })
+      expect(await door.refused('GET', asOf(noun, -1)), noun).toMatchObject({ code: 'invalid_request' })
+      await door.ask(noun === 'gaps' ? Gaps : Excursions, 'GET', asOf(noun, 31, range))
+    }
+  })
+})
+
 describe('a range', () => {
   test('begins before it ends', async ({ door }) => {
     await anHour(door)
