@@ -25,7 +25,8 @@ export const nothing: Exposure = {
 /**
  * The exposure of a bag that was with a probe in [from, to): custody ∩ step function. Each reading holds from its own
  * time to the next one's, or for no time at all where the next is more than `maxSilence` away; what no reading holds
- * for is unverified. `to` must not lie after `asOf`, up to which the last reading may hold.
+ * for is unverified. `to` must not lie after `asOf`, up to which the last reading may hold. A reading whose time cannot
+ * be believed ends the one before it and breaks no silence.
  *
  * @param readings of the probe, in any order: those in custody, the last one before it and the first one after it
  */
@@ -36,6 +37,7 @@ export function exposureOf(
   asOf: number,
 ): Exposure {
   const ordered = [...readings].sort(compareReadings)
+  const nextBelieved = whenBelievedNext(ordered, asOf)
   let inRangeMs = 0
   let belowMs = 0
   let aboveMs = 0
@@ -44,7 +46,8 @@ export function exposureOf(
   ordered.forEach((reading, index) => {
     const limits = limitsAt(reading.at)
     const next = ordered[index + 1]?.at ?? asOf
-    const holdsUntil = next - reading.at > limits.maxSilenceMs ? reading.at : next
+    const heardAgain = nextBelieved[index] as number
+    const holdsUntil = heardAgain - reading.at > limits.maxSilenceMs ? reading.at : next
     const ms = Math.min(holdsUntil, custody.to) - Math.max(reading.at, custody.from)
     const measuredInside = reading.at >= custody.from && reading.at < custody.to
     if (!reading.timeVerified || (ms <= 0 && !measuredInside)) return
@@ -58,4 +61,17 @@ export function exposureOf(
   })
   const unverifiedMs = custody.to - custody.from - inRangeMs - belowMs - aboveMs
   return { inRangeMs, belowMs, aboveMs, unverifiedMs, coldest, warmest }
+}
+
+/** For each reading when the next one comes whose time is believed, or else the moment of asking. */
+function whenBelievedNext(ordered: readonly TimedReading[], asOf: number): number[] {
+  let next = asOf
+  return ordered
+    .toReversed()
+    .map(({ at, timeVerified }) => {
+      const after = next
+      if (timeVerified) next = at
+      return after
+    })
+    .reverse()
 }

@@ -63,6 +63,24 @@ test('a reading whose clock is in doubt verifies nothing', () => {
   })
 })
 
+test('a reading whose clock is in doubt breaks no silence', () => {
+  const [first, doubted, last] = readings([0, 400], [600, 400], [1_200, 400]) as [
+    TimedReading,
+    TimedReading,
+    TimedReading,
+  ]
+  const silent = [first, { ...doubted, timeVerified: false }, last]
+  expect(exposureOf(silent, { from: 0, to: 1_300 }, always, 1_300)).toMatchObject({
+    inRangeMs: 100,
+    unverifiedMs: 1_200,
+  })
+  const heard = readings([900, 400])
+  expect(exposureOf([...silent, ...heard], { from: 0, to: 1_300 }, always, 1_300)).toMatchObject({
+    inRangeMs: 1_000,
+    unverifiedMs: 300,
+  })
+})
+
 test('without readings everything is unverified', () => {
   expect(exposureOf([], { from: 0, to: 200 }, always, 200)).toMatchObject({
     unverifiedMs: 200,
