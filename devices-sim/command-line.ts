@@ -6,13 +6,17 @@ import { probeKinds } from '../schema/vocabulary.ts'
 
 export const usage = `usage:
   npm run sim -- --url mqtt://HOST --fridges N [--rate R | --interval-seconds S] [--seed S] [--speed X]
-                 [--secrets FILE.json | --api http://HOST --key KEY] [--journal FILE] [--seconds S]
+                 [--api http://HOST --key KEY [--rotate]] [--secrets FILE.json] [--prefix P]
+                 [--journal FILE] [--seconds S]
   npm run sim -- replay FILE.csv --device NAME [--url mqtt://HOST] [--secret SECRET] [--facility CODE]
-                 [--probe air|load|ambient] [--speed X | --batch N]
+                 [--probe air|load|ambient] [--speed X | --batch N] [--api http://HOST --key KEY]
 
   --rate       messages of readings a second, over the whole fleet; sets the interval
   --speed      fleet: how much faster than our time the fridges live; replay: send live, so much faster than recorded
-  --secrets    a JSON object: device name to secret
+  --api        fleet: makes the fridges known there; replay: asks there what was not accepted of the readings
+  --secrets    a JSON object: device name to secret; with --api it is read if it is there, and kept up to date
+  --rotate     replace the secrets of fridges that exist: whoever uses the old ones is cut off
+  --prefix     begins the names of fridges and hospitals; sim if not given
   --journal    keep the outbox in a file, synced before anything is sent
   --seconds    stop after so long; without it, Ctrl-C stops
   HEMOTRAIL_KEY and HEMOTRAIL_DEVICE_SECRET stand in for --key and --secret`
@@ -25,6 +29,8 @@ const url = (protocol: RegExp, like: string) =>
     .refine((text) => URL.canParse(text) && protocol.test(new URL(text).protocol), `must be like ${like}`)
 const broker = url(/^(mqtts?|wss?|tcp|ssl):$/, 'mqtt://127.0.0.1:1883').default('mqtt://127.0.0.1:1883')
 
+const api = url(/^https?:$/, 'http://127.0.0.1:8080').optional()
+
 const Fleet = z.object({
   url: broker,
   fridges: count.default(10),
@@ -33,8 +39,10 @@ const Fleet = z.object({
   seed: z.string().default('1'),
   speed: positive.default(1),
   secrets: z.string().optional(),
-  api: url(/^https?:$/, 'http://127.0.0.1:8080').optional(),
+  api,
   key: z.string().optional(),
+  rotate: z.boolean().default(false),
+  prefix: Name.max(40, 'must be at most 40 characters').default('sim'),
   journal: z.string().optional(),
   seconds: positive.optional(),
 })
@@ -47,6 +55,8 @@ const Replay = z.object({
   probe: z.enum(probeKinds, `must be one of ${probeKinds.join(', ')}`).default('load'),
   speed: positive.optional(),
   batch: count.max(maxElements, `must be at most ${maxElements}`).optional(),
+  api,
+  key: z.string().optional(),
 })
 
 export type FleetArguments = ReturnType<typeof fleetArguments>
@@ -65,20 +75,24 @@ export function parseCommandLine(
 
 function fleetArguments(words: readonly string[], environment: Environment) {
   const { values } = options(Fleet, words, false)
-  const { rate, 'interval-seconds': intervalSeconds, api, secrets, ...rest } = values
+  const { rate, 'interval-seconds': intervalSeconds, ...rest } = values
   if (rate !== undefined && intervalSeconds !== undefined) {
     throw new Error('--rate sets the interval: give one of --rate and --interval-seconds')
   }
-  const key = values.key ?? environment.HEMOTRAIL_KEY
-  if (api !== undefined && secrets !== undefined) throw new Error('give one of --secrets and --api')
-  if (api !== undefined && !key) throw new Error('--api needs --key or HEMOTRAIL_KEY')
+  if (values.rotate && values.api === undefined) throw new Error('--rotate needs --api')
   return {
     verb: 'fleet' as const,
     ...rest,
     intervalMs: rate === undefined ? (intervalSeconds ?? 10) * 1_000 : (values.fridges / rate) * 1_000,
-    secrets,
-    api: api === undefined ? undefined : { api, key: key ?? '' },
+    api: apiOf(values, environment),
   }
+}
+
+function apiOf({ api, key = '' }: { api?: string | undefined; key?: string | undefined }, env: Environment) {
+  if (api === undefined) return undefined
+  const given = key || env.HEMOTRAIL_KEY
+  if (!given) throw new Error('--api needs --key or HEMOTRAIL_KEY')
+  return { api, key: given }
 }
 
 function replayArguments(words: readonly string[], environment: Environment) {
@@ -90,10 +104,10 @@ function replayArguments(words: readonly string[], environment: Environment) {
   if (values.speed !== undefined && values.batch !== undefined) {
     throw new Error('with --speed each reading is a message of its own: give one of --speed and --batch')
   }
-  return { verb: 'replay' as const, file, ...values }
+  return { verb: 'replay' as const, file, ...values, api: apiOf(values, environment) }
 }
 
-/** Every option takes a value; which ones there are, the schema says. */
+/** Which options there are, the schema says; all but `--rotate` take a value. */
 function options<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   words: readonly string[],
@@ -101,8 +115,13 @@ function options<Shape extends z.ZodRawShape>(
   fallback: Environment = {},
 ) {
   const { values, positionals } = parseArgs({
-    args: [...words],
-    options: Object.fromEntries(Object.keys(schema.shape).map((name) => [name, { type: 'string' as const }])),
+    args: joined(words),
+    options: Object.fromEntries(
+      Object.keys(schema.shape).map((name) => [
+        name,
+        { type: name === 'rotate' ? ('boolean' as const) : ('string' as const) },
+      ]),
+    ),
     allowPositionals,
     strict: true,
   })
@@ -112,4 +131,13 @@ function options<Shape extends z.ZodRawShape>(
     String(name) in values ? `--${String(name)}: ${message}` : `--${String(name)} is missing`,
   )
   throw new Error(problems.join('\n'))
+}
+
+/** A secret may begin with a dash, which would be taken for an option. */
+function joined(words: readonly string[]): string[] {
+  const [word, next, ...rest] = words
+  if (word === undefined) return []
+  const isSecret = word === '--secret' || word === '--key'
+  if (isSecret && next !== undefined) return [`${word}=${next}`, ...joined(rest)]
+  return [word, ...joined(words.slice(1))]
 }

@@ -1,170 +1,199 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { drawFridges, startFleet } from './fleet.ts'
+import { BagDetail, Bags } from '../schema/http/bags.ts'
+import { UnresolvedTags } from '../schema/http/tags.ts'
+import { BagsDelta, Envelope } from '../schema/messages.ts'
+import { type Api, ask, call, understand } from './api.ts'
+import { drawFridges, type Fleet, startFleet } from './fleet.ts'
+import type { Message } from './outbox.ts'
 import { provision } from './provision.ts'
+import { startService } from './service.ts'
 
 /**
  * Everything on embedded parts: the service as a process of its own on PGlite with its own broker, a handful of
  * fridges, and bags that go in and out. What it stores stays in the data directory for the next start.
  */
 
-const folder = process.env.HEMOTRAIL_DATA ?? join('data', 'demo')
-const httpPort = process.env.HTTP_PORT ?? '8080'
-const mqttPort = process.env.MQTT_PORT ?? '1883'
-const api = `http://127.0.0.1:${httpPort}`
+/** An empty variable is an absent one. */
+const folder = process.env.HEMOTRAIL_DATA || join('data', 'demo')
+const keyFile = join(folder, 'admin-key')
 const seed = 'demo'
 const intervalMs = 2_000
-const traceEveryMs = 20_000
+const registerEveryMs = 5_000
+/** Of the times of registering. */
+const traceEvery = 4
+/** The fridges live ten times as fast as we do: a bag is taken out and brought back while one watches. */
+const speed = 10
 
 /** Made at the first start and kept beside the data: there is no default anybody could guess. */
 function adminKey(): string {
-  const file = join(folder, 'admin-key')
-  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
-  mkdirSync(folder, { recursive: true })
+  if (existsSync(keyFile)) return readFileSync(keyFile, 'utf8').trim()
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const key = randomBytes(32).toString('base64url')
-  writeFileSync(file, `${key}\n`, { mode: 0o600 })
+  writeFileSync(keyFile, `${key}\n`, { mode: 0o600 })
   return key
 }
 
-function startService(key: string): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'api/main.ts'], {
-    env: {
-      ...process.env,
-      HEMOTRAIL_ADMIN_KEY: key,
-      HEMOTRAIL_DATA: join(folder, 'database'),
-      HTTP_PORT: httpPort,
-      MQTT_PORT: mqttPort,
-      LOG_LEVEL: 'warn',
-    },
-    stdio: 'inherit',
-    // Ctrl-C reaches the whole group; the service is asked to stop once the fridges have left.
-    detached: true,
-  })
-}
+/** How often each tag was taken out or put in since this start. */
+const moves = new Map<string, number>()
 
-async function untilReady(service: ChildProcess, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    if (service.exitCode !== null) throw new Error('the service did not start: see above')
-    const answer = await fetch(`${api}/ready`).catch(() => null)
-    if (answer?.ok) return
-    await sleep(200, undefined, { signal }).catch(() => {})
+function watch(device: string, { channel, payload }: Message): void {
+  if (channel !== 'bags') return
+  const deltas = z.array(BagsDelta).safeParse(Envelope.parse(JSON.parse(payload)).body)
+  for (const { added, removed } of deltas.data ?? []) {
+    for (const tag of removed) console.log(`${device}: the bag with tag ${tag} is taken out`)
+    for (const tag of added) console.log(`${device}: the bag with tag ${tag} is put back`)
+    for (const tag of [...removed, ...added]) moves.set(tag, (moves.get(tag) ?? 0) + 1)
   }
 }
 
-async function ask<T extends z.ZodType>(
-  key: string,
-  path: string,
-  answer: T,
-  body?: unknown,
-): Promise<z.infer<T>> {
-  const response = await fetch(`${api}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: {
-      authorization: `Bearer ${key}`,
-      'content-type': 'application/json',
-      'idempotency-key': randomUUID(),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+async function openFridges(api: Api, mqtt: string): Promise<Fleet> {
+  const fridges = drawFridges(seed, 6, 'demo').map(({ name, facility, container }) => {
+    const { heat } = container
+    // So many visits would warm a common fridge; these have a curtain behind the door.
+    const curtained = { ...heat, doorWPerK: 0.15 * heat.doorWPerK }
+    return { name, facility, container: { ...container, heat: curtained, visitsPerHour: 30 } }
   })
-  if (!response.ok)
-    throw new Error(`${path} answered ${response.status}: ${(await response.text()).slice(0, 300)}`)
-  return answer.parse(await response.json())
+  const planned = fridges.map(({ name, facility }) => ({
+    name,
+    kind: 'fridge' as const,
+    facility,
+    profile: { low: 2, high: 6, maxSilenceSeconds: 60 },
+  }))
+  // The service and all its devices are the demo's own: nobody else is cut off by new secrets.
+  const secrets = await provision(api, planned, { rotate: true })
+  return startFleet({
+    url: mqtt,
+    fridges,
+    seed,
+    run: randomUUID(),
+    intervalMs,
+    speed,
+    secretOf: (name) => secrets.get(name) ?? '',
+    onAcknowledged: watch,
+  })
 }
 
-const Unresolved = z.object({ tags: z.array(z.object({ tag: z.string() })) })
-const Registered = z.object({ bagId: z.string() })
-const Listed = z.object({ bags: z.array(z.object({ bagId: z.string() })) })
-
 /** Give every tag that was seen and is on no bag a bag of red cells: what was seen of it before becomes the bag's. */
-async function registerSeenTags(key: string): Promise<void> {
-  const { tags } = await ask(key, '/tags/unresolved', Unresolved)
-  for (const { tag } of tags) {
+async function registerSeenTags(api: Api): Promise<void> {
+  const { tags } = await ask(api, '/tags/unresolved?limit=1000', UnresolvedTags)
+  for (const { tag } of tags) await call(api, `/bags/${await registerBag(api)}/tags`, { body: { tag } })
+}
+
+async function registerBag(api: Api): Promise<string> {
+  for (;;) {
     const sequence = String(Math.floor(Math.random() * 1e6)).padStart(6, '0')
-    const { bagId } = await ask(key, '/bags', Registered, {
+    const label = {
       din: `=A999926${sequence}00`,
       productCode: 'E0336V00',
       component: 'red_cells',
       expiresAt: new Date(Date.now() + 35 * 86_400_000).toISOString(),
-    })
-    await ask(key, `/bags/${bagId}/tags`, z.unknown(), { tag })
+    }
+    const { status, body } = await call(api, '/bags', { body: label, also: [409] })
+    // An earlier start has drawn the same number: draw again.
+    if (status !== 409) return understand(api, BagDetail, body).bagId
   }
 }
 
-async function printTrace(key: string): Promise<void> {
-  const { bags } = await ask(key, '/bags?limit=1', Listed)
-  const [bag] = bags
+/** The bag that moved most: the one with most to tell. */
+async function printTrace(api: Api): Promise<void> {
+  const [tag] = [...moves].sort(([, a], [, b]) => b - a)[0] ?? []
+  if (tag === undefined) return
+  const [bag] = (await ask(api, `/bags?tag=${encodeURIComponent(tag)}&limit=1`, Bags)).bags
   if (!bag) return
-  console.log(`\nthe trace of one bag (npm run cli -- trace ${bag.bagId}):`)
+  const command = `HEMOTRAIL_URL=${api.api} HEMOTRAIL_ADMIN_KEY="$(cat '${keyFile}')" npm run cli -- trace ${bag.bagId}`
+  console.log(
+    `\nwhere the bag with tag ${tag} was, and how cold. To ask again, in this directory:\n  ${command}`,
+  )
   const cli = spawn(process.execPath, ['--import', 'tsx', 'api/cli.ts', 'trace', bag.bagId], {
-    env: { ...process.env, HEMOTRAIL_URL: api, HEMOTRAIL_ADMIN_KEY: key },
+    env: { ...process.env, HEMOTRAIL_URL: api.api, HEMOTRAIL_ADMIN_KEY: api.key },
     stdio: 'inherit',
   })
   await once(cli, 'exit')
 }
 
-async function main(): Promise<void> {
-  const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
-  process.once('SIGTERM', () => stop.abort())
-  const { signal } = stop
-  const again = existsSync(join(folder, 'database'))
-  const key = adminKey()
-  const service = startService(key)
-  service.once('exit', () => stop.abort())
+async function play(api: Api, mqtt: string, signal: AbortSignal): Promise<void> {
+  const fleet = await openFridges(api, mqtt)
+  console.log(
+    `${fleet.totals().devices} fridges report every ${intervalMs / 1_000} s, living ${speed} times as fast as we; Ctrl-C ends it, the data stays`,
+  )
   try {
-    await untilReady(service, signal)
-    if (signal.aborted) return
-    console.log(again ? `found what was stored in ${folder}` : `new data in ${folder}`)
-    console.log(
-      `API docs   ${api}/docs\nreadiness  ${api}/ready\nadmin key  ${key}\nMQTT       mqtt://127.0.0.1:${mqttPort}`,
-    )
-    const fridges = drawFridges(seed, 6).map((fridge) => ({
-      ...fridge,
-      container: { ...fridge.container, visitsPerHour: 240 },
-    }))
-    const planned = fridges.map(({ name, facility }) => ({
-      name,
-      kind: 'fridge' as const,
-      facility,
-      profile: { low: 2, high: 6, maxSilenceSeconds: 60 },
-    }))
-    const secrets = await provision({ api, key }, planned)
-    const fleet = startFleet({
-      url: `mqtt://127.0.0.1:${mqttPort}`,
-      fridges,
-      seed,
-      run: randomUUID(),
-      intervalMs,
-      secretOf: (name) => secrets.get(name) ?? '',
-    })
-    console.log(
-      `${fridges.length} fridges report every ${intervalMs / 1_000} s; Ctrl-C ends it, the data stays`,
-    )
-    while (!signal.aborted) {
-      await sleep(traceEveryMs, undefined, { signal }).catch(() => {})
+    for (let time = 1; ; time++) {
+      await sleep(registerEveryMs, undefined, { signal }).catch(() => {})
       if (signal.aborted) break
-      await registerSeenTags(key)
-      await printTrace(key)
+      await registerSeenTags(api)
+      if (time % traceEvery !== 0) continue
+      await printTrace(api)
       const { connected, acknowledged } = fleet.totals()
-      console.log(`${connected} fridges connected, ${acknowledged} messages acknowledged since this start`)
+      console.log(`\n${connected} fridges connected, ${acknowledged} messages acknowledged since this start`)
     }
-    await fleet.close(2_000)
   } finally {
-    if (service.exitCode === null && service.signalCode === null) {
-      const gone = once(service, 'exit')
-      service.kill('SIGTERM')
-      await gone
-      console.log('stopped clean')
-    }
+    await fleet.close(2_000)
   }
 }
 
-main().catch((error) => {
+async function main(stop: AbortController): Promise<void> {
+  const { signal } = stop
+  const database = join(folder, 'database')
+  const again = existsSync(database)
+  const key = adminKey()
+  const service = startService(
+    {
+      HEMOTRAIL_ADMIN_KEY: key,
+      HEMOTRAIL_DATA: resolve(database),
+      HTTP_PORT: process.env.HTTP_PORT || '8080',
+      MQTT_PORT: process.env.MQTT_PORT || '1883',
+    },
+    { logLevel: process.env.LOG_LEVEL || 'warn' },
+  )
+  let isOpen = false
+  const giveUpStarting = () => void service.stop()
+  signal.addEventListener('abort', giveUpStarting)
+  try {
+    const { api, mqtt } = await service.ready
+    signal.removeEventListener('abort', giveUpStarting)
+    isOpen = true
+    console.log(again ? `found what was stored in ${folder}` : `new data in ${folder}`)
+    console.log(
+      `API docs   ${api}/docs\nreadiness  ${api}/ready\nadmin key  ${key} (kept in ${keyFile})\nMQTT       ${mqtt}`,
+    )
+    const lost = service.ended.then((reason) => {
+      throw new Error(`the service has ended by itself: ${reason}`)
+    })
+    await Promise.race([play({ api, key }, mqtt, signal), lost])
+  } catch (error) {
+    if (signal.aborted) return
+    isOpen = false
+    stop.abort()
+    throw error
+  } finally {
+    await service.stop()
+    if (isOpen) console.log('stopped clean')
+  }
+}
+
+const stop = new AbortController()
+let stoppedAt = 0
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (!stop.signal.aborted) {
+      stoppedAt = performance.now()
+      stop.abort()
+      return
+    }
+    // Some npm hand on what the terminal has sent already: one Ctrl-C may come twice. Our end kills the service.
+    if (performance.now() - stoppedAt > 500) process.exit(130)
+  })
+}
+// A terminal that was closed, or a pipe nobody reads any more.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort())
+
+main(stop).catch((error) => {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1
 })

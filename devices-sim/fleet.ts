@@ -2,7 +2,7 @@ import { type ContainerOptions, createContainer } from './container.ts'
 import { type Device, startDevice } from './device.ts'
 import { type HeatParams, presets } from './heat.ts'
 import type { Journal } from './journal.ts'
-import type { Habits } from './outbox.ts'
+import type { Habits, Message } from './outbox.ts'
 import { createRandom, type Random } from './random.ts'
 
 /** A fridge as the seed draws it: no two alike, and the same each time. */
@@ -22,6 +22,9 @@ export type FleetOptions = Habits & {
   readonly speed?: number
   readonly secretOf: (name: string) => string
   readonly journal?: Journal | undefined
+  readonly onAcknowledged?: (device: string, message: Message) => void
+  /** Told once, of the first device the broker does not want: the others likely share its fate. */
+  readonly onRefused?: (device: string, error: Error) => void
 }
 
 export type Totals = {
@@ -50,13 +53,15 @@ const fridgesPerFacility = 12
 /** A fleet switched on at once comes to the broker no faster than this. */
 const connectsPerSecond = 1_000
 
-export function drawFridges(seed: string | number, count: number): Fridge[] {
+/** The prefix begins every name, so that two fleets of one seed can share a service. */
+export function drawFridges(seed: string | number, count: number, prefix = 'sim'): Fridge[] {
   const fleet = createRandom(seed)
-  return Array.from({ length: count }, (_, index) => drawFridge(fleet.fork(index), index))
+  return Array.from({ length: count }, (_, index) => drawFridge(fleet.fork(index), index, prefix))
 }
 
-function drawFridge(random: Random, index: number): Fridge {
-  const numbered = (name: string, number: number) => `${name}-${String(number + 1).padStart(4, '0')}`
+function drawFridge(random: Random, index: number, prefix: string): Fridge {
+  const numbered = (name: string, number: number) =>
+    `${prefix}-${name}-${String(number + 1).padStart(4, '0')}`
   return {
     name: numbered('fridge', index),
     facility: numbered('hospital', Math.floor(index / fridgesPerFacility)),
@@ -68,7 +73,7 @@ function drawFridge(random: Random, index: number): Fridge {
         noiseCelsius: random.between(0.01, 0.05),
         resolutionCelsius: 0.01,
       },
-      tags: Array.from({ length: random.whole(0, 40) }, () => `sim-${random.id()}`),
+      tags: Array.from({ length: random.whole(0, 40) }, () => `${prefix}-${random.id()}`),
       visitsPerHour: random.between(0, 4),
       ambient: { celsius: random.between(19, 26), swing: random.between(0, 3) },
     },
@@ -107,11 +112,13 @@ export function startFleet(options: FleetOptions): Fleet {
       random: fleet.fork(name),
       boots: powerUps.fork(name),
     })
+    device.events.on('acknowledged', (message) => options.onAcknowledged?.(name, message))
     device.events.on('trouble', (error) => {
       trouble = `${name}: ${error.message}`
     })
     device.events.on('refused', (error) => {
       refusals += 1
+      if (refusals === 1) options.onRefused?.(name, error)
       trouble = `${name}: ${error.message}`
     })
     devices.push(device)

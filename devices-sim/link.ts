@@ -33,7 +33,7 @@ export type LinkEvents = {
   closed: []
   /** A message is acknowledged, for the first time. */
   acknowledged: [Message]
-  /** The broker does not want this device; it goes on trying. */
+  /** The broker does not want this device; it goes on trying, at its slowest. */
   refused: [Error]
   /** The network failed; it goes on trying. */
   trouble: [Error]
@@ -56,7 +56,7 @@ export type Link = {
   close(): Promise<void>
 }
 
-/** MQTT 3.1.1 § 3.2.2.3: protocol, identifier, name or password, not authorized. Trying again will not help. */
+/** MQTT 3.1.1 § 3.2.2.3: protocol, identifier, name or password, not authorized. Only a person can mend these. */
 const refusals: ReadonlySet<unknown> = new Set([1, 2, 4, 5])
 
 const defaultPatience: Patience = { minMs: 1_000, maxMs: 60_000 }
@@ -78,6 +78,7 @@ export function openLink(options: LinkOptions): Link {
   let cable = true
   let closing = false
   let failures = 0
+  let refused = false
   let hurry = 0
   let timer: NodeJS.Timeout | undefined
 
@@ -85,6 +86,7 @@ export function openLink(options: LinkOptions): Link {
   const status = (state: DeviceStatus) => JSON.stringify({ boot: outbox().boot, state } satisfies Status)
 
   function dial(): void {
+    refused = false
     const mine = connect(url, {
       clientId: device,
       username: device,
@@ -117,7 +119,8 @@ export function openLink(options: LinkOptions): Link {
       const code = 'code' in error ? error.code : undefined
       // A host with two addresses fails with an error that says nothing but its code.
       const problem = error.message ? error : new Error(String(code))
-      events.emit(refusals.has(code) ? 'refused' : 'trouble', problem)
+      refused = refusals.has(code)
+      events.emit(refused ? 'refused' : 'trouble', problem)
     })
     mine.on('close', () => {
       if (mine !== client) return
@@ -132,7 +135,11 @@ export function openLink(options: LinkOptions): Link {
     outbox().disconnected()
     events.emit('closed')
     if (!cable || closing) return
-    timer = setTimeout(dial, backoffMs(failures, random, patience))
+    const { maxMs } = patience
+    timer = setTimeout(
+      dial,
+      refused ? random.between(maxMs / 2, maxMs) : backoffMs(failures, random, patience),
+    )
     failures += 1
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { type FleetArguments, parseCommandLine, type ReplayArguments, usage } from './command-line.ts'
@@ -8,9 +9,10 @@ import { drawFridges, type Fridge, startFleet, type Totals } from './fleet.ts'
 import { openJournal } from './journal.ts'
 import { provision } from './provision.ts'
 import { createRandom } from './random.ts'
-import { readLogger, replay } from './replay.ts'
+import { rejectedOf } from './rejections.ts'
+import { type Replayed, readLogger, replay } from './replay.ts'
 
-const totalsEveryMs = 5_000
+const printEveryMs = 5_000
 /** How long the last acknowledgements are waited for. */
 const graceMs = 5_000
 
@@ -39,35 +41,71 @@ function readArguments() {
 }
 
 async function runReplay(given: ReplayArguments, signal: AbortSignal): Promise<void> {
-  const { file, device, url } = given
+  const { file, device, url, speed, api } = given
   const readings = await readLogger(file)
-  const onTrouble = (error: Error) => console.error(`${url}: ${error.message}, trying again`)
+  // A wrong address or key shall show before the replay, not after it.
+  if (api) await rejectedOf(api, device, '')
+  if (speed !== undefined) {
+    const minutes = ((readings.at(-1)?.at ?? 0) - (readings[0]?.at ?? 0)) / speed / 60_000
+    console.log(`${device}: ${counted(readings.length, 'reading')}, it takes ${minutes.toFixed(1)} minutes`)
+  }
+  let progress = `${device}: nothing acknowledged yet`
+  const onProgress = (acknowledged: number, messages: number) => {
+    progress = `${device}: ${acknowledged} of ${counted(messages, 'message')} acknowledged`
+  }
+  const printing = setInterval(() => console.log(progress), printEveryMs)
+  const onTrouble = (error: Error) => console.error(`${device} at ${url}: ${error.message}, trying again`)
+  const random = createRandom(randomUUID())
   try {
-    const done = await replay({ ...given, readings, random: createRandom(randomUUID()), signal, onTrouble })
+    const done = await replay({ ...given, readings, random, signal, onTrouble, onProgress })
     console.log(
-      `${device}: ${done.readings} readings in ${done.messages} messages, all acknowledged (boot ${done.boot})`,
+      `${device}: ${counted(done.readings, 'reading')} in ${counted(done.messages, 'message')}, all acknowledged (boot ${done.boot})`,
     )
+    await tellAccepted(given, done)
   } catch (error) {
     if (!signal.aborted) throw error
     console.error(`${device}: stopped before everything was acknowledged`)
     process.exitCode = 130
+  } finally {
+    clearInterval(printing)
   }
+}
+
+/** A message is acknowledged once it is stored, be it among the rejected ones. */
+async function tellAccepted({ api, device }: ReplayArguments, { readings, boot }: Replayed): Promise<void> {
+  const question = `GET /rejected-messages?device=${device}`
+  if (!api) return console.log(`acknowledged is not accepted: look at ${question}, or give --api and --key`)
+  const rejected = await rejectedOf(api, device, boot)
+  if (rejected.readings === 0) return console.log(`${device}: none was rejected`)
+  console.error(
+    `${device}: ${rejected.readings} of ${counted(readings, 'reading')} rejected (${rejected.codes.join(', ')}): look at ${question}`,
+  )
+  process.exitCode = 1
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 async function runFleet(given: FleetArguments, signal: AbortSignal): Promise<void> {
   const { url, seed, speed, intervalMs } = given
-  const fridges = drawFridges(seed, given.fridges)
+  const fridges = drawFridges(seed, given.fridges, given.prefix)
   const secrets = await secretsFor(fridges, given)
   const journal = given.journal === undefined ? undefined : await openJournal(given.journal)
   const run = randomUUID()
   const secretOf = (name: string) => secrets?.get(name) ?? ''
-  const fleet = startFleet({ url, fridges, seed, run, speed, intervalMs, secretOf, journal })
+  const onRefused = (name: string, error: Error) =>
+    console.error(`${url} does not want ${name}: ${error.message}; it goes on trying, slowly`)
+  const fleet = startFleet({ url, fridges, seed, run, speed, intervalMs, secretOf, journal, onRefused })
   const begun = performance.now()
-  console.log(`${fridges.length} fridges from seed ${seed}, every ${intervalMs / 1_000} s each, to ${url}`)
-  if (!secrets) console.log('no --secrets and no --api: the fridges give their names and an empty secret')
+  console.log(
+    `${counted(fridges.length, 'fridge')} from seed ${seed}, every ${Number((intervalMs / 1_000).toFixed(2))} s each, to ${url}`,
+  )
+  if (!secrets)
+    console.log(`no --api and no --secrets: the fridges have empty secrets, which Hemotrail refuses`)
 
   const print = (totals: Totals) => console.log(line(totals, performance.now() - begun, fleet.lastTrouble()))
-  const printing = setInterval(() => print(fleet.totals()), totalsEveryMs)
+  const printing = setInterval(() => print(fleet.totals()), printEveryMs)
   if (given.seconds === undefined) await once(signal, 'abort').catch(() => {})
   else await sleep(given.seconds * 1_000, undefined, { signal }).catch(() => {})
   clearInterval(printing)
@@ -75,23 +113,53 @@ async function runFleet(given: FleetArguments, signal: AbortSignal): Promise<voi
   const { connected } = fleet.totals()
   await fleet.close(graceMs)
   await journal?.close()
-  print({ ...fleet.totals(), connected })
+  const totals = fleet.totals()
+  print({ ...totals, connected })
+  if (totals.acknowledged > 0) return
+  console.error(`nothing was acknowledged at ${url}: ${fleet.lastTrouble() ?? 'no answer came in time'}`)
+  process.exitCode = 1
 }
 
 async function secretsFor(
   fridges: readonly Fridge[],
-  { secrets, api, intervalMs }: FleetArguments,
+  { secrets: file, api, rotate, intervalMs }: FleetArguments,
 ): Promise<ReadonlyMap<string, string> | null> {
-  if (api)
-    return provision(
-      api,
-      fridges.map((fridge) => plan(fridge, intervalMs)),
-    )
-  if (secrets === undefined) return null
-  const known = z.record(z.string(), z.string()).parse(JSON.parse(await readFile(secrets, 'utf8')))
-  const missing = fridges.find(({ name }) => known[name] === undefined)
-  if (missing) throw new Error(`${secrets} has no secret for ${missing.name}`)
-  return new Map(Object.entries(known))
+  if (api) {
+    const secrets = file === undefined ? new Map<string, string>() : await readSecrets(file, true)
+    // Before anything is made known: a file that cannot be written must not cost a secret.
+    if (file !== undefined) await writeSecrets(file, secrets)
+    const planned = fridges.map((fridge) => plan(fridge, intervalMs))
+    try {
+      return await provision(api, planned, { secrets, rotate })
+    } finally {
+      if (file !== undefined) await writeSecrets(file, secrets)
+    }
+  }
+  if (file === undefined) return null
+  const secrets = await readSecrets(file, false)
+  const missing = fridges.find(({ name }) => !secrets.has(name))
+  if (missing) throw new Error(`${file} has no secret for ${missing.name}`)
+  return secrets
+}
+
+async function readSecrets(file: string, mayBeAbsent: boolean): Promise<Map<string, string>> {
+  const text = await readFile(file, 'utf8').catch((error) => {
+    if (mayBeAbsent && error.code === 'ENOENT') return '{}'
+    throw error
+  })
+  try {
+    return new Map(Object.entries(z.record(z.string(), z.string()).parse(JSON.parse(text))))
+  } catch (error) {
+    throw new Error(`${file} is not a JSON object of device names and secrets`, { cause: error })
+  }
+}
+
+/** Whole or not at all: a secret that is lost is only had again by cutting somebody off. */
+async function writeSecrets(file: string, secrets: ReadonlyMap<string, string>): Promise<void> {
+  const draft = `${file}.draft`
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(draft, `${JSON.stringify(Object.fromEntries(secrets), null, 2)}\n`, { mode: 0o600 })
+  await rename(draft, file)
 }
 
 /** Three intervals may be silent, within reason. */

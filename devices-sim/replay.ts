@@ -21,6 +21,8 @@ export type ReplayOptions = Address & {
   readonly signal?: AbortSignal | undefined
   /** The network failed and is tried again. */
   readonly onTrouble?: (error: Error) => void
+  /** Another message is acknowledged: so many of so many are. */
+  readonly onProgress?: (acknowledged: number, messages: number) => void
 }
 
 export type Replayed = { readonly readings: number; readonly messages: number; readonly boot: string }
@@ -40,13 +42,14 @@ export async function readLogger(file: string): Promise<LoggedReading[]> {
  * Resolves when every message is acknowledged; rejects when the broker does not want the device.
  */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
-  const { readings, probe, random, speed, batch = maxElements, signal } = options
+  const { url, device, readings, probe, random, speed, signal } = options
+  const batch = speed === undefined ? (options.batch ?? maxElements) : 1
   const startedAt = performance.now()
   const outbox = createOutbox({
     boot: random.id(),
     random,
     backlog: 'in order',
-    batch: speed === undefined ? batch : 1,
+    batch,
   })
   const link = openLink({
     ...options,
@@ -55,10 +58,15 @@ export async function replay(options: ReplayOptions): Promise<Replayed> {
     clocks: () => ({ sentAt: Date.now(), uptimeMs: Math.round(performance.now() - startedAt) }),
   })
   if (options.onTrouble) link.events.on('trouble', options.onTrouble)
+  link.events.on('acknowledged', () =>
+    options.onProgress?.(link.counts.acknowledged, Math.ceil(readings.length / batch)),
+  )
 
   const giveUp = new AbortController()
   const stop = signal ? AbortSignal.any([signal, giveUp.signal]) : giveUp.signal
-  link.events.on('refused', (error) => giveUp.abort(error))
+  link.events.on('refused', (error) =>
+    giveUp.abort(new Error(`${url} does not want ${device}: ${error.message}`)),
+  )
   try {
     if (speed === undefined) outbox.measured(readings.map((reading) => element(reading, probe)))
     else await play()

@@ -43,8 +43,35 @@ test('whatever the seed draws is a fridge that holds blood', () => {
 
 test('fridges stand twelve to a hospital', () => {
   const fridges = drawFridges(1, 25)
-  expect(fridges.at(11)).toMatchObject({ name: 'fridge-0012', facility: 'hospital-0001' })
-  expect(fridges.at(12)).toMatchObject({ name: 'fridge-0013', facility: 'hospital-0002' })
+  expect(fridges.at(11)).toMatchObject({ name: 'sim-fridge-0012', facility: 'sim-hospital-0001' })
+  expect(fridges.at(12)).toMatchObject({ name: 'sim-fridge-0013', facility: 'sim-hospital-0002' })
+})
+
+test('two fleets of one seed and two prefixes live alike and share no name and no tag', () => {
+  const [a, b] = ['a', 'b'].map((prefix) => drawFridges('x', 20, prefix))
+  const named = (fridges = a ?? []) =>
+    fridges.flatMap(({ name, facility, container }) => [name, facility, ...(container.tags ?? [])])
+  expect(named(a).filter((name) => named(b).includes(name))).toEqual([])
+  expect(a?.map(({ container }) => container.heat)).toEqual(b?.map(({ container }) => container.heat))
+})
+
+test('the first refusal of a fleet is told, once', async () => {
+  await broker.close()
+  broker = await startBroker({ secrets: {} })
+  const refused: string[] = []
+  const fridges = drawFridges('x', 3)
+  const fleet = startFleet({
+    url: broker.url,
+    fridges,
+    seed: 'x',
+    run: 'first',
+    intervalMs: 3,
+    secretOf: () => 'wrong',
+    onRefused: (name) => refused.push(name),
+  })
+  await expect.poll(() => fleet.totals().refusals).toBe(3)
+  await fleet.close()
+  expect(refused).toHaveLength(1)
 })
 
 test('a fleet reports, every fridge under its own name and boot, and two runs of a seed share no boot', async () => {

@@ -52,6 +52,14 @@ describe('the words after npm run sim --', () => {
     })
   })
 
+  test('a secret may begin with a dash', () => {
+    expect(parse('replay a.csv --device x --secret -s')).toMatchObject({ secret: '-s' })
+    expect(parse('--api http://127.0.0.1:1 --key --k --rotate')).toMatchObject({
+      api: { key: '--k' },
+      rotate: true,
+    })
+  })
+
   test('a replay plays the load probe at once unless told otherwise', () => {
     expect(parse('replay a.csv --device x')).toMatchObject({
       verb: 'replay',
@@ -71,7 +79,9 @@ describe('the words after npm run sim --', () => {
     ['--url http://127.0.0.1', '--url: must be like mqtt://127.0.0.1:1883'],
     ['--url nowhere', '--url: must be like mqtt://127.0.0.1:1883'],
     ['--api http://127.0.0.1', '--api needs --key or HEMOTRAIL_KEY'],
-    ['--api http://127.0.0.1 --key k --secrets f', 'give one of --secrets and --api'],
+    ['--rotate', '--rotate needs --api'],
+    ['--prefix a/b', '--prefix: '],
+    ['replay a.csv --device x --api http://127.0.0.1', '--api needs --key or HEMOTRAIL_KEY'],
     ['--frigdes 5', "Unknown option '--frigdes'"],
     ['relpay a.csv', "Unexpected argument 'relpay'"],
     ['replay', 'is missing'],
@@ -111,13 +121,13 @@ describe('the program', () => {
     const words = ['replay', recorded('fridge-2020-05-05.csv'), '--device', 'logger', '--url', broker.url]
     const { code, out, err } = await run(words, { HEMOTRAIL_DEVICE_SECRET: 's' }).ended
     expect({ code, err }).toEqual({ code: 0, err: '' })
-    expect(out).toMatch(/^logger: 368 readings in 1 messages, all acknowledged/)
+    expect(out).toMatch(/^logger: 368 readings in 1 message, all acknowledged/)
   })
 
   test('runs a fleet until Ctrl-C, then waits for the last acknowledgements, prints the totals and ends well', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hemotrail-'))
     const [secrets, journal] = [join(folder, 'secrets.json'), join(folder, 'journal')]
-    const known = { 'fridge-0001': 'one', 'fridge-0002': 'two' }
+    const known = { 'sim-fridge-0001': 'one', 'sim-fridge-0002': 'two' }
     await writeFile(secrets, JSON.stringify(known))
     broker = await startBroker({ secrets: known })
     const { child, ended } = run([
@@ -138,6 +148,13 @@ describe('the program', () => {
     expect(proven.sort()).toEqual(heard.map(({ payload }) => payload).sort())
     expect(outstanding.size).toBe(0)
     await rm(folder, { recursive: true })
+  })
+
+  test('fails when nothing was acknowledged', async () => {
+    broker = await startBroker({ secrets: {} })
+    const { code, err } = await run(['--url', broker.url, '--fridges', '1', '--seconds', '1']).ended
+    expect(code).toBe(1)
+    expect(err).toMatch(/^nothing was acknowledged at mqtt:.*sim-fridge-0001: .*Bad username or password$/m)
   })
 
   test('when it is killed, its journal still proves what was acknowledged', async () => {

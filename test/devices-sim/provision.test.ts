@@ -39,14 +39,20 @@ const fridge = (name: string, facility: string): Planned => ({
   profile: { low: 2, high: 6, maxSilenceSeconds: 30 },
 })
 
-test('facilities are made once, then devices; a device that exists gets a new secret', async () => {
+/** The device b is there already. */
+function someExist(): void {
   answer = ({ path, body }) => {
     if (path === '/facilities') return { status: body.code === 'old' ? 409 : 201, body: {} }
     if (path === '/devices' && body.name === 'b') return { status: 409, body: { code: 'conflict' } }
     if (path === '/devices') return { status: 201, body: { name: body.name, secret: `new-${body.name}` } }
     return { status: 200, body: { secret: `fresh for ${path}` } }
   }
-  const secrets = await provision(api(), [fridge('a', 'old'), fridge('b', 'old'), fridge('c', 'new')])
+}
+
+test('facilities are made once, then devices; if asked, a device that exists gets a new secret', async () => {
+  someExist()
+  const planned = [fridge('a', 'old'), fridge('b', 'old'), fridge('c', 'new')]
+  const secrets = await provision(api(), planned, { rotate: true })
   expect(Object.fromEntries(secrets)).toEqual({ a: 'new-a', b: 'fresh for /devices/b/secret', c: 'new-c' })
   expect(calls.filter(({ path }) => path === '/facilities').map(({ body }) => body.code)).toEqual([
     'old',
@@ -60,5 +66,33 @@ test('an API that refuses is quoted', async () => {
   answer = () => ({ status: 403, body: { code: 'forbidden' } })
   await expect(provision(api(), [fridge('a', 'x')])).rejects.toThrow(
     'POST /facilities answered 403: {"code":"forbidden"}',
+  )
+  answer = () => ({ status: 401, body: { detail: 'the key is wrong' } })
+  await expect(provision(api(), [fridge('a', 'x')])).rejects.toThrow(/answered 401: the key is wrong$/)
+})
+
+test('a device that exists keeps its secret where that is known', async () => {
+  someExist()
+  const secrets = new Map([['b', 'kept']])
+  await provision(api(), [fridge('a', 'old'), fridge('b', 'old')], { secrets, rotate: false })
+  expect(Object.fromEntries(secrets)).toEqual({ a: 'new-a', b: 'kept' })
+})
+
+test('a device that exists and whose secret is not known is named and left alone; no secret got so far is lost', async () => {
+  someExist()
+  const secrets = new Map<string, string>()
+  const planned = [fridge('a', 'old'), fridge('b', 'old')]
+  await expect(provision(api(), planned, { secrets, rotate: false })).rejects.toThrow(
+    /^b exists already and its secret is not known here: .*--secrets.*--prefix.*--rotate/,
+  )
+  expect(Object.fromEntries(secrets)).toEqual({ a: 'new-a' })
+  expect(calls.filter(({ path }) => path?.endsWith('/secret'))).toEqual([])
+})
+
+test('what answers with something else is not taken for a Hemotrail', async () => {
+  answer = () => ({ status: 201, body: { hello: 'world' } })
+  const { api: url } = api()
+  await expect(provision(api(), [fridge('a', 'x')])).rejects.toThrow(
+    `what answers at ${url} is not Hemotrail`,
   )
 })

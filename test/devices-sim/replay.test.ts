@@ -83,8 +83,10 @@ test('an empty record is played at once', async () => {
   expect(await play({ readings: [] })).toMatchObject({ readings: 0, messages: 0 })
 })
 
-test('a wrong secret ends the replay with the reason of the broker', async () => {
-  await expect(play({ readings: logged(1), secret: 'wrong' })).rejects.toThrow(/Bad username or password/)
+test('a wrong secret ends the replay with the reason of the broker, the device and the address', async () => {
+  await expect(play({ readings: logged(1), secret: 'wrong' })).rejects.toThrow(
+    new RegExp(`^${broker.url} does not want logger: .*Bad username or password`),
+  )
 })
 
 test('a replay that is called off stops', async () => {
