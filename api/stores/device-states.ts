@@ -77,6 +77,14 @@ export async function mergeDeviceStates(tx: Transaction, news: readonly DeviceNe
 
 type DeviceState = typeof deviceState.$inferSelect
 
+/** More doors than any container has; a device that names more is told of with the first by name. */
+const mostDoors = 32
+
+function capped<T>(doors: Iterable<readonly [string, T]>): Record<string, T> {
+  const byName = [...doors].sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(byName.slice(0, mostDoors))
+}
+
 /** A will of another boot than the one last seen online is old news. */
 function merged(
   state: DeviceState,
@@ -90,7 +98,7 @@ function merged(
   return {
     ...state,
     lastReceivedAt: status?.will ? state.lastReceivedAt : Math.max(state.lastReceivedAt ?? 0, receivedAt),
-    doors: Object.fromEntries(newest),
+    doors: capped(newest),
     power: power.reduce(newer, known.power),
     position: position.reduce(newer, known.position),
     ...(status && !isOldWill
@@ -137,7 +145,7 @@ export async function refoldDeviceState(tx: Transaction, deviceId: number): Prom
   await tx
     .update(deviceState)
     .set({
-      doors: Object.fromEntries(doors.map((door) => [door.door, door])),
+      doors: capped(doors.map((door) => [door.door, door])),
       power: told('power')[0] ?? null,
       position: told('position')[0] ?? null,
     })

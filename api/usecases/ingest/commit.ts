@@ -68,8 +68,8 @@ export async function commitWork(
     const remember = [await takeReadings(tx, memory, fresh, now), await judgeClocks(tx, fresh)]
     await takeSightings(tx, fresh, locked, now)
     await insertDeviceEvents(tx, fresh.flatMap(eventRows))
-    await mergeDeviceStates(tx, deviceNews(fresh, work.statuses))
     rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))
+    await mergeDeviceStates(tx, deviceNews(fresh, work.statuses, rejections))
     await insertRejections(tx, rejections)
     await also(tx, rejections)
     return { fresh, known, rejected: rejections.length, remember }
@@ -160,7 +160,11 @@ function eventRows({ incoming, device, boot, decoded }: Taken) {
 }
 
 /** What the batch says of each device's newest state; readings speak through their probes. */
-function deviceNews(messages: readonly Taken[], statuses: Work['statuses']): DeviceNews[] {
+function deviceNews(
+  messages: readonly Taken[],
+  statuses: Work['statuses'],
+  rejections: readonly RejectionInput[],
+): DeviceNews[] {
   const news: DeviceNews[] = messages
     .filter(({ incoming }) => incoming.channel !== 'readings')
     .map(({ incoming, device, boot: { boot }, decoded: { seq, events } }) => {
@@ -185,5 +189,7 @@ function deviceNews(messages: readonly Taken[], statuses: Work['statuses']): Dev
       status: { ...status, will: incoming.will },
     })
   }
+  // A device that sends nothing but nonsense has still been heard.
+  for (const { deviceId, receivedAt } of rejections) news.push({ deviceId, receivedAt })
   return news.sort((a, b) => a.deviceId - b.deviceId)
 }

@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { readDeviceState } from '../../../api/stores/device-states.ts'
 import { findDevice, probesOf } from '../../../api/stores/devices.ts'
 import { listRejections } from '../../../api/stores/rejections.ts'
 import { unresolvedTags } from '../../../api/stores/sightings.ts'
@@ -310,6 +311,33 @@ describe('a decision that one service has not heard of', () => {
     expect(await findingsOf(world.deps, 'f1', world.clock.now)).toMatchObject({
       excursions: [{ side: 'high', from: noon }],
     })
+  })
+})
+
+describe('the newest state of a device', () => {
+  test('says it was heard though all it sent was nonsense', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    await world.ingest.accept([raw('f1', 'nonsense')])
+    const { id } = await findDevice(database.db, 'f1')
+    expect(await readDeviceState(database.db, id)).toMatchObject({ lastReceivedAt: noon })
+  })
+
+  test('names 32 doors at most, whatever a device calls them and whichever came first', async ({
+    database,
+  }) => {
+    const world = await aWorld(database)
+    const names = Array.from({ length: 60 }, (_, i) => `door-${String(i).padStart(2, '0')}`)
+    for (const [device, order] of Object.entries({ f1: names, f2: [...names].reverse() })) {
+      await aDevice(world, device)
+      for (const [seq, door] of order.entries())
+        await world.ingest.accept([
+          aMessage({ device, channel: 'door', seq, body: [{ at: at + seq, door, open: true }] }),
+        ])
+      const { id } = await findDevice(database.db, device)
+      const state = await readDeviceState(database.db, id)
+      expect(Object.keys(state?.doors as object).sort()).toEqual(names.slice(0, 32))
+    }
   })
 })
 
