@@ -228,6 +228,23 @@ describe('which of two values rules', () => {
   })
 })
 
+test('a decision that touches no reading yet rules the next one, also where nobody was told of it', async ({
+  database,
+}) => {
+  const world = await aWorld(database)
+  await aDevice(world, 'f1')
+  for (const [seq, ago] of [10, 5].entries())
+    await world.ingest.accept([aMessage({ device: 'f1', seq, body: [aReading(noon - ago * minute, 4)] })])
+  const reason = 'compared with a radio clock'
+  await recordClockFact(world.ctx, { device: 'f1', boot: 'boot-a', fromSeq: 2, offsetMs: -hour, reason })
+
+  await world.ingest.accept([aMessage({ device: 'f1', seq: 2, body: [aReading(noon, 4)] })])
+
+  expect((await findingsOf(world.deps, 'f1', noon)).gaps.filter(({ open }) => !open)).toEqual([
+    { from: noon - hour, to: noon - 10 * minute, open: false },
+  ])
+})
+
 describe('what is believed and does not fit the readings', () => {
   test.for(['lost', 'of the other side', 'ended too early'])(
     'an excursion that is %s is derived again from the readings, and told of',
