@@ -46,9 +46,15 @@ const heading = [
 ]
 
 /** A trace as lines for people. */
-export function describeTrace({ bag, asOf, policy, places, total }: z.infer<typeof Trace>): string[] {
+export function describeTrace(trace: z.infer<typeof Trace>): string[] {
+  const { bag, asOf, policy, places, beforeFirstSeen, total } = trace
   const about = `bag ${bag.din} ${bag.productCode} (${bag.component}), as of ${asOf}`
-  if (places.length === 0) return [`${about}: never seen in any container`]
+  const { unverified } = total.minutes
+  const unverifiedLine =
+    unverified > 0
+      ? [`UNVERIFIED for ${unverified} min: no reading whose time is believed speaks for them`]
+      : []
+  if (places.length === 0) return [`${about}: never seen in any container`, ...unverifiedLine]
   const rows = places.map((place) => [
     nameOf(place),
     place.from,
@@ -56,22 +62,32 @@ export function describeTrace({ bag, asOf, policy, places, total }: z.infer<type
     place.probe ?? '-',
     ...account(place),
   ])
-  const { unverified } = total.minutes
+  const unseen = beforeFirstSeen
+    ? [['not seen yet', beforeFirstSeen.from, beforeFirstSeen.to, '-', ...unseenAccount(beforeFirstSeen)]]
+    : []
   return [
     `${about}, ${policy.jurisdiction} ${policy.phase} policy v${policy.versions.join(', v')}`,
-    ...table([heading, ...rows, ['total, minutes', '', '', '', ...account(total)]]),
-    ...(unverified > 0
-      ? [`UNVERIFIED for ${unverified} min: no reading whose time is believed speaks for them`]
-      : []),
+    ...table([heading, ...unseen, ...rows, ['total, minutes', '', '', '', ...account(total)]]),
+    ...unverifiedLine,
   ]
 }
 
-function nameOf({ state, facility, device }: z.infer<typeof Trace>['places'][number]): string {
-  if (state === 'inside') return `${facility}/${device}`
-  return state === 'in_hand' ? 'in hand' : 'not known'
+function unseenAccount({ from, to }: { readonly from: string; readonly to: string }): string[] {
+  const unverified = Math.round((Date.parse(to) - Date.parse(from)) / 600) / 100
+  const minutes = { inRange: 0, below: 0, above: 0, unverified, uncontrolled: 0 }
+  return account({ minutes, coldest: null, warmest: null })
 }
 
-function account({ minutes, coldest, warmest }: z.infer<typeof Trace>['total']): string[] {
+function nameOf({ state, facility, device, timeVerified }: z.infer<typeof Trace>['places'][number]): string {
+  const name = state === 'inside' ? `${facility}/${device}` : state === 'in_hand' ? 'in hand' : 'not known'
+  return timeVerified ? name : `${name}, time in doubt`
+}
+
+function account({
+  minutes,
+  coldest,
+  warmest,
+}: Pick<z.infer<typeof Trace>['total'], 'minutes' | 'coldest' | 'warmest'>): string[] {
   const { inRange, below, above, unverified, uncontrolled } = minutes
   return [
     ...[inRange, below, above, unverified, uncontrolled].map(String),

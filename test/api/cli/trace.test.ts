@@ -73,3 +73,11 @@ test('minutes no reading speaks for are called UNVERIFIED, and only where there 
   expect(describeTrace(aTrace([aPlace({})], 2.5)).at(-1)).toMatch(/^UNVERIFIED for 2.5 min/)
   expect(describeTrace(aTrace([aPlace({})])).at(-1)).toMatch(/^total/)
 })
+
+test('what nobody saw and what was seen by a clock in doubt is said', () => {
+  const trace = aTrace([aPlace({ timeVerified: false })], 12.5)
+  const beforeFirstSeen = { from: '2026-11-22T02:47:30.000Z', to: at }
+  const [, , unseen, doubted] = describeTrace({ ...trace, beforeFirstSeen })
+  expect(unseen).toMatch(/^not seen yet .* 12\.5 /)
+  expect(doubted).toMatch(/^H1\/f1, time in doubt/)
+})
