@@ -120,3 +120,25 @@ export function offsetOf(facts: readonly ClockFact[], boot: string, seq: number)
   }
   return ruling?.offsetMs ?? 0
 }
+
+/** Messages `fromSeq` to `toSeq`, inclusive, that have one offset. */
+export type Stretch = { readonly fromSeq: number; readonly toSeq: number; readonly offsetMs: number }
+
+/** Cut messages `fromSeq` to `toSeq` of a boot where their offset changes by what is known. */
+export function stretchesOf(
+  facts: readonly ClockFact[],
+  boot: string,
+  fromSeq: number,
+  toSeq: number,
+): Stretch[] {
+  const cuts = facts
+    .filter((fact) => fact.boot === boot)
+    .flatMap((fact) => [fact.fromSeq, ...(fact.toSeq === null ? [] : [fact.toSeq + 1])])
+    .filter((cut) => cut > fromSeq && cut <= toSeq)
+  const starts = [fromSeq, ...new Set(cuts)].sort((a, b) => a - b)
+  return starts.map((start, index) => ({
+    fromSeq: start,
+    toSeq: (starts[index + 1] ?? toSeq + 1) - 1,
+    offsetMs: offsetOf(facts, boot, start),
+  }))
+}

@@ -4,6 +4,7 @@ import {
   faultBeginsAt,
   judgeClock,
   offsetOf,
+  stretchesOf,
 } from '../../domain/clock.ts'
 import {
   type Boot,
@@ -55,20 +56,12 @@ export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): 
     }
     if (fault && isSettledBy(fault, judged)) {
       await endClockFault(tx, boot.id, seq)
-      await insertClockFact(
-        tx,
-        { kind: 'job', id: 'clock-watch' },
-        {
-          deviceId: device.id,
-          device: device.name,
-          bootId: boot.id,
-          fromSeq: fault.fromSeq,
-          toSeq: seq,
-          offsetMs: knownOffsetMs,
-          reason: `message ${seq} of the same boot shows the clock to be right: earlier ones were delivered late`,
-        },
-        receivedAt,
-      )
+      // What is known of their offsets stays as it is: this says that they were late, not what their time is worth.
+      for (const stretch of stretchesOf(device.clockFacts, boot.boot, fault.fromSeq, seq)) {
+        const reason = `message ${seq} of the same boot shows the clock to be right: earlier ones were delivered late`
+        const fact = { deviceId: device.id, device: device.name, bootId: boot.id, ...stretch, reason }
+        await insertClockFact(tx, { kind: 'job', id: 'clock-watch' }, fact, receivedAt)
+      }
       fault = null
     }
     const isWorthIt = raised !== null || isWorthWriting(known.clock, judged.state)

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { type ClockState, faultBeginsAt, judgeClock, offsetOf } from '../../../api/domain/clock.ts'
+import {
+  type ClockState,
+  faultBeginsAt,
+  judgeClock,
+  offsetOf,
+  stretchesOf,
+} from '../../../api/domain/clock.ts'
 import { toCenti } from '../../../api/domain/temperature.ts'
 
 const booted = 1_000_000_000
@@ -151,4 +157,22 @@ test('the latest fact rules, within its boot and its messages', () => {
 
 test('temperatures are rounded to hundredths, half away from zero', () => {
   expect([4.125, -4.125, 2, -0.004, 5.999, 6.005].map(toCenti)).toEqual([413, -413, 200, 0, 600, 601])
+})
+
+describe('stretches of one offset', () => {
+  const facts = [
+    { id: 1, boot: 'a', fromSeq: 3, toSeq: 5, offsetMs: 100 },
+    { id: 2, boot: 'a', fromSeq: 5, toSeq: null, offsetMs: 200 },
+    { id: 3, boot: 'b', fromSeq: 1, toSeq: 1, offsetMs: 300 },
+  ]
+
+  test('are cut where a fact begins or ends, and cover every message once', () => {
+    expect(stretchesOf(facts, 'a', 0, 8)).toEqual([
+      { fromSeq: 0, toSeq: 2, offsetMs: 0 },
+      { fromSeq: 3, toSeq: 4, offsetMs: 100 },
+      { fromSeq: 5, toSeq: 5, offsetMs: 200 },
+      { fromSeq: 6, toSeq: 8, offsetMs: 200 },
+    ])
+    expect(stretchesOf([], 'a', 4, 4)).toEqual([{ fromSeq: 4, toSeq: 4, offsetMs: 0 }])
+  })
 })
