@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** Called exactly once per item: without an error the item is committed and may be acknowledged. */
 export type Done = (error?: Error | null) => void
 
@@ -37,6 +39,9 @@ type Entry<Item> = {
   readonly name: string
 }
 
+/** How long the lane for heavy items rests after a commit, by how long that took. */
+const restPerWork = 2
+
 type Lane<Item> = { queue: Entry<Item>[]; busy: boolean; readonly take: () => Entry<Item>[] }
 
 /**
@@ -44,7 +49,8 @@ type Lane<Item> = { queue: Entry<Item>[]; busy: boolean; readonly take: () => En
  * nothing; under load the batches grow by themselves.
  *
  * Heavy items, the backlog of a device that was out of reach, have a lane of their own with small batches, so that
- * nobody who has one reading to tell waits behind three days of somebody else's.
+ * nobody who has one reading to tell waits behind three days of somebody else's; and while others report, that lane
+ * rests after each commit for twice as long as it took, for they share the processor and the disk.
  */
 export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
   const { accept, senderOf, maxBatch, heavyBytes, maxPendingMessages, maxPendingBytes } = options
@@ -55,6 +61,8 @@ export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
   let waiting: (() => void)[] = []
   let messages = 0
   let bytes = 0
+  /** How many light items have been answered so far. */
+  let served = 0
 
   /** Those of a sender whose light items are not answered yet have to wait for them. */
   function takeHeavy(): Entry<Item>[] {
@@ -82,8 +90,11 @@ export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
   async function commit(lane: Lane<Item>): Promise<void> {
     const batch = lane.take()
     if (batch.length > 0) {
+      const [began, servedBefore] = [performance.now(), served]
       const failureOf = await attempt(batch.map((entry) => entry.item))
       for (const entry of batch) answer(entry, failureOf(entry.item))
+      const isShared = light.busy || served > servedBefore
+      if (lane === heavy && isShared) await delay((performance.now() - began) * restPerWork)
     }
     lane.busy = false
     if (batch.length > 0) {
@@ -100,6 +111,7 @@ export function createGate<Item>(options: GateOptions<Item>): Gate<Item> {
     messages -= 1
     bytes -= size
     sender[lane] -= 1
+    if (lane === 'light') served += 1
     if (sender.light + sender.heavy === 0) senders.delete(name)
     done(failure)
   }
