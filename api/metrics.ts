@@ -15,14 +15,9 @@ export function createMetrics() {
       registers,
     }),
     readings: new Counter({ name: 'hemotrail_readings_total', help: 'Readings stored', registers }),
-    commits: new Counter({
-      name: 'hemotrail_ingest_commits_total',
-      help: 'Ingest transactions committed',
-      registers,
-    }),
     commitSeconds: new Histogram({
       name: 'hemotrail_ingest_commit_seconds',
-      help: 'Time from a batch being taken up to its commit',
+      help: 'Batches stored, and the time each took from being taken up to its commit',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     }),

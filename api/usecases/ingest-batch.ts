@@ -39,7 +39,9 @@ export function createIngest(
 
   async function accept(batch: readonly Incoming[]): Promise<ReadonlySet<Incoming>> {
     const unstored = new Set<Incoming>()
+    const stored = deps.metrics.commitSeconds.startTimer()
     await storeHolding(batch, deps.now() + options.holdMs, unstored)
+    stored()
     return unstored
   }
 
@@ -118,7 +120,6 @@ export function createIngest(
     deps.metrics.messages.inc({ outcome: 'double' }, doubles)
     deps.metrics.messages.inc({ outcome: 'rejected' }, rejected)
     deps.metrics.readings.inc(readings)
-    deps.metrics.commits.inc()
   }
 
   return {

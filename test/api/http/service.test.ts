@@ -86,6 +86,7 @@ describe('metrics', () => {
     expect(after).toContain('hemotrail_rejected_messages 1')
     expect(after).toContain('hemotrail_devices_in_clock_fault 1')
     expect(after).toContain('hemotrail_readings_total 1')
+    expect(after).toMatch(/^hemotrail_ingest_commit_seconds_count [1-9]/m)
   })
 
   test('are told without those the database knows, while it is away', async ({ door }) => {
