@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -29,6 +30,8 @@ export type Inbound = {
   readonly payload: Buffer
   /** ms UTC. */
   readonly receivedAt: number
+  /** The connection it came by, named as no other of any broker is. */
+  readonly connection: string
   /** Left here at CONNECT and published by the broker, because the connection broke. */
   readonly will: boolean
 }
@@ -93,6 +96,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const open = new Set<Connection>()
   /** The newest connection of each device that has proved its name. */
   const live = new Map<string, Connection>()
+  /** Another at each start. */
+  const id = randomUUID()
   let connects = 0
   let closing: Promise<void> | null = null
 
@@ -246,7 +251,15 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       return
     }
     const payload = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload)
-    const message = { device, topic, channel, payload, receivedAt: now(), will }
+    const message = {
+      device,
+      topic,
+      channel,
+      payload,
+      receivedAt: now(),
+      connection: `${id}/${connection.number}`,
+      will,
+    }
     if (!gate.add(message, payload.length + topic.length, done)) onEvent({ kind: 'overloaded', device })
   }
 

@@ -10,6 +10,9 @@ export const stepToleranceMs = 5_000
 const driftPerMs = 200e-6
 const maxDriftMs = offsetToleranceMs
 
+/** A network makes live messages late for this long on end, ms; what is late for longer is late by its own clock. */
+export const latenessLastsMs = 3_600_000
+
 /** What is remembered of a clock within one boot. */
 export type ClockState = {
   /** The newest live message it was measured on. */
@@ -18,6 +21,8 @@ export type ClockState = {
   readonly epoch: number
   /** The power-up counter of that same message, ms: drift is allowed for what has passed since. */
   readonly uptimeMs: number
+  /** When the first live message came that has been late ever since the clock last agreed, ms UTC; null while none has. */
+  readonly lateSince: number | null
   /** A live message has agreed with our clock since the last step, so a later lateness is the network's. */
   readonly proven: boolean
   /** The newest live message that agreed with our clock; no time after it is vouched for. Null where none did. */
@@ -44,8 +49,8 @@ export type ClockJudgement = {
 
 /**
  * Judge a clock by one more live message. Delivery can only make a message late, never early: once the clock has
- * agreed with ours, lateness is the network's for as long as the clock is not stepped. A step is seen against the
- * power-up counter, whatever the network does.
+ * agreed with ours, lateness is the network's for `latenessLastsMs` on end, or until the clock is stepped. A step is
+ * seen against the power-up counter, whatever the network does.
  */
 export function judgeClock(state: ClockState | null, sample: ClockSample): ClockJudgement | null {
   if (state && sample.seq <= state.seq) return null
@@ -58,22 +63,25 @@ export function judgeClock(state: ClockState | null, sample: ClockSample): Clock
   const { seq, uptimeMs } = sample
   if (state && Math.abs(epoch - state.epoch) > stepToleranceMs + driftAllowed(state, sample)) {
     return {
-      state: { seq, epoch, uptimeMs, proven: false, agreedSeq },
+      state: { seq, epoch, uptimeMs, proven: false, agreedSeq, lateSince: null },
       fault: { kind: 'step', measuredOffsetMs },
       provedRight: false,
     }
   }
   if (agrees) {
     return {
-      state: { seq, epoch, uptimeMs, proven: true, agreedSeq: seq },
+      state: { seq, epoch, uptimeMs, proven: true, agreedSeq: seq, lateSince: null },
       fault: null,
       provedRight: !state?.proven,
     }
   }
-  const excused = state?.proven === true && remaining > 0
+  const isLate = remaining > 0
+  const lateSince = state?.lateSince ?? sample.receivedAt
+  const isOverdue = isLate && sample.receivedAt - lateSince >= latenessLastsMs
+  const proven = state?.proven === true && !isOverdue
   return {
-    state: { seq, epoch, uptimeMs, proven: state?.proven ?? false, agreedSeq },
-    fault: excused ? null : { kind: 'offset', measuredOffsetMs },
+    state: { seq, epoch, uptimeMs, proven, agreedSeq, lateSince: isLate && proven ? lateSince : null },
+    fault: isLate && proven ? null : { kind: 'offset', measuredOffsetMs },
     provedRight: false,
   }
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, lte, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
 import { message } from '../../schema/tables/messages.ts'
 import type { ClockFaultKind } from '../../schema/vocabulary.ts'
@@ -39,6 +39,7 @@ export async function ensureBoots(
       clockUptimeMs: boot.clockUptimeMs,
       clockAgreedSeq: boot.clockAgreedSeq,
       clockProven: boot.clockProven,
+      clockLateSince: boot.clockLateSince,
       newestSeq: sql<number>`coalesce((select max(${message.seq}) from ${message} where ${message.bootId} = ${boot.id}), -1)`,
     })
     .from(boot)
@@ -63,20 +64,23 @@ export async function ensureBoots(
     )
     .orderBy(asc(clockFault.id))
   const faultOf = new Map(faults.map(({ bootId, ...fault }) => [bootId, fault]))
-  return rows.map(({ clockSeq, clockEpoch, clockUptimeMs, clockAgreedSeq, clockProven, ...row }) => {
-    const clock =
-      clockSeq === null || clockEpoch === null
-        ? null
-        : {
-            seq: clockSeq,
-            epoch: clockEpoch,
-            // A reference of unknown age allows for no drift, and is written again at once.
-            uptimeMs: clockUptimeMs ?? Number.POSITIVE_INFINITY,
-            proven: clockProven,
-            agreedSeq: clockAgreedSeq,
-          }
-    return { ...row, clock, fault: faultOf.get(row.id) ?? null }
-  })
+  return rows.map(
+    ({ clockSeq, clockEpoch, clockUptimeMs, clockAgreedSeq, clockProven, clockLateSince, ...row }) => {
+      const clock =
+        clockSeq === null || clockEpoch === null
+          ? null
+          : {
+              seq: clockSeq,
+              epoch: clockEpoch,
+              // A reference of unknown age allows for no drift, and is written again at once.
+              uptimeMs: clockUptimeMs ?? Number.POSITIVE_INFINITY,
+              proven: clockProven,
+              agreedSeq: clockAgreedSeq,
+              lateSince: clockLateSince,
+            }
+      return { ...row, clock, fault: faultOf.get(row.id) ?? null }
+    },
+  )
 }
 
 export async function findBoot(
@@ -99,14 +103,15 @@ export async function saveClocks(tx: Transaction, clocks: ReadonlyMap<number, Cl
   await tx.execute(sql`
     ${kept}
     update ${boot} set clock_seq = given.seq, clock_epoch = given.epoch, clock_uptime_ms = given.uptime_ms,
-      clock_agreed_seq = given.agreed_seq, clock_proven = given.proven
+      clock_agreed_seq = given.agreed_seq, clock_proven = given.proven, clock_late_since = given.late_since
     from unnest(
       ${`{${ids.join()}}`}::integer[], ${`{${states.map(({ seq }) => seq).join()}}`}::integer[],
       ${`{${states.map(({ epoch }) => epoch).join()}}`}::bigint[],
       ${`{${states.map(({ uptimeMs }) => uptimeMs).join()}}`}::bigint[],
       ${`{${states.map(({ agreedSeq }) => agreedSeq ?? 'NULL').join()}}`}::integer[],
-      ${`{${states.map(({ proven }) => proven).join()}}`}::boolean[]
-    ) as given(id, seq, epoch, uptime_ms, agreed_seq, proven)
+      ${`{${states.map(({ proven }) => proven).join()}}`}::boolean[],
+      ${`{${states.map(({ lateSince }) => lateSince ?? 'NULL').join()}}`}::bigint[]
+    ) as given(id, seq, epoch, uptime_ms, agreed_seq, proven, late_since)
     where ${boot.id} = given.id`)
 }
 
@@ -257,6 +262,15 @@ export function isTimeVerified(faults: readonly ClockFault[], bootName: string, 
       seq >= fault.fromSeq &&
       (fault.toSeq === null || seq <= fault.toSeq),
   )
+}
+
+/** What is known to be added to the raw time of a message of `told`, a table with `boot_id` and `seq`, ms; `offsetOf` in SQL. */
+export function offsetInSql(told: SQL): SQL {
+  return sql`coalesce((
+    select offset_ms from ${clockFact}
+    where boot_id = ${told}.boot_id and from_seq <= ${told}.seq and (to_seq is null or ${told}.seq <= to_seq)
+    order by id desc limit 1
+  ), 0)`
 }
 
 /** How many devices have time that cannot be believed, for the metrics. */

@@ -1,16 +1,9 @@
 import { asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../schema/messages.ts'
-import {
-  boot,
-  clockFact,
-  device,
-  devicePlacement,
-  deviceState,
-  probe,
-  probeState,
-} from '../../schema/tables/devices.ts'
+import { boot, device, devicePlacement, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
+import { offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 import { insertRows, isOneOf, rowSet } from './rows.ts'
@@ -42,7 +35,7 @@ export type DeviceNews = {
   readonly doors?: readonly Ordered<DoorElement>[]
   readonly power?: readonly Ordered<PowerElement>[]
   readonly position?: readonly Ordered<PositionElement>[]
-  readonly status?: Status & { readonly will: boolean }
+  readonly status?: Status & { readonly will: boolean; readonly connection: string }
 }
 
 /** Bring the newest states of devices up to what they have just said; only statuses go by the order they come in. */
@@ -71,8 +64,8 @@ export async function mergeDeviceStates(tx: Transaction, news: readonly DeviceNe
     ${kept}
     insert into ${deviceState} (${names}) ${select} on conflict (device_id) do update set
       last_received_at = excluded.last_received_at, status = excluded.status, status_boot = excluded.status_boot,
-      status_received_at = excluded.status_received_at, doors = excluded.doors, power = excluded.power,
-      position = excluded.position`)
+      status_connection = excluded.status_connection, status_received_at = excluded.status_received_at,
+      doors = excluded.doors, power = excluded.power, position = excluded.position`)
 }
 
 type DeviceState = typeof deviceState.$inferSelect
@@ -85,7 +78,6 @@ function capped<T>(doors: Iterable<readonly [string, T]>): Record<string, T> {
   return Object.fromEntries(byName.slice(0, mostDoors))
 }
 
-/** A will of another boot than the one last seen online is old news. */
 function merged(
   state: DeviceState,
   { receivedAt, doors = [], power = [], position = [], status }: DeviceNews,
@@ -94,17 +86,30 @@ function merged(
   // A map, for a device may name its door `constructor`.
   const newest = new Map(Object.entries(known.doors))
   for (const door of doors) newest.set(door.door, newer(newest.get(door.door) ?? null, door))
-  const isOldWill = status?.will === true && state.statusBoot !== null && state.statusBoot !== status.boot
   return {
     ...state,
     lastReceivedAt: status?.will ? state.lastReceivedAt : Math.max(state.lastReceivedAt ?? 0, receivedAt),
     doors: capped(newest),
     power: power.reduce(newer, known.power),
     position: position.reduce(newer, known.position),
-    ...(status && !isOldWill
-      ? { status: status.state, statusBoot: status.boot, statusReceivedAt: receivedAt }
+    ...(status && !isOldWill(state, status)
+      ? {
+          status: status.state,
+          statusBoot: status.boot,
+          statusConnection: status.connection,
+          statusReceivedAt: receivedAt,
+        }
       : {}),
   }
+}
+
+/** A will of another boot or connection than the one last heard: the device has come back since, maybe elsewhere. */
+function isOldWill(
+  { statusBoot, statusConnection }: DeviceState,
+  { will, boot, connection }: NonNullable<DeviceNews['status']>,
+): boolean {
+  if (!will) return false
+  return (statusBoot ?? boot) !== boot || (statusConnection ?? connection) !== connection
 }
 
 /** What a stored state says of doors, power and position. */
@@ -128,13 +133,8 @@ export async function refoldDeviceState(tx: Transaction, deviceId: number): Prom
   if (!locked) return
   const { rows } = await tx.execute<ElementOrder & { channel: string; body: object }>(sql`
     select distinct on (channel, body ->> 'door')
-           channel, body, told.at + coalesce(fact.offset_ms, 0) as at, ${boot.boot}, seq, element
+           channel, body, told.at + ${offsetInSql(sql`told`)} as at, ${boot.boot}, seq, element
     from ${deviceEvent} told join ${boot} on ${boot.id} = told.boot_id
-    left join lateral (
-      select offset_ms from ${clockFact}
-      where boot_id = told.boot_id and from_seq <= told.seq and (to_seq is null or told.seq <= to_seq)
-      order by id desc limit 1
-    ) fact on true
     where told.device_id = ${deviceId} and channel in ('door', 'power', 'position')
     order by channel, body ->> 'door', at desc, ${boot.boot} collate "C" desc, seq desc, element desc`)
   const told = (of: string) =>

@@ -4,7 +4,7 @@ import { message, reading } from '../../schema/tables/messages.ts'
 import type { Database, Transaction } from './database.ts'
 import { movedProbeState, type ProbeStateWrite, probeStateRows } from './derived.ts'
 import { kept } from './pool.ts'
-import type { ReadingRow } from './readings.ts'
+import type { StoredReading } from './readings.ts'
 import { insertRows, rowSet } from './rows.ts'
 import { sqlStateOf } from './sql-state.ts'
 
@@ -28,7 +28,7 @@ export type TakenIdentity = {
 export async function insertPlain(
   db: Database,
   messages: readonly MessageRow[],
-  readings: readonly ReadingRow[],
+  readings: readonly StoredReading[],
   states: readonly ProbeStateWrite[],
 ): Promise<void> {
   const m = rowSet(message, messages)

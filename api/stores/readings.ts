@@ -7,14 +7,15 @@ import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 import { insertRows, rowSet } from './rows.ts'
 
-export type ReadingRow = typeof reading.$inferInsert
-
+/** A value and its identity: probe, boot and the device's own time. */
 export type StoredReading = {
   readonly probeId: number
   readonly at: number
   readonly bootId: number
   readonly seq: number
   readonly centi: number
+  /** Hundredths of a percent relative humidity, told with it. */
+  readonly humidity: number | null
 }
 
 /**
@@ -25,23 +26,30 @@ export type StoredReading = {
  */
 export async function insertReadings(
   tx: Transaction,
-  rows: readonly ReadingRow[],
+  rows: readonly StoredReading[],
 ): Promise<StoredReading[] | null> {
   if (rows.length === 0) return []
   const { names, select } = rowSet(reading, rows)
   const { rows: standing } = await tx.execute<StoredRow>(sql`
     ${kept}
-    select old.probe_id, old.at, old.boot_id, old.seq, old.centi
+    select old.probe_id, old.at, old.boot_id, old.seq, old.centi, old.humidity
     from (${select}) as given (${names})
     join ${reading} old using (probe_id, at, boot_id)`)
   const added = await insertRows(tx, reading, rows)
   return added + standing.length === rows.length ? standing.map(toStored) : null
 }
 
-type StoredRow = { probe_id: number; at: number; boot_id: number; seq: number; centi: number }
+type StoredRow = {
+  probe_id: number
+  at: number
+  boot_id: number
+  seq: number
+  centi: number
+  humidity: number | null
+}
 
-function toStored({ probe_id, at, boot_id, seq, centi }: StoredRow): StoredReading {
-  return { probeId: probe_id, at, bootId: boot_id, seq, centi }
+function toStored({ probe_id, boot_id, ...told }: StoredRow): StoredReading {
+  return { probeId: probe_id, bootId: boot_id, ...told }
 }
 
 /** A value that does not rule at its identity, and when that was found. */
@@ -51,7 +59,7 @@ export type OverruledReading = StoredReading & { readonly receivedAt: number }
 export async function replaceReading(tx: Transaction, row: StoredReading): Promise<void> {
   await tx
     .update(reading)
-    .set({ centi: row.centi, seq: row.seq })
+    .set({ centi: row.centi, seq: row.seq, humidity: row.humidity })
     .where(and(eq(reading.probeId, row.probeId), eq(reading.at, row.at), eq(reading.bootId, row.bootId)))
   await tx
     .delete(readingConflict)
@@ -75,7 +83,7 @@ export async function insertConflicts(tx: Transaction, rows: readonly OverruledR
   await tx.execute(sql`
     insert into ${readingConflict} (${names}) ${select}
     on conflict (probe_id, at, boot_id, centi) do update
-      set seq = excluded.seq, received_at = excluded.received_at
+      set seq = excluded.seq, humidity = excluded.humidity, received_at = excluded.received_at
       where ${readingConflict.seq} > excluded.seq`)
 }
 
@@ -87,7 +95,7 @@ export async function conflictsAt(
   const { names, select } = rowSet(reading, identities)
   const { rows } = await tx.execute<OverruledRow>(sql`
     ${kept}
-    select old.probe_id, old.at, old.boot_id, old.seq, old.centi, old.received_at
+    select old.probe_id, old.at, old.boot_id, old.seq, old.centi, old.humidity, old.received_at
     from (${select}) as given (${names})
     join ${readingConflict} old using (probe_id, at, boot_id)`)
   return rows.map(toOverruled)
@@ -107,21 +115,23 @@ export type Contradiction = {
 }
 
 export async function contradictionsOf(tx: Transaction, probeId: number): Promise<Contradiction[]> {
-  const { rows } = await tx.execute<OverruledRow & { boot: string; ruling_seq: number; ruling: number }>(sql`
-    select c.probe_id, c.at, c.boot_id, c.seq, c.centi, c.received_at, ${boot.boot},
-           r.seq as ruling_seq, r.centi as ruling
+  const { rows } = await tx.execute<
+    OverruledRow & { boot: string; ruling_seq: number; ruling: number; ruling_humidity: number | null }
+  >(sql`
+    select c.probe_id, c.at, c.boot_id, c.seq, c.centi, c.humidity, c.received_at, ${boot.boot},
+           r.seq as ruling_seq, r.centi as ruling, r.humidity as ruling_humidity
     from ${readingConflict} c join ${reading} r using (probe_id, at, boot_id) join ${boot} on ${boot.id} = c.boot_id
     where c.probe_id = ${probeId}
     order by c.at, c.boot_id, c.centi`)
   const found: (Contradiction & { overruled: OverruledReading[] })[] = []
-  for (const { boot, ruling_seq, ruling, ...row } of rows) {
+  for (const { boot, ruling_seq, ruling, ruling_humidity, ...row } of rows) {
     const overruled = toOverruled(row)
     const last = found.at(-1)
     if (last?.ruling.at === row.at && last.ruling.bootId === row.boot_id) last.overruled.push(overruled)
     else
       found.push({
         boot,
-        ruling: { ...toStored(row), seq: ruling_seq, centi: ruling },
+        ruling: { ...overruled, seq: ruling_seq, centi: ruling, humidity: ruling_humidity },
         overruled: [overruled],
       })
   }

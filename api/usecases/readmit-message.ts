@@ -63,7 +63,7 @@ function incomingOf({ device, topic, payload, receivedAt }: Rejection): Incoming
   const parsed = parseUpTopic(topic)
   if (!parsed) throw new Error(`topic ${topic} was taken in but is none of ours`)
   const channel: UpChannel = parsed.channel
-  return { device, topic, channel, payload, receivedAt, will: false }
+  return { device, topic, channel, payload, receivedAt, connection: 'readmission', will: false }
 }
 
 async function stillBad(

@@ -94,6 +94,8 @@ export const boot = pgTable(
     clockUptimeMs: instant(),
     /** The newest live message by which the clock agreed with ours; no time after it is vouched for. */
     clockAgreedSeq: integer(),
+    /** When the first live message came that has been late ever since the clock last agreed, ms UTC. */
+    clockLateSince: instant(),
     /** Has a live message shown the clock to agree with ours since its last step? */
     clockProven: boolean().notNull().default(false),
   },
@@ -155,6 +157,8 @@ export const deviceState = pgTable(
     lastReceivedAt: instant(),
     status: text({ enum: deviceStates }),
     statusBoot: text(),
+    /** The broker's connection that told it; a will of any other is old news. */
+    statusConnection: text(),
     statusReceivedAt: instant(),
     /** Newest element per door. */
     doors: jsonb().notNull().default({}),

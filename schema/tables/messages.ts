@@ -67,6 +67,7 @@ export const readingConflict = pgTable(
       .references(() => boot.id),
     centi: smallint().notNull(),
     seq: integer().notNull(),
+    humidity: smallint(),
     receivedAt: instant().notNull(),
   },
   (t) => [primaryKey({ columns: [t.probeId, t.at, t.bootId, t.centi] })],

@@ -19,6 +19,7 @@ test('a message is acknowledged after it is committed and not before', async () 
       channel: 'readings',
       payload: Buffer.from('cold'),
       receivedAt: 1_000,
+      connection: expect.any(String),
       will: false,
     },
   ])

@@ -23,6 +23,7 @@ test('when a connection breaks its will comes in as a message of the device', as
     channel: 'status',
     payload: Buffer.from('offline'),
     receivedAt: 1_000,
+    connection: expect.any(String),
     will: true,
   })
   expect(await world.event({ kind: 'disconnected' })).toEqual({

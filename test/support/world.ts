@@ -96,7 +96,8 @@ export function aMessage(parts: MessageParts): Incoming {
   const { device, channel = 'readings', boot = 'boot-a', seq, body, receivedAt = noon } = parts
   const { sentAt = receivedAt, uptimeMs = 3_600_000 } = parts
   const payload = Buffer.from(JSON.stringify({ v: 1, boot, seq, sentAt, uptimeMs, body }))
-  return { device, topic: `hemotrail/v1/H1/${device}/${channel}`, channel, payload, receivedAt, will: false }
+  const topic = `hemotrail/v1/H1/${device}/${channel}`
+  return { device, topic, channel, payload, receivedAt, connection: 'one', will: false }
 }
 
 export function aReading(at: number, celsius: number, probe: ProbeKind = 'load') {

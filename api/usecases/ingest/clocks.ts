@@ -106,6 +106,7 @@ function isWorthWriting(old: ClockState | null, clock: ClockState): boolean {
   return (
     !old ||
     old.proven !== clock.proven ||
+    old.lateSince !== clock.lateSince ||
     Math.abs(old.epoch - clock.epoch) >= worthWritingMs ||
     Math.abs(old.uptimeMs - clock.uptimeMs) >= referenceLastsMs
   )

@@ -186,7 +186,7 @@ function deviceNews(
     news.push({
       deviceId: device.id,
       receivedAt: incoming.receivedAt,
-      status: { ...status, will: incoming.will },
+      status: { ...status, will: incoming.will, connection: incoming.connection },
     })
   }
   // A device that sends nothing but nonsense has still been heard.

@@ -25,7 +25,9 @@ export type Incoming = {
   readonly payload: Buffer
   /** Server time, ms UTC. */
   readonly receivedAt: number
-  /** Left with the broker by a connection that broke. */
+  /** The connection it came by, named as no other of any broker is. */
+  readonly connection: string
+  /** Left with the broker by that connection, because it broke. */
   readonly will: boolean
 }
 

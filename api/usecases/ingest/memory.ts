@@ -72,6 +72,7 @@ export function createMemory(db: Database): Memory {
         for (const { probe: kind } of of.readings)
           if (!by.probes.has(kind)) probes.set(`${deviceId}/${kind}`, { deviceId, kind })
       }
+      for (const { boots: theirs } of byId.values()) letGo(theirs, spoken)
       for (const { deviceId, ...boot } of await ensureBoots(db, [...boots.values()]))
         byId.get(deviceId)?.boots.set(boot.boot, boot)
       for (const { deviceId, kind, id } of await ensureProbes(db, [...probes.values()]))
@@ -89,6 +90,17 @@ export function createMemory(db: Database): Memory {
       states.clear()
     },
   }
+}
+
+/** A device speaks of its boot of now and of those its backlog is from; more than these are read again. */
+const mostBoots = 64
+
+/** Let go of the boots met longest ago that nobody speaks of now. */
+function letGo(boots: Map<string, Boot>, spoken: readonly { readonly of: Spoken }[]): void {
+  if (boots.size <= mostBoots) return
+  const needed = new Set(spoken.map(({ of }) => of.boot))
+  for (const name of [...boots.keys()].slice(0, boots.size - mostBoots))
+    if (!needed.has(name)) boots.delete(name)
 }
 
 /**

@@ -24,7 +24,6 @@ import {
   insertConflicts,
   insertReadings,
   type OverruledReading,
-  type ReadingRow,
   replaceReading,
   type StoredReading,
 } from '../../stores/readings.ts'
@@ -39,7 +38,7 @@ type Told<Row extends StoredReading> = Reading & {
   readonly receivedAt: number
 }
 
-type Arriving = Told<ReadingRow>
+type Arriving = Told<StoredReading>
 
 /** The readings of one probe in this batch. */
 export type ProbeBatch = {
@@ -103,7 +102,7 @@ export function gatherReadings(messages: readonly Taken[]): {
   return { probes, conflicts }
 }
 
-export function readingRows(probes: readonly ProbeBatch[]): ReadingRow[] {
+export function readingRows(probes: readonly ProbeBatch[]): StoredReading[] {
   return probes.flatMap(({ arriving }) => arriving.map(({ row }) => row))
 }
 
@@ -141,8 +140,7 @@ function identityOf({ probeId, at, bootId }: StoredReading): string {
 }
 
 function overruledRow({ row, receivedAt }: Told<StoredReading>): OverruledReading {
-  const { probeId, at, bootId, seq, centi } = row
-  return { probeId, at, bootId, seq, centi, receivedAt }
+  return { ...row, receivedAt }
 }
 
 /**

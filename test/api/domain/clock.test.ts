@@ -55,6 +55,25 @@ describe('a device clock', () => {
     expect(judged(state, drifted).fault?.kind).toBe('offset')
   })
 
+  test('that fell behind is excused as late for an hour, and for good when it agrees within it', () => {
+    const hour = 3_600_000
+    const behind = (seq: number, at: number, wrongMs = -60_001) => sample(seq, at, { wrongMs })
+    const { state } = judged(null, behind(0, 1_000, -57_000))
+    const late = judged(state, behind(1, hour))
+    expect([late.fault, late.state.lateSince]).toEqual([null, booted + hour])
+    const later = judged(late.state, behind(2, 2 * hour - 1))
+    expect(later.fault).toBeNull()
+    const agreed = judged(later.state, behind(3, 2 * hour, -60_000))
+    expect(agreed).toMatchObject({ fault: null, provedRight: false, state: { lateSince: null } })
+    expect(judged(agreed.state, behind(4, 3 * hour)).fault).toBeNull()
+
+    const overdue = judged(later.state, behind(3, 2 * hour))
+    expect(overdue.fault?.kind).toBe('offset')
+    expect(faultBeginsAt(later.state, null, [], 'a')).toBe(1)
+    expect(judged(overdue.state, behind(4, 3 * hour)).fault?.kind).toBe('offset')
+    expect(judged(overdue.state, behind(4, 3 * hour, -60_000)).provedRight).toBe(true)
+  })
+
   test('that jumps inside one boot is in fault whatever the network does', () => {
     const { state } = judged(null, sample(0, 1_000))
     const back = judged(state, sample(1, 11_000, { wrongMs: -3 * 3_600_000 }))
@@ -116,7 +135,7 @@ describe('a device clock', () => {
 })
 
 describe('a fault', () => {
-  const state = { seq: 8, epoch: booted, uptimeMs: 1_000, proven: true, agreedSeq: 5 }
+  const state = { seq: 8, epoch: booted, uptimeMs: 1_000, proven: true, agreedSeq: 5, lateSince: null }
 
   test('begins with the boot where no live message agreed before', () => {
     expect(faultBeginsAt(null, null, [], 'a')).toBe(0)

@@ -158,7 +158,15 @@ describe('a device', () => {
     const topic = 'hemotrail/v1/H1/box-1/status'
     door.world.clock.now = at(4)
     await door.world.ingest.accept([
-      { device, topic, channel: 'status', payload: status, receivedAt: at(0), will: false },
+      {
+        device,
+        topic,
+        channel: 'status',
+        payload: status,
+        receivedAt: at(0),
+        connection: 'one',
+        will: false,
+      },
       aMessage({ device, seq: 0, body: [aReading(at(-1), 4.256), aReading(at(-2), 3)] }),
       aMessage({ device, seq: 1, body: [aReading(at(-1), -1.5, 'air')], receivedAt: at(3) }),
       aMessage({

@@ -174,6 +174,21 @@ describe('identity', () => {
     expect(await rejected(world)).toEqual([])
   })
 
+  test('a device of a hundred boots is remembered by the last of them, and doubles of all are known', async ({
+    database,
+  }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const sent = Array.from({ length: 100 }, (_, i) =>
+      aMessage({ device: 'f1', boot: `boot-${i}`, seq: 0, body: [aReading(at + i, 4)] }),
+    )
+    for (const message of sent) await world.ingest.accept([message])
+    expect(world.ingest.memory.recall('f1')?.boots.size).toBeLessThan(70)
+    await world.ingest.accept(sent)
+    expect(await stored(world, 'f1')).toHaveLength(100)
+    expect(await rejected(world)).toEqual([])
+  })
+
   test('a number used again for other bytes is rejected, in one batch or in two', async ({ database }) => {
     const world = await aWorld(database)
     await aDevice(world, 'f1')
@@ -321,6 +336,22 @@ describe('the newest state of a device', () => {
     await world.ingest.accept([raw('f1', 'nonsense')])
     const { id } = await findDevice(database.db, 'f1')
     expect(await readDeviceState(database.db, id)).toMatchObject({ lastReceivedAt: noon })
+  })
+
+  test('hears the will of the connection it was told by, and of no other', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const { id } = await findDevice(database.db, 'f1')
+    const told = async (state: string, connection: string, { will = false, boot = 'boot-a' } = {}) => {
+      const body = JSON.stringify({ boot, state })
+      await world.ingest.accept([{ ...raw('f1', body), channel: 'status', connection, will }])
+      return (await readDeviceState(database.db, id))?.status
+    }
+    expect(await told('online', 'one')).toBe('online')
+    expect(await told('online', 'two')).toBe('online')
+    expect(await told('offline', 'one', { will: true })).toBe('online')
+    expect(await told('offline', 'two', { will: true, boot: 'boot-0' })).toBe('online')
+    expect(await told('offline', 'two', { will: true })).toBe('offline')
   })
 
   test('names 32 doors at most, whatever a device calls them and whichever came first', async ({

@@ -39,10 +39,10 @@ async function decide(
 async function outcomeOf(world: World, device: string) {
   const { db } = world.deps.database
   const values = await db.execute(sql`
-    select r.at, r.centi, r.seq, true as rules from reading r join probe p on p.id = r.probe_id
+    select r.at, r.centi, r.seq, r.humidity, true as rules from reading r join probe p on p.id = r.probe_id
     join device d on d.id = p.device_id where d.name = ${device}
     union all
-    select c.at, c.centi, c.seq, false from reading_conflict c join probe p on p.id = c.probe_id
+    select c.at, c.centi, c.seq, c.humidity, false from reading_conflict c join probe p on p.id = c.probe_id
     join device d on d.id = p.device_id where d.name = ${device}
     order by at, rules, centi`)
   return { values: values.rows, findings: await findingsOf(world.deps, device, noon) }
@@ -91,7 +91,7 @@ describe('one raw time in two messages a clock fact sets apart', () => {
       await world.ingest.accept([aMessage({ device, seq: 0, body: [aReading(noon - 3 * hour, 4)] })])
       await decide(world, device, { fromSeq: 0, toSeq: 10, offsetMs: -hour })
       const messages = order.map(({ seq, celsius }) =>
-        aMessage({ device, seq, body: [aReading(noon - 10 * minute, celsius)] }),
+        aMessage({ device, seq, body: [{ ...aReading(noon - 10 * minute, celsius), humidity: seq }] }),
       )
       if (index % 2 === 0) await world.ingest.accept(messages)
       else for (const message of messages) await world.ingest.accept([message])
@@ -100,9 +100,9 @@ describe('one raw time in two messages a clock fact sets apart', () => {
     for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0])
     expect(outcomes[0]?.values).toMatchObject([
       { centi: 400 },
-      { centi: 100, seq: 10, rules: false },
-      { centi: 400, seq: 12, rules: false },
-      { centi: 700, seq: 9, rules: true },
+      { centi: 100, seq: 10, humidity: 1_000, rules: false },
+      { centi: 400, seq: 12, humidity: 1_200, rules: false },
+      { centi: 700, seq: 9, humidity: 900, rules: true },
     ])
   })
 })
