@@ -23,6 +23,11 @@ export type Place = {
   readonly believed: { readonly from: number; readonly to: number | null } | null
 }
 
+/** Does all of it hold, whatever the truth about clocks in doubt is? */
+export function isVouchedFor({ from, to, believed }: Place): boolean {
+  return believed !== null && believed.from === from && believed.to === to
+}
+
 /** At one instant the stronger source is heard last, so that its word stands. */
 const weight: Record<SightingSource, number> = { manual: 0, scan: 1, rfid: 2 }
 

@@ -15,7 +15,7 @@ import type { Context } from '../context.ts'
 import { parseDin } from '../domain/isbt128.ts'
 import { findBag, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'
-import { placesOf } from '../stores/sightings.ts'
+import { datedPlacesOf } from '../stores/sightings.ts'
 import { registerBag } from '../usecases/register-bag.ts'
 import { tagBag } from '../usecases/tag-bag.ts'
 import { traceBag } from '../usecases/trace-bag.ts'
@@ -131,7 +131,7 @@ export const bagRoutes = new OpenAPIHono<Env>()
 
 async function readBag({ database: { db }, now }: Context, bagId: string) {
   const bag = await findBag(db, bagId)
-  const place = (await placesOf(db, bagId)).at(-1)
+  const place = (await datedPlacesOf(db, bagId)).at(-1)
   const device = place && (await findDevice(db, place.device))
   const current = place && device ? { ...place, placements: device.placements } : null
   return bagDetail(bag, await tagsOf(db, bagId), current, now())

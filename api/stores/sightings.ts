@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import { bagPlace, inventory, sighting, tagAssignment } from '../../schema/tables/bags.ts'
 import { boot, clockFact, device } from '../../schema/tables/devices.ts'
 import { message } from '../../schema/tables/messages.ts'
@@ -7,7 +7,7 @@ import { type ClockFact, offsetOf } from '../domain/clock.ts'
 import { foldPlaces, type Place, type Sighting } from '../domain/place.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
-import { type ClockFault, clockFaultsOf, isTimeVerified } from './clocks.ts'
+import { type ClockFault, clockFaultsOf, isTimeVerified, offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { insertRows } from './rows.ts'
 
@@ -22,6 +22,25 @@ export async function lockTags(tx: Transaction, tags: Iterable<string>): Promise
   for (const tag of [...new Set(tags)].sort()) {
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${tag}, 4837))`)
   }
+}
+
+/**
+ * Hold what is inventoried of devices for the rest of the transaction, by ascending id, once the tags are held. An
+ * inventory speaks of the bags it misses, which it does not name: one that is being put in place just then must wait.
+ */
+export async function lockInventories(tx: Transaction, deviceIds: Iterable<number>): Promise<void> {
+  for (const id of [...new Set(deviceIds)].sort((a, b) => a - b)) {
+    await tx.execute(sql`select pg_advisory_xact_lock(4838, ${id}::integer)`)
+  }
+}
+
+/** The devices whose inventories may miss this tag. */
+export async function devicesThatSaw(tx: Transaction, tag: string): Promise<number[]> {
+  const rows = await tx
+    .selectDistinct({ deviceId: sighting.deviceId })
+    .from(sighting)
+    .where(eq(sighting.tag, tag))
+  return rows.map(({ deviceId }) => deviceId)
 }
 
 export async function insertSightings(tx: Transaction, rows: readonly SightingRow[]): Promise<void> {
@@ -206,51 +225,34 @@ async function clockFactsOf(
   return facts
 }
 
-/** The places of a bag as last folded, oldest first. */
-export async function placesOf(
-  db: Database,
-  bagId: string,
-): Promise<(Omit<Place, 'believed'> & { device: string })[]> {
-  return db
-    .select({
-      state: bagPlace.state,
-      deviceId: bagPlace.deviceId,
-      device: device.name,
-      from: bagPlace.from,
-      to: bagPlace.to,
-    })
-    .from(bagPlace)
-    .innerJoin(device, eq(device.id, bagPlace.deviceId))
-    .where(and(eq(bagPlace.bagId, bagId), isNull(bagPlace.knownTo)))
-    .orderBy(asc(bagPlace.from))
-}
-
-/** Sightings whose tag is on no bag at that time: somebody must say what carries it. */
+/** Sightings whose tag is on no bag at that time: somebody must say what carries it. Those seen longest come first. */
 export async function unresolvedTags(db: Database, limit: number) {
-  return db
-    .select({
-      tag: sighting.tag,
-      sightings: sql<number>`count(*)`,
-      firstAt: sql<number>`min(${sighting.at})`,
-      lastAt: sql<number>`max(${sighting.at})`,
-      lastDevice: sql<string>`(array_agg(${device.name} order by ${sighting.at} desc))[1]`,
-    })
-    .from(sighting)
-    .innerJoin(device, eq(device.id, sighting.deviceId))
-    .where(
-      sql`not exists (select from ${tagAssignment} a where a.tag = ${sighting.tag} and a."from" <= ${sighting.at}
-          and (a."to" is null or ${sighting.at} < a."to"))`,
+  const { rows } = await db.execute<{
+    tag: string
+    sightings: number
+    firstAt: number
+    lastAt: number
+    lastDevice: string
+  }>(sql`
+    select tag, count(*) as sightings, min(at) as "firstAt", max(at) as "lastAt",
+           (array_agg(device order by at desc))[1] as "lastDevice"
+    from (
+      select told.tag, told.at + ${offsetInSql(sql`told`)} as at, ${device.name} as device
+      from ${sighting} told join ${device} on ${device.id} = told.device_id
+    ) seen
+    where not exists (
+      select from ${tagAssignment} a
+      where a.tag = seen.tag and a."from" <= seen.at and (a."to" is null or seen.at < a."to")
     )
-    .groupBy(sighting.tag)
-    .orderBy(sql`min(${sighting.at})`)
-    .limit(limit)
+    group by tag order by min(at), tag limit ${limit}`)
+  return rows
 }
 
 /**
  * Put a tag on a bag from an instant of event time on. Without one it is the bag's since it was last another's, so
  * that what was seen of it before anybody registered it is resolved too.
  *
- * @throws Refusal `tag_in_use` where the tag is on another bag at that time
+ * @throws Refusal `tag_in_use` where the tag is on another bag at that time, or on this one since another time
  */
 export async function assignTag(
   tx: Transaction,
@@ -259,7 +261,15 @@ export async function assignTag(
   now: number,
 ): Promise<void> {
   const earlier = await tx.select().from(tagAssignment).where(eq(tagAssignment.tag, input.tag))
-  if (earlier.some((old) => old.bagId === input.bagId && old.to === null)) return
+  const standing = earlier.find((old) => old.bagId === input.bagId && old.to === null)
+  if (standing) {
+    if (input.from === undefined || input.from === standing.from) return
+    const since = new Date(standing.from).toISOString()
+    throw new Refusal(
+      'tag_in_use',
+      `tag ${input.tag} is on bag ${input.bagId} since ${since}: take it off first to say otherwise`,
+    )
+  }
   const from = input.from ?? Math.max(0, ...earlier.map(({ to }) => to ?? 0))
   const rival = earlier.find((old) => old.to === null || old.to > from)
   if (rival) {

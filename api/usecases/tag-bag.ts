@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { findBag, lockBags } from '../stores/bags.ts'
-import { assignTag, lockTags, refoldPlaces } from '../stores/sightings.ts'
+import { assignTag, devicesThatSaw, lockInventories, lockTags, refoldPlaces } from '../stores/sightings.ts'
 
 /**
  * Put a tag on a bag; what was seen of the tag since then, known or not at the time, is the bag's from now on.
@@ -14,6 +14,7 @@ export async function tagBag(
   const now = ctx.now()
   await ctx.database.db.transaction(async (tx) => {
     await lockTags(tx, [input.tag])
+    await lockInventories(tx, await devicesThatSaw(tx, input.tag))
     await findBag(tx, input.bagId)
     await lockBags(tx, [input.bagId])
     await assignTag(tx, ctx.actor, input, now)

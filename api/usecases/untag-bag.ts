@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { findBag, lockBags } from '../stores/bags.ts'
-import { lockTags, refoldPlaces, removeTag } from '../stores/sightings.ts'
+import { devicesThatSaw, lockInventories, lockTags, refoldPlaces, removeTag } from '../stores/sightings.ts'
 import { momentOf } from './read-series.ts'
 
 /**
@@ -17,6 +17,7 @@ export async function untagBag(
   const at = momentOf(input.at, now)
   await ctx.database.db.transaction(async (tx) => {
     await lockTags(tx, [input.tag])
+    await lockInventories(tx, await devicesThatSaw(tx, input.tag))
     await findBag(tx, input.bagId)
     await lockBags(tx, [input.bagId])
     await removeTag(tx, ctx.actor, { ...input, at }, now)

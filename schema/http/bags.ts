@@ -4,6 +4,9 @@ import { Name } from '../topics.ts'
 import { components, jurisdictions, phases, placeStates, probeKinds } from '../vocabulary.ts'
 import { Celsius, Count, InstantInput, InstantText, limit, Milliseconds, orNull } from './values.ts'
 
+/** Written in either case; told and kept in lower case. */
+const BagId = z.uuid().toLowerCase()
+
 const dinInput = z.string().min(1).max(40).meta({
   description: 'typed with the check character printed behind it, or scanned with = and flags',
   example: 'A9999 26 000123 P',
@@ -36,10 +39,15 @@ const bag = {
 
 const Bag = z.object(bag).meta({ id: 'Bag' })
 
+const timeVerified = z.boolean().meta({
+  description:
+    'false: the bag was seen coming, staying or going by a clock in doubt; what hangs on that is unverified until a clock fact settles it',
+})
+
 export const BagsQuery = z.strictObject({
   din: dinInput.optional(),
   tag: Tag.optional().meta({ description: 'only bags that carry or carried this tag' }),
-  before: z.uuid().optional().meta({ description: 'only bags registered before this one' }),
+  before: BagId.optional().meta({ description: 'only bags registered before this one' }),
   limit: limit(1_000, 100),
 })
 
@@ -65,6 +73,7 @@ export const BagDetail = z
           device: Name.meta({ description: 'the device it is inside, or was last known in' }),
           facility: z.string().meta({ description: 'where that device stands now' }),
           from: InstantText,
+          timeVerified,
         })
         .meta({ id: 'CurrentPlace' }),
     ).meta({ description: 'null: never seen' }),
@@ -80,9 +89,9 @@ export const TagInput = z
   })
   .meta({ id: 'TagInput' })
 
-export const BagParams = z.strictObject({ bagId: z.uuid() })
+export const BagParams = z.strictObject({ bagId: BagId })
 
-export const TagParams = z.strictObject({ bagId: z.uuid(), tag: Tag })
+export const TagParams = z.strictObject({ bagId: BagId, tag: Tag })
 
 export const UntagQuery = z.strictObject({
   at: InstantInput.optional().meta({ description: 'since when it is off the bag; otherwise now' }),
@@ -125,10 +134,7 @@ const TracedPlace = z
     from: InstantText,
     to: InstantText,
     ongoing: z.boolean().meta({ description: 'still so as of the moment of asking' }),
-    timeVerified: z.boolean().meta({
-      description:
-        'false: the bag was seen coming, staying or going by a clock in doubt; what hangs on that is unverified until a clock fact settles it',
-    }),
+    timeVerified,
     probe: orNull(z.enum(probeKinds)).meta({ description: 'which probe speaks for the bag there' }),
     ...exposure,
   })

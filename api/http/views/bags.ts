@@ -3,9 +3,10 @@ import type { BagDetail, Bags, Trace as TraceBody } from '../../../schema/http/b
 import { inForce } from '../../domain/effective.ts'
 import type { Exposure } from '../../domain/exposure.ts'
 import { dinCheckCharacter } from '../../domain/isbt128.ts'
+import { isVouchedFor } from '../../domain/place.ts'
 import type { Bag, tagsOf } from '../../stores/bags.ts'
 import type { Device } from '../../stores/devices.ts'
-import type { placesOf } from '../../stores/sightings.ts'
+import type { datedPlacesOf } from '../../stores/sightings.ts'
 import type { Trace } from '../../usecases/trace-bag.ts'
 import { celsiusOrNull, iso, isoOrNull, minutes } from '../units.ts'
 
@@ -22,7 +23,7 @@ export function bagView(bag: Bag): z.infer<typeof Bags>['bags'][number] {
   }
 }
 
-type Place = Awaited<ReturnType<typeof placesOf>>[number]
+type Place = Awaited<ReturnType<typeof datedPlacesOf>>[number]
 
 export function bagDetail(
   bag: Bag,
@@ -38,6 +39,7 @@ export function bagDetail(
       device: place.device,
       facility: inForce(place.placements, now).facility,
       from: iso(place.from),
+      timeVerified: isVouchedFor(place),
     },
   }
 }

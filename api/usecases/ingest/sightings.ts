@@ -6,6 +6,7 @@ import {
   type InventoryRow,
   insertInventories,
   insertSightings,
+  lockInventories,
   lockTags,
   refoldPlaces,
   type SightingRow,
@@ -29,6 +30,7 @@ export async function lockSightings(tx: Transaction, messages: readonly Taken[])
   }
   if (tags.size === 0 && inventoried.size === 0) return []
   await lockTags(tx, tags)
+  await lockInventories(tx, inventoried)
   const bags = new Set(await bagsOfTags(tx, [...tags]))
   for (const deviceId of inventoried) for (const bagId of await bagsPlacedIn(tx, deviceId)) bags.add(bagId)
   return lockBags(tx, [...bags])

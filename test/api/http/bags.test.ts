@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { BagDetail, Bags, Trace } from '../../../schema/http/bags.ts'
 import { UnresolvedTags } from '../../../schema/http/tags.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
@@ -126,6 +127,10 @@ describe('the list of bags', () => {
     expect(await idsOf('din=A999926000123P')).toEqual([bagId])
     expect(await idsOf('tag=E280%201160')).toEqual([bagId])
     expect(await idsOf('tag=T9')).toEqual([])
+    const shouted = await door.ask(BagDetail, 'GET', `/bags/${bagId.toUpperCase()}`)
+    expect(shouted.bagId).toBe(bagId)
+    const tag = { tag: 'E280 1160' }
+    expect((await door.ask(BagDetail, 'POST', `/bags/${bagId.toUpperCase()}/tags`, tag)).tags).toHaveLength(1)
     expect(await door.refused('GET', '/bags?din=A999926000124P')).toMatchObject({ code: 'invalid_din' })
     expect(await door.refused('GET', '/bags?din=A999926000123')).toMatchObject({ code: 'invalid_din' })
     expect(await door.refused('GET', '/bags?before=7')).toMatchObject({ issues: [{ path: 'before' }] })
@@ -151,10 +156,46 @@ describe('a tag', () => {
     const tagged = await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1' })
     expect(tagged).toMatchObject({
       tags: [{ tag: 'T1', from: '1970-01-01T00:00:00.000Z', to: null }],
-      place: { state: 'inside', device: 'fridge-7', facility: 'H1', from: iso(at(5)) },
+      place: { state: 'inside', device: 'fridge-7', facility: 'H1', from: iso(at(5)), timeVerified: true },
     })
     const { tags } = await door.ask(UnresolvedTags, 'GET', '/tags/unresolved')
     expect(tags.map(({ tag }) => tag)).toEqual(['T2'])
+  })
+
+  test('is on no bag by the time of a clock that was put right', async ({ door }) => {
+    await aDevice(door.world, 'fridge-7', {}, start)
+    const { bagId } = await register(door)
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(at(10)) })
+    await door.world.ingest.accept([seen(0, [{ at: at(12), added: ['T1'], removed: [] }])])
+    expect((await door.ask(UnresolvedTags, 'GET', '/tags/unresolved')).tags).toEqual([])
+    const offsetMs = -5 * minute
+    const fact = { device: 'fridge-7', boot: 'boot-a', fromSeq: 0, offsetMs, reason: 'compared' }
+    await recordClockFact(door.world.ctx, fact)
+    expect((await door.ask(UnresolvedTags, 'GET', '/tags/unresolved')).tags).toMatchObject([
+      { tag: 'T1', firstAt: iso(at(7)), lastAt: iso(at(7)) },
+    ])
+  })
+
+  test('seen by a clock in doubt places a bag where nobody can vouch for it', async ({ door }) => {
+    await aDevice(door.world, 'fridge-7', {}, start)
+    const { bagId } = await register(door)
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1' })
+    const sentAt = noon - 60 * minute
+    await door.world.ingest.accept([
+      aMessage({ device: 'fridge-7', seq: 0, sentAt, body: [aReading(sentAt, 4)] }),
+      aMessage({
+        device: 'fridge-7',
+        channel: 'bags',
+        seq: 1,
+        sentAt,
+        body: [{ at: sentAt, added: ['T1'], removed: [] }],
+      }),
+    ])
+    expect((await door.ask(BagDetail, 'GET', `/bags/${bagId}`)).place).toMatchObject({
+      state: 'inside',
+      from: iso(sentAt),
+      timeVerified: false,
+    })
   })
 
   test('on a bag since an instant says nothing of the time before', async ({ door }) => {
@@ -171,6 +212,15 @@ describe('a tag', () => {
     await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1' })
     const again = await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1' })
     expect(again.tags).toHaveLength(1)
+    const since = again.tags[0]?.from
+    expect(await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: since })).toEqual(
+      again,
+    )
+    expect(await door.refused('POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(at(5)) })).toMatchObject({
+      status: 409,
+      code: 'tag_in_use',
+      detail: expect.stringContaining(String(since)),
+    })
     expect(await door.refused('POST', `/bags/${other.bagId}/tags`, { tag: 'T1' })).toMatchObject({
       status: 409,
       code: 'tag_in_use',

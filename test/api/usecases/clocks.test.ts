@@ -1,12 +1,13 @@
+import { asc, isNull } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
 import { clockFaultsOf } from '../../../api/stores/clocks.ts'
 import { findDevice } from '../../../api/stores/devices.ts'
-import { placesOf } from '../../../api/stores/sightings.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { traceBag } from '../../../api/usecases/trace-bag.ts'
+import { bagPlace } from '../../../schema/tables/bags.ts'
 import { test } from '../../support/database.ts'
 import { aDevice, aMessage, aReading, aWorld, noon, type World } from '../../support/world.ts'
 
@@ -258,14 +259,20 @@ describe('an inventory', () => {
   test('that missed a bag moves with the clock it was told by', async ({ database }) => {
     const world = await aWorld(database)
     await aDevice(world, 'f1')
-    const bag = await aBag(world, ['T1'])
+    await aBag(world, ['T1'])
     await world.ingest.accept([
       bags(0, [{ at: noon - 5 * hour, added: ['T1'], removed: [] }]),
       bags(1, { at: noon - 90 * minute, inventory: ['T1'] }),
       bags(0, { at: noon - 3 * hour, inventory: [] }, { boot: 'boot-b' }),
     ])
     const placed = async () =>
-      (await placesOf(database.db, bag.id)).map(({ state, from }) => [state, (from - noon) / minute])
+      (
+        await database.db
+          .select({ state: bagPlace.state, from: bagPlace.from })
+          .from(bagPlace)
+          .where(isNull(bagPlace.knownTo))
+          .orderBy(asc(bagPlace.from))
+      ).map(({ state, from }) => [state, (from - noon) / minute])
     expect(await placed()).toEqual([
       ['unknown', -300],
       ['inside', -90],
