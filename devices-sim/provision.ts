@@ -24,7 +24,7 @@ const concurrency = 8
 export async function provision(
   api: Api,
   devices: readonly Planned[],
-  { secrets = new Map(), rotate = true }: Provisioning = {},
+  { secrets = new Map(), rotate = false }: Provisioning = {},
 ): Promise<Map<string, string>> {
   const facilities = [...new Set(devices.map(({ facility }) => facility))]
   await eachOf(facilities, (code) => provisionFacility(api, code))

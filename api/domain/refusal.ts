@@ -3,6 +3,7 @@ export const refusalCodes = [
   'invalid_request',
   'unauthenticated',
   'not_found',
+  'method_not_allowed',
   'already_exists',
   'conflict',
   'invalid_din',

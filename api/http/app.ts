@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
+import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -13,7 +14,7 @@ import { docsPage } from './docs.ts'
 import type { Env, Services } from './env.ts'
 import { facilityRoutes } from './facilities.ts'
 import { policyRoutes } from './policies.ts'
-import { onError, onUnknownRoute, onValidated } from './problems.ts'
+import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
@@ -30,6 +31,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
 
   app.use(logRequest)
   app.use(admitAdministrator(services))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: refuseBody }))
   app.route('/facilities', facilityRoutes)
   app.route('/devices', deviceRoutes)

@@ -15,6 +15,7 @@ const answers: Record<RefusalCode | 'internal_error', Answer> = {
   invalid_din: { status: 400, title: 'Not a donation identification number' },
   unauthenticated: { status: 401, title: 'The key is missing or wrong' },
   not_found: { status: 404, title: 'No such thing' },
+  method_not_allowed: { status: 405, title: 'Not a method of this path' },
   already_exists: { status: 409, title: 'It exists already' },
   conflict: { status: 409, title: 'Something else was first' },
   tag_in_use: { status: 409, title: 'The tag is on another bag' },
@@ -60,6 +61,15 @@ export function onError(error: Error, c: Request<Env>): Response {
 
 export function onUnknownRoute(c: Request<Env>): Response {
   return refuse(c, 'not_found', `there is no ${c.req.method} ${c.req.path}`)
+}
+
+/** The path of a route, asked with a method it does not have. */
+export function onWrongMethod(c: Request<Env>, methods: readonly string[]): Response {
+  const { method, path } = c.req
+  const allow = methods.join(', ')
+  const response = refuse(c, 'method_not_allowed', `there is no ${method} ${path}, only ${allow}`)
+  response.headers.set('allow', allow)
+  return response
 }
 
 const places = {

@@ -13,7 +13,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { readExcursions, readGaps, readPage, readWindow } from '../usecases/read-series.ts'
 import { everywhere, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
-import { celsius, iso } from './units.ts'
+import { celsius, iso, isoOrNull } from './units.ts'
 import { bucketView, excursionView, gapView, rangeOf, totalOf } from './views/series.ts'
 
 const tags = ['Cold chain']
@@ -46,7 +46,11 @@ const excursions = createRoute({
   tags,
   summary: "When a probe was outside its device's limits",
   request: { params: DeviceParams, query: FindingsQuery },
-  responses: { ...everywhere, 200: json(Excursions, 'The excursions that touch the range'), 404: missing },
+  responses: {
+    ...everywhere,
+    200: json(Excursions, 'A page of the excursions that touch the range'),
+    404: missing,
+  },
 })
 
 const gaps = createRoute({
@@ -55,7 +59,7 @@ const gaps = createRoute({
   tags,
   summary: 'When nothing is known of a probe',
   request: { params: DeviceParams, query: FindingsQuery },
-  responses: { ...everywhere, 200: json(Gaps, 'The gaps that touch the range'), 404: missing },
+  responses: { ...everywhere, 200: json(Gaps, 'A page of the gaps that touch the range'), 404: missing },
 })
 
 export const seriesRoutes = new OpenAPIHono<Env>()
@@ -97,7 +101,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
         from: iso(from),
         to: iso(to),
         readings: page.readings.map(({ at, centi }) => ({ at: iso(at), celsius: celsius(centi) })),
-        next: page.next === null ? null : iso(page.next),
+        next: isoOrNull(page.next),
       },
       200,
     )
@@ -105,7 +109,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
   .openapi(excursions, async (c) => {
     const device = c.req.valid('param').name
     const query = c.req.valid('query')
-    const { from, to, asOf, excursions } = await readExcursions(c.var.ctx, { device, ...query })
+    const { from, to, asOf, excursions, next } = await readExcursions(c.var.ctx, { device, ...query })
     return c.json(
       {
         device,
@@ -118,6 +122,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
           excursions.map(({ from, to }) => ({ from, to, open: to === null })),
           asOf,
         ),
+        next: isoOrNull(next),
       },
       200,
     )
@@ -125,7 +130,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
   .openapi(gaps, async (c) => {
     const device = c.req.valid('param').name
     const query = c.req.valid('query')
-    const { from, to, asOf, gaps } = await readGaps(c.var.ctx, { device, ...query })
+    const { from, to, asOf, gaps, next } = await readGaps(c.var.ctx, { device, ...query })
     return c.json(
       {
         device,
@@ -135,6 +140,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
         asOf: iso(asOf),
         gaps: gaps.map(gapView),
         total: totalOf(gaps, asOf),
+        next: isoOrNull(next),
       },
       200,
     )

@@ -1,4 +1,4 @@
-import { and, eq, gte, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, gte, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import { excursion, gap } from '../../schema/tables/derived.ts'
 import { probeState } from '../../schema/tables/devices.ts'
 import type { Excursion, Findings, Gap, SeriesState } from '../domain/series.ts'
@@ -217,34 +217,54 @@ export async function saveFindings(
   )
 }
 
-/** The gaps now believed that touch [from, to), oldest first; bounded ones only. */
-export async function gapsBetween(db: Database, probeId: number, from: number, to: number): Promise<Gap[]> {
-  return db
+/** The gaps now believed that touch [from, to), oldest first; bounded ones only. Of more than `newest`, the newest. */
+export async function gapsBetween(
+  db: Database,
+  probeId: number,
+  from: number,
+  to: number,
+  newest?: number,
+): Promise<Gap[]> {
+  const found = db
     .select({ from: gap.from, to: gap.to })
     .from(gap)
     .where(and(eq(gap.probeId, probeId), isNull(gap.knownTo), lt(gap.from, to), sql`${gap.to} > ${from}`))
-    .orderBy(gap.from)
+    .orderBy(desc(gap.from))
+  return (await (newest === undefined ? found : found.limit(newest))).reverse()
 }
 
-/** The ended excursions now believed that touch [from, to], oldest first; within one instant what was left for the other side. */
+/**
+ * The ended excursions now believed that touch [from, to], oldest first; within one instant what was left for the other
+ * side. Of more than `newest` the newest, and whatever begins together with the oldest of them.
+ */
 export async function endedExcursionsBetween(
   db: Database,
   probeId: number,
   from: number,
   to: number,
+  newest?: number,
 ): Promise<Excursion[]> {
   const { id: _id, ...view } = excursionView
+  const touching = and(
+    eq(excursion.probeId, probeId),
+    isNull(excursion.knownTo),
+    lt(excursion.from, to),
+    gte(excursion.to, from),
+  )
+  const oldest =
+    newest === undefined
+      ? undefined
+      : db
+          .select({ from: excursion.from })
+          .from(excursion)
+          .where(touching)
+          .orderBy(desc(excursion.from))
+          .offset(newest - 1)
+          .limit(1)
   return db
     .select(view)
     .from(excursion)
-    .where(
-      and(
-        eq(excursion.probeId, probeId),
-        isNull(excursion.knownTo),
-        lt(excursion.from, to),
-        gte(excursion.to, from),
-      ),
-    )
+    .where(and(touching, oldest && sql`${excursion.from} >= coalesce(${oldest}, ${excursion.from})`))
     .orderBy(
       excursion.from,
       excursion.to,

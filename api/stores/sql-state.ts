@@ -53,11 +53,17 @@ const awayMessages = [
 
 /** SQLSTATE of the first error in the chain of causes that has one; drizzle wraps the driver's error in its own. */
 export function sqlStateOf(error: unknown): string | undefined {
-  for (const cause of causes(error)) {
-    const code = codeOf(cause)
-    if (code && isSqlState(code)) return code
-  }
-  return undefined
+  const refused = sqlErrorOf(error)
+  return refused && codeOf(refused)
+}
+
+/** What the database itself said of it; drizzle's own message quotes the statement instead. */
+export function sqlMessageOf(error: unknown): string | undefined {
+  return sqlErrorOf(error)?.message
+}
+
+function sqlErrorOf(error: unknown): Error | undefined {
+  return causes(error).find((cause) => isSqlState(codeOf(cause) ?? ''))
 }
 
 /** Decide what to do about an error from the database; an error that is not from there is a bug. */

@@ -29,7 +29,13 @@ export type SeriesQuery = {
   readonly asOf?: number | undefined
 }
 
+/** Which of many findings: the newest `limit` of those that begin before `before`. Without bounds: all. */
+export type PageQuery = { readonly before?: number | undefined; readonly limit?: number | undefined }
+
 type Bounds = { readonly from: number; readonly to: number; readonly asOf: number }
+
+/** `next` is what older findings begin `before`; null where there are none. */
+type Page = Bounds & { readonly next: number | null }
 
 /**
  * The gaps that touch the range, oldest first: silence is never left out, not even before the first reading. As of a
@@ -38,17 +44,34 @@ type Bounds = { readonly from: number; readonly to: number; readonly asOf: numbe
  */
 export async function readGaps(
   deps: Pick<Deps, 'database' | 'now'>,
-  query: SeriesQuery,
-): Promise<Bounds & { readonly gaps: readonly GapAsOf[] }> {
-  const { bounds, probeId, state, isPast, inServiceFrom, limitsAt } = await series(deps, query)
-  const { asOf } = bounds
-  const stored = probeId === null ? [] : await gapsBetween(deps.database.db, probeId, bounds.from, bounds.to)
+  query: SeriesQuery & PageQuery,
+): Promise<Page & { readonly gaps: readonly GapAsOf[] }> {
+  const { bounds, until, probeId, state, isPast, inServiceFrom, limitsAt } = await series(deps, query)
+  const { from, asOf } = bounds
+  const stored =
+    probeId === null ? [] : await gapsBetween(deps.database.db, probeId, from, until, enoughFor(query))
   const bounded = stored.map((gap) => ({ ...gap, open: false }))
   const then = isPast ? bounded.flatMap((gap) => asItStood(gap, asOf, limitsAt)) : bounded
   const gaps = [...then, ...openGaps(state, inServiceFrom, asOf, limitsAt)]
-    .filter(({ from, to }) => from < bounds.to && to > bounds.from)
+    .filter((gap) => gap.from < until && gap.to > from)
     .sort((a, b) => a.from - b.from)
-  return { ...bounds, gaps }
+  const { page, next } = newestOf(gaps, query)
+  return { ...bounds, gaps: page, next }
+}
+
+/** How many stored findings a page is made of: one shows that it is not the last, one may not have stood as of then. */
+function enoughFor({ limit }: PageQuery): number | undefined {
+  return limit === undefined ? undefined : limit + 2
+}
+
+/** What begins in one instant is on one page, even where that makes it longer: between, no instant could be named. */
+function newestOf<T extends { readonly from: number }>(
+  findings: readonly T[],
+  { limit = findings.length }: PageQuery,
+): { readonly page: readonly T[]; readonly next: number | null } {
+  const oldest = findings.at(-limit)
+  const page = oldest ? findings.filter(({ from }) => from >= oldest.from) : findings
+  return { page, next: oldest && page.length < findings.length ? oldest.from : null }
 }
 
 function asItStood(gap: GapAsOf, asOf: number, limitsAt: LimitsAt): GapAsOf[] {
@@ -62,13 +85,13 @@ function asItStood(gap: GapAsOf, asOf: number, limitsAt: LimitsAt): GapAsOf[] {
  */
 export async function readExcursions(
   deps: Pick<Deps, 'database' | 'now'>,
-  query: SeriesQuery,
-): Promise<Bounds & { readonly excursions: readonly Excursion[] }> {
+  query: SeriesQuery & PageQuery,
+): Promise<Page & { readonly excursions: readonly Excursion[] }> {
   const { db } = deps.database
-  const { bounds, probeId, facts, state, isPast, limitsAt } = await series(deps, query)
-  if (probeId === null || !state) return { ...bounds, excursions: [] }
-  const { from, to, asOf } = bounds
-  const ended = await endedExcursionsBetween(db, probeId, from, to)
+  const { bounds, until, probeId, facts, state, isPast, limitsAt } = await series(deps, query)
+  if (probeId === null || !state) return { ...bounds, excursions: [], next: null }
+  const { from, asOf } = bounds
+  const ended = await endedExcursionsBetween(db, probeId, from, until, enoughFor(query))
   const excursions: Excursion[] = []
   for (const one of isPast && state.open ? [...ended, state.open] : ended) {
     if (!isPast || hadEnded(one, asOf, limitsAt)) excursions.push(one)
@@ -80,10 +103,11 @@ export async function readExcursions(
   }
   const open = isPast ? null : openExcursion(state, asOf, limitsAt)
   if (open) excursions.push(open)
-  return {
-    ...bounds,
-    excursions: excursions.filter((one) => one.from < to && (one.to === null || one.to >= from)),
-  }
+  const { page, next } = newestOf(
+    excursions.filter((one) => one.from < until && (one.to === null || one.to >= from)),
+    query,
+  )
+  return { ...bounds, excursions: page, next }
 }
 
 /** A silence ends an excursion only once it has lasted too long; until then the excursion is open. */
@@ -149,7 +173,10 @@ export function momentOf(asOf: number | undefined, now: number): number {
   throw new Refusal('invalid_request', `asOf ${asked} is still to come: it is ${is}`)
 }
 
-async function series({ database: { db }, now }: Pick<Deps, 'database' | 'now'>, query: SeriesQuery) {
+async function series(
+  { database: { db }, now }: Pick<Deps, 'database' | 'now'>,
+  query: SeriesQuery & PageQuery,
+) {
   const device = await findDevice(db, query.device)
   const asOf = momentOf(query.asOf, now())
   const from = query.from ?? device.inServiceFrom
@@ -167,13 +194,16 @@ async function series({ database: { db }, now }: Pick<Deps, 'database' | 'now'>,
   }
   const probe = (await probesOf(db, device.id)).find(({ kind }) => kind === query.probe)
   const state = probe ? await readProbeState(db, probe.id) : null
+  const isPast = query.asOf !== undefined && state !== null && asOf < state.last.at
   return {
     bounds,
+    /** What begins from then on is not told: it is beyond the range, on a newer page, or had not happened yet. */
+    until: Math.min(bounds.to, query.before ?? bounds.to, isPast ? asOf + 1 : bounds.to),
     probeId: probe?.id ?? null,
     facts: device.clockFacts,
     state,
     /** Readings are known that the moment asked for does not count. */
-    isPast: query.asOf !== undefined && state !== null && asOf < state.last.at,
+    isPast,
     inServiceFrom: device.inServiceFrom,
     limitsAt: (at: number) => inForce(device.profiles, at),
   }

@@ -43,6 +43,11 @@ export const FindingsQuery = z
     ...range,
     from: range.from.meta({ description: 'inclusive; otherwise when the device went into service' }),
     asOf: InstantInput.optional().meta({ description: 'what is open is open as of then; otherwise now' }),
+    before: InstantInput.optional().meta({ description: 'only those that begin before then' }),
+    limit: limit(10_000, 1_000).meta({
+      description:
+        'the most to answer with, and of more the newest; what begins in one instant is not parted',
+    }),
   })
   .refine(isRange, noRange)
 
@@ -90,10 +95,24 @@ const Total = z
     bounded: Sum,
     open: Sum.meta({ description: 'still open as of the moment of asking, up to it' }),
   })
-  .meta({ id: 'Total', description: 'of all that is listed, each in its whole length' })
+  .meta({
+    id: 'Total',
+    description:
+      'of all that is listed here, each in its whole length; where `next` is not null there is more',
+  })
+
+const next = orNull(InstantText).meta({
+  description: 'ask for what began `before` this; null where nothing did',
+})
 
 export const Gaps = z
-  .object({ ...series, asOf: InstantText, gaps: z.array(Gap), total: Total })
+  .object({
+    ...series,
+    asOf: InstantText,
+    gaps: z.array(Gap).meta({ description: 'oldest first' }),
+    total: Total,
+    next,
+  })
   .meta({ id: 'Gaps' })
 
 const Excursion = z
@@ -110,5 +129,11 @@ const Excursion = z
   .meta({ id: 'Excursion', description: "outside the device's own limits in [from, to)" })
 
 export const Excursions = z
-  .object({ ...series, asOf: InstantText, excursions: z.array(Excursion), total: Total })
+  .object({
+    ...series,
+    asOf: InstantText,
+    excursions: z.array(Excursion).meta({ description: 'oldest first' }),
+    total: Total,
+    next,
+  })
   .meta({ id: 'Excursions' })

@@ -74,7 +74,7 @@ test('an API that refuses is quoted', async () => {
 test('a device that exists keeps its secret where that is known', async () => {
   someExist()
   const secrets = new Map([['b', 'kept']])
-  await provision(api(), [fridge('a', 'old'), fridge('b', 'old')], { secrets, rotate: false })
+  await provision(api(), [fridge('a', 'old'), fridge('b', 'old')], { secrets })
   expect(Object.fromEntries(secrets)).toEqual({ a: 'new-a', b: 'kept' })
 })
 
@@ -82,10 +82,11 @@ test('a device that exists and whose secret is not known is named and left alone
   someExist()
   const secrets = new Map<string, string>()
   const planned = [fridge('a', 'old'), fridge('b', 'old')]
-  await expect(provision(api(), planned, { secrets, rotate: false })).rejects.toThrow(
+  await expect(provision(api(), planned, { secrets })).rejects.toThrow(
     /^b exists already and its secret is not known here: .*--secrets.*--prefix.*--rotate/,
   )
   expect(Object.fromEntries(secrets)).toEqual({ a: 'new-a' })
+  await expect(provision(api(), planned)).rejects.toThrow(/^b exists already/)
   expect(calls.filter(({ path }) => path?.endsWith('/secret'))).toEqual([])
 })
 

@@ -1,7 +1,8 @@
 import type { Context, Deps, Log } from '../../api/context.ts'
 import { createMetrics } from '../../api/metrics.ts'
+import { clockFaultsOf } from '../../api/stores/clocks.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
-import type { Profile } from '../../api/stores/devices.ts'
+import { findDevice, type Profile } from '../../api/stores/devices.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import type { Incoming } from '../../api/usecases/ingest/decode.ts'
@@ -109,4 +110,10 @@ export async function findingsOf(deps: Deps, device: string, asOf: number, probe
   const { gaps } = await readGaps(deps, { device, probe, asOf })
   const { excursions } = await readExcursions(deps, { device, probe, asOf })
   return { gaps, excursions }
+}
+
+/** When the time of a device was not believed. */
+export async function faultsOf({ deps }: Pick<World, 'deps'>, device: string) {
+  const { db } = deps.database
+  return clockFaultsOf(db, (await findDevice(db, device)).id)
 }

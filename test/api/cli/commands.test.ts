@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createEmptyDatabase, describeOnServer } from '../../support/database.ts'
 
 let folder: string
 beforeAll(() => {
@@ -14,12 +16,17 @@ type Ended = { readonly code: unknown; readonly stdout: string; readonly stderr:
 
 /** The program as people start it; where it should touch a database it would be seen. */
 function cli(...words: readonly string[]): Promise<Ended> {
+  return cliIn({}, ...words)
+}
+
+function cliIn(environment: Readonly<Record<string, string>>, ...words: readonly string[]): Promise<Ended> {
   const env = {
     ...process.env,
     DATABASE_URL: '',
     HEMOTRAIL_DATA: join(folder, 'data'),
     HEMOTRAIL_ADMIN_KEY: 'k'.repeat(40),
     HEMOTRAIL_URL: '',
+    ...environment,
   }
   return new Promise((resolve) => {
     execFile(
@@ -76,4 +83,34 @@ test.for([
   ['README.md', 'README.md: line 1: the header has no column "timestamp"\n'],
 ] as const)('judge says in a sentence why %s is no recorded logger', async ([file, stderr]) => {
   expect(await cli('judge', file, ...limits)).toEqual({ code: 1, stdout: '', stderr })
+})
+
+describeOnServer('migrate by a role that owns nothing', (url) => {
+  test('says what the database refused and who may do it, and is done once an owner is named', async () => {
+    const role = `hemotrail_cli_${process.pid}`
+    const empty = await createEmptyDatabase(url)
+    const admin = new pg.Client({ connectionString: empty.url })
+    onTestFinished(async () => {
+      await admin.query(`drop owned by ${role}; drop role ${role}`)
+      await admin.end()
+      await empty.drop()
+    })
+    await admin.connect()
+    await admin.query(`create role ${role} login`)
+    const asService = new URL(empty.url)
+    asService.username = role
+
+    const refused = await cliIn({ DATABASE_URL: asService.href }, 'migrate')
+    expect(refused).toMatchObject({ code: 1, stdout: '' })
+    expect(refused.stderr).toMatch(
+      /^the database refused: permission denied for database \w+; set MIGRATE_DATABASE_URL to /,
+    )
+    expect(refused.stderr).not.toContain('Failed query')
+
+    const owner = { MIGRATE_DATABASE_URL: empty.url }
+    expect(await cliIn({ DATABASE_URL: asService.href, ...owner }, 'migrate')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^up to date: postgres /),
+    })
+  })
 })

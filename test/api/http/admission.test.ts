@@ -34,7 +34,11 @@ describe('the key', () => {
 
   test('without it nobody learns which routes there are', async ({ door }) => {
     for (const path of ['/nothing', '/bags', '/devices/fridge-7']) {
-      expect((await door.raw(path)).status).toBe(401)
+      for (const method of ['GET', 'PATCH', 'OPTIONS']) {
+        const response = await door.raw(path, { method })
+        expect(response.status).toBe(401)
+        expect(response.headers.get('allow')).toBeNull()
+      }
     }
   })
 

@@ -135,7 +135,9 @@ describe('the description of the API', () => {
       properties: { low: { description: expect.stringContaining('Celsius') } },
     })
     expect(Problem).toMatchObject({
-      properties: { code: { enum: expect.arrayContaining(['invalid_din', 'tag_in_use', 'internal_error']) } },
+      properties: {
+        code: { enum: expect.arrayContaining(['invalid_din', 'method_not_allowed', 'internal_error']) },
+      },
     })
   })
 

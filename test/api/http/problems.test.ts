@@ -16,9 +16,41 @@ describe('what is not there', () => {
     })
   })
 
-  test('a known route asked with another method is not there either', async ({ door }) => {
-    expect(await door.refused('DELETE', '/facilities')).toMatchObject({ status: 404, code: 'not_found' })
-    expect(await door.refused('PATCH', '/devices/fridge-7')).toMatchObject({ status: 404 })
+  test('a path of a route, asked with another method, is told with the methods it has', async ({ door }) => {
+    for (const [method, path, allow] of [
+      ['DELETE', '/facilities', 'GET, HEAD, POST'],
+      ['PATCH', '/devices/fridge-7', 'GET, HEAD'],
+      ['GET', '/devices/fridge-7/secret', 'POST'],
+      ['POST', '/bags/7/tags/T1', 'DELETE'],
+      ['OPTIONS', '/devices/fridge-7/profile', 'PUT'],
+      ['POST', '/health', 'GET, HEAD'],
+      ['PUT', '/docs/swagger-ui-dist/swagger-ui.css', 'GET, HEAD'],
+    ] as const) {
+      const response = await door.raw(path, { method, headers: { authorization } })
+      expect(response.headers.get('allow'), path).toBe(allow)
+      expect(response.headers.get('cache-control')).toBe('no-store')
+      expect(await problemOf(response)).toMatchObject({
+        status: 405,
+        code: 'method_not_allowed',
+        detail: `there is no ${method} ${path}, only ${allow}`,
+      })
+    }
+    const head = await door.raw('/devices/fridge-7/secret', { method: 'HEAD', headers: { authorization } })
+    expect(head.status).toBe(405)
+  })
+
+  test('a thing that is not there, or a path of no route, has no other method to offer', async ({ door }) => {
+    for (const [method, path] of [
+      ['GET', '/devices/fridge-7'],
+      ['GET', '/docs/swagger-ui-dist/package.json'],
+      ['DELETE', '/facilities/H1/wards'],
+      ['DELETE', '/facilities/'],
+      ['PATCH', '/fridges'],
+    ] as const) {
+      const response = await door.raw(path, { method, headers: { authorization } })
+      expect(response.status, path).toBe(404)
+      expect(response.headers.get('allow')).toBeNull()
+    }
   })
 })
 

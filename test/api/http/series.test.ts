@@ -207,6 +207,102 @@ describe('gaps', () => {
   })
 })
 
+describe('excursions and gaps', () => {
+  /** Every page, from the newest on, until nothing is older. */
+  async function pages(door: Door, noun: 'excursions' | 'gaps', query: string) {
+    const told: unknown[][] = []
+    let before: string | null | undefined
+    while (before !== null) {
+      expect(told.length).toBeLessThan(30)
+      const path: string = `/devices/fridge-7/${noun}?${query}${before ? `&before=${before}` : ''}`
+      const answer: { gaps?: unknown[]; excursions?: unknown[]; next: string | null } =
+        noun === 'gaps' ? await door.ask(Gaps, 'GET', path) : await door.ask(Excursions, 'GET', path)
+      told.push(answer[noun] ?? [])
+      before = answer.next
+    }
+    return told
+  }
+
+  test('come page by page, what is open on the first', async ({ door }) => {
+    await anHour(door)
+    door.world.clock.now += 10 * minute
+    const gaps = await pages(door, 'gaps', 'limit=2')
+    expect(gaps).toMatchObject([
+      [{ from: iso(at(22)) }, { from: iso(at(59)), open: true }],
+      [{ from: iso(at(3)) }],
+    ])
+    door.world.clock.now -= 10 * minute
+    const excursions = await pages(door, 'excursions', 'limit=1')
+    expect(excursions).toMatchObject([
+      [{ from: iso(at(58)), to: null }],
+      [{ from: iso(at(20)), to: iso(at(21)) }],
+      [{ from: iso(at(1)), to: iso(at(3)) }],
+    ])
+    const { total, next } = await door.ask(Excursions, 'GET', '/devices/fridge-7/excursions?limit=2')
+    expect(total).toEqual({ bounded: { count: 1, ms: minute }, open: { count: 1, ms: 2 * minute } })
+    expect(next).toBe(iso(at(20)))
+  })
+
+  test('are the same in pages of any length, as of any moment, of any range', async ({ door }) => {
+    // In service since long before its first reading, which leaves a gap there.
+    await aDevice(door.world, 'fridge-7', { maxSilenceMs: 5 * minute }, at(-30))
+    const told = [4, 7, 1, 8, 4, null, null, null, 8, 4, null, null, 1, 7, null, null, null, 4, 7, 7]
+    const body = told.flatMap((celsius, index) =>
+      celsius === null ? [] : [aReading(at(3 * index), celsius)],
+    )
+    await door.world.ingest.accept([aMessage({ device: 'fridge-7', seq: 0, body })])
+    for (const range of ['', `from=${iso(at(4))}&to=${iso(at(40))}`]) {
+      for (const asOf of ['', ...[-10, 10, 13, 20, 21, 37, 41, 50, 58].map((m) => `&asOf=${iso(at(m))}`)]) {
+        if (asOf.includes(iso(at(-10))) && range !== '') continue
+        for (const noun of ['gaps', 'excursions'] as const) {
+          const [all, ...none] = await pages(door, noun, range + asOf)
+          expect(none).toEqual([])
+          for (const limit of [1, 2, 3]) {
+            const some = await pages(door, noun, `${range}${asOf}&limit=${limit}`)
+            expect(some.toReversed().flat(), `${noun} ${range}${asOf}`).toEqual(all)
+            for (const page of some.slice(0, -1)) expect(page).toHaveLength(limit)
+          }
+        }
+      }
+    }
+  })
+
+  test('that begin in one instant are on one page', async ({ door }) => {
+    await aDevice(door.world, 'fridge-7', {}, start)
+    const readings = [
+      ['a', 1, 4],
+      ['b', 10, 7],
+      ['c', 10, 1],
+      ['d', 10, 8],
+      ['a', 12, 4],
+      ['a', 14, 7],
+      ['a', 16, 4],
+    ] as const
+    await door.world.ingest.accept(
+      readings.map(([boot, minutes, celsius], seq) =>
+        aMessage({ device: 'fridge-7', boot, seq, body: [aReading(at(minutes), celsius)] }),
+      ),
+    )
+    const lengths = async (limit: number) =>
+      (await pages(door, 'excursions', `limit=${limit}`)).map((page) => page.length)
+    expect(await lengths(1)).toEqual([1, 3])
+    expect(await lengths(2)).toEqual([4])
+  })
+
+  test('are asked for in pages of a length there can be, before an instant', async ({ door }) => {
+    await anHour(door)
+    for (const noun of ['gaps', 'excursions']) {
+      for (const query of ['limit=10001', 'limit=0', 'before=yesterday']) {
+        const [path] = query.split('=')
+        expect(await door.refused('GET', `/devices/fridge-7/${noun}?${query}`)).toMatchObject({
+          status: 400,
+          issues: [{ path }],
+        })
+      }
+    }
+  })
+})
+
 describe('as of a moment that is past', () => {
   const asOf = (noun: string, minutes: number, rest = '') =>
     `/devices/fridge-7/${noun}?asOf=${iso(at(minutes))}${rest}`

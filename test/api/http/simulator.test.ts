@@ -16,7 +16,9 @@ async function open(door: Door): Promise<{ api: string; port: number }> {
   return { api: `http://127.0.0.1:${port}`, port }
 }
 
-test('the simulator sets up its fleet here, and again after it lost its secrets', async ({ door }) => {
+test('the simulator sets up its fleet here, and again, if asked, after it lost its secrets', async ({
+  door,
+}) => {
   const { api } = await open(door)
   const fleet = ['fridge-1', 'fridge-2'].map((name) => ({
     name,
@@ -25,7 +27,7 @@ test('the simulator sets up its fleet here, and again after it lost its secrets'
     profile: { low: 2, high: 6, maxSilenceSeconds: 180 },
   }))
   const secrets = await provision({ api, key: adminKey }, fleet)
-  const again = await provision({ api, key: adminKey }, fleet)
+  const again = await provision({ api, key: adminKey }, fleet, { rotate: true })
 
   expect([...secrets.keys()].sort()).toEqual(['fridge-1', 'fridge-2'])
   for (const [name, secret] of again) expect(secret).not.toBe(secrets.get(name))

@@ -1,7 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { type FailureClass, failureClass, sqlStateOf } from '../../../api/stores/sql-state.ts'
+import { type FailureClass, failureClass, sqlMessageOf, sqlStateOf } from '../../../api/stores/sql-state.ts'
 
 function withCode(code: string, message = 'it failed'): Error {
   return Object.assign(new Error(message), { code })
@@ -13,7 +13,9 @@ function wrapped(cause: Error): Error {
 
 describe('the SQLSTATE of an error', () => {
   test('is found through whatever wraps it', () => {
-    expect(sqlStateOf(new Error('outer', { cause: wrapped(withCode('23505')) }))).toBe('23505')
+    const error = new Error('outer', { cause: wrapped(withCode('23505', 'it is there already')) })
+    expect(sqlStateOf(error)).toBe('23505')
+    expect(sqlMessageOf(error)).toBe('it is there already')
   })
 
   test('is not made of what is no SQLSTATE', () => {
@@ -22,6 +24,7 @@ describe('the SQLSTATE of an error', () => {
     }
     expect(sqlStateOf('23505')).toBeUndefined()
     expect(sqlStateOf(undefined)).toBeUndefined()
+    expect(sqlMessageOf(withCode('EPIPE'))).toBeUndefined()
   })
 
   test('does not hang on causes that go in a circle', () => {

@@ -1,21 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { compareReadings, derive, type Excursion, type Reading } from '../../../api/domain/series.ts'
-import { clockFaultsOf } from '../../../api/stores/clocks.ts'
-import { findDevice } from '../../../api/stores/devices.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { traceBag } from '../../../api/usecases/trace-bag.ts'
 import { test } from '../../support/database.ts'
-import { aDevice, aMessage, aReading, aWorld, findingsOf, noon, type World } from '../../support/world.ts'
+import { aDevice, aMessage, aReading, aWorld, faultsOf, findingsOf, noon } from '../../support/world.ts'
 
 const hour = 3_600_000
-
-async function faultsOf(world: World, name: string) {
-  const { db } = world.deps.database
-  return clockFaultsOf(db, (await findDevice(db, name)).id)
-}
 
 describe('a device whose clock is three hours behind', () => {
   test('is in fault, its time is unverified, and a clock fact moves its readings to where they belong', async ({

@@ -1,24 +1,17 @@
 import { asc, isNull } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
-import { clockFaultsOf } from '../../../api/stores/clocks.ts'
-import { findDevice } from '../../../api/stores/devices.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { traceBag } from '../../../api/usecases/trace-bag.ts'
 import { bagPlace } from '../../../schema/tables/bags.ts'
 import { test } from '../../support/database.ts'
-import { aDevice, aMessage, aReading, aWorld, noon, type World } from '../../support/world.ts'
+import { aDevice, aMessage, aReading, aWorld, faultsOf, noon, type World } from '../../support/world.ts'
 
 const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
-
-async function faultsOf(world: World, name: string) {
-  const { db } = world.deps.database
-  return clockFaultsOf(db, (await findDevice(db, name)).id)
-}
 
 async function aBag(world: World, tags: readonly string[]) {
   const din = 'A999926100001'
