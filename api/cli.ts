@@ -1,5 +1,7 @@
+import { usage as administratorUsage, createAdministrator } from './cli/administrator.ts'
 import { judgeFile, usage as judgeUsage } from './cli/judge.ts'
 import { migrateDatabase, usage as migrateUsage } from './cli/migrate.ts'
+import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from './cli/sign-in.ts'
 import { type Terminal, UsageError } from './cli/terminal.ts'
 import { traceBag, usage as traceUsage } from './cli/trace.ts'
 
@@ -12,6 +14,10 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['judge', { run: judgeFile, usage: judgeUsage }],
   ['trace', { run: traceBag, usage: traceUsage }],
   ['migrate', { run: migrateDatabase, usage: migrateUsage }],
+  ['administrator', { run: createAdministrator, usage: administratorUsage }],
+  ['sign-in', { run: signIn, usage: signInUsage }],
+  ['sign-out', { run: signOut, usage: signOutUsage }],
+  ['whoami', { run: whoAmI, usage: whoAmIUsage }],
 ])
 
 const allUsages = ['usage:', ...[...commands.values()].map(({ usage }) => `  npm run cli -- ${usage}`)].join(

@@ -9,6 +9,7 @@ import { createHttp } from './http/app.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
 import { migrate } from './stores/migrate.ts'
+import { createSessions } from './stores/sessions.ts'
 import { onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
 import { createIngest } from './usecases/ingest-batch.ts'
@@ -97,6 +98,7 @@ async function open(
     ...deps,
     memory: ingest.memory,
     adminKey: config.adminKey,
+    sessions: createSessions(database.db, config.adminKey),
     obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
   })
   const { server, url } = await listen(app.fetch, config)

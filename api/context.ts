@@ -1,4 +1,5 @@
 import type { Actor } from './domain/actor.ts'
+import type { Grants } from './domain/rights.ts'
 import type { Metrics } from './metrics.ts'
 import type { OpenDatabase } from './stores/database.ts'
 import type { TelemetryStore } from './stores/telemetry.ts'
@@ -20,5 +21,5 @@ export type Deps = {
   readonly metrics: Metrics
 }
 
-/** One request: the service, and who asks. */
-export type Context = Deps & { readonly actor: Actor }
+/** One request: the service, who asks, and what they may do. */
+export type Context = Deps & { readonly actor: Actor; readonly grants: Grants }

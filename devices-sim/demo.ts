@@ -39,6 +39,9 @@ function adminKey(): string {
   return key
 }
 
+/** Where each fridge stands. */
+const facilities = new Map<string, string>()
+
 /** How often each tag was taken out or put in since this start. */
 const moves = new Map<string, number>()
 
@@ -59,6 +62,7 @@ async function openFridges(api: Api, mqtt: string): Promise<Fleet> {
     const curtained = { ...heat, doorWPerK: 0.15 * heat.doorWPerK }
     return { name, facility, container: { ...container, heat: curtained, visitsPerHour: 30 } }
   })
+  for (const { name, facility } of fridges) facilities.set(name, facility)
   const planned = fridges.map(({ name, facility }) => ({
     name,
     kind: 'fridge' as const,
@@ -82,15 +86,20 @@ async function openFridges(api: Api, mqtt: string): Promise<Fleet> {
 /** Give every tag that was seen and is on no bag a bag of red cells: what was seen of it before becomes the bag's. */
 async function registerSeenTags(api: Api): Promise<void> {
   const { tags } = await ask(api, '/tags/unresolved?limit=1000', UnresolvedTags)
-  for (const { tag } of tags) await call(api, `/bags/${await registerBag(api)}/tags`, { body: { tag } })
+  for (const { tag, lastDevice } of tags) {
+    const facility = facilities.get(lastDevice)
+    if (facility !== undefined)
+      await call(api, `/bags/${await registerBag(api, facility)}/tags`, { body: { tag } })
+  }
 }
 
-async function registerBag(api: Api): Promise<string> {
+async function registerBag(api: Api, facility: string): Promise<string> {
   for (;;) {
     const sequence = String(Math.floor(Math.random() * 1e6)).padStart(6, '0')
     const label = {
       din: `=A999926${sequence}00`,
       productCode: 'E0336V00',
+      facility,
       component: 'red_cells',
       expiresAt: new Date(Date.now() + 35 * 86_400_000).toISOString(),
     }

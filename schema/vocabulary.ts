@@ -60,7 +60,63 @@ export type RejectionCode = (typeof rejectionCodes)[number]
 export const clockFaultKinds = ['offset', 'step'] as const
 export type ClockFaultKind = (typeof clockFaultKinds)[number]
 
-export const components = ['red_cells'] as const
+/** Where a bag is in its life, from the arm to its fate. */
+export const bagStates = [
+  'collected',
+  'processed',
+  'quarantined',
+  'available',
+  'distributed',
+  'in_transit',
+  'arrived',
+  'issued',
+  'returned',
+  'transfused',
+  'discarded',
+] as const
+export type BagState = (typeof bagStates)[number]
+
+/** What is done to a bag. */
+export const bagVerbs = [
+  'process',
+  'test',
+  'release',
+  'reserve',
+  'unreserve',
+  'distribute',
+  'recall_shipment',
+  'depart',
+  'arrive',
+  'receive',
+  'refuse',
+  'issue',
+  'cancel_issue',
+  'transfuse',
+  'return',
+  'reinstate',
+  'discard',
+] as const
+export type BagVerb = (typeof bagVerbs)[number]
+
+/** What a person may do hangs on these, each held for one facility or for all. */
+export const roles = [
+  'centre',
+  'transfusion_lab',
+  'nurse',
+  'courier',
+  'regulator',
+  'engineer',
+  'administrator',
+] as const
+export type Role = (typeof roles)[number]
+
+export const abos = ['O', 'A', 'B', 'AB'] as const
+export type Abo = (typeof abos)[number]
+
+export const rhds = ['positive', 'negative'] as const
+export type Rhd = (typeof rhds)[number]
+
+export const components = ['red_cells', 'plasma', 'platelets', 'cryoprecipitate', 'whole_blood'] as const
 export type Component = (typeof components)[number]
 
 /** The part of a bag's life a policy speaks of. */

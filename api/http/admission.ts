@@ -1,20 +1,74 @@
 import { createMiddleware } from 'hono/factory'
 import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { everywhere, type Right, reachOf } from '../domain/rights.ts'
+import { apiKeyByHash, apiKeyPrefix } from '../stores/api-keys.ts'
+import { findActive, grantsOf, type HeldRole } from '../stores/people.ts'
 import { hashSecret, isSameHash } from '../stores/secrets.ts'
 import type { Env, Services } from './env.ts'
 
-/** Let in whoever shows the administrator's key. Hashes are compared, so that time tells nothing, not even its length. */
-export function admitAdministrator({ adminKey, ...deps }: Services) {
+/** Who asks. */
+export type Caller = {
+  readonly kind: 'person' | 'integration'
+  readonly id: string
+  /** A username, or the name of a key. */
+  readonly name: string
+  readonly roles: readonly HeldRole[]
+}
+
+/** Let in who is known: by the configured key, by an API key, or by a session that a bearer token or a cookie shows. */
+export function admit(services: Services) {
+  const { adminKey, memory: _memory, obstacle: _obstacle, ...deps } = services
   const expected = hashSecret(adminKey)
-  const ctx: Context = { ...deps, actor: { kind: 'person', id: 'administrator' } }
   return createMiddleware<Env>(async (c, next) => {
-    const [, key] = /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '') ?? []
-    if (key === undefined) {
-      throw new Refusal('unauthenticated', 'send the key: Authorization: Bearer <administrator key>')
-    }
-    if (!isSameHash(hashSecret(key), expected)) throw new Refusal('unauthenticated', 'the key is wrong')
+    const caller = await callerOf(services, expected, c.req.raw.headers)
+    const { kind, id } = caller
+    const ctx: Context = { ...deps, actor: { kind, id }, grants: grantsOf(caller) }
     c.set('ctx', ctx)
+    c.set('caller', caller)
     await next()
   })
+}
+
+async function callerOf(
+  { database: { db }, sessions }: Services,
+  expected: Buffer,
+  headers: Headers,
+): Promise<Caller> {
+  const [, token] = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '') ?? []
+  if (token !== undefined) {
+    const hash = hashSecret(token)
+    // Hashes are compared, so that time tells nothing, not even its length.
+    if (isSameHash(hash, expected))
+      return {
+        kind: 'integration',
+        id: 'configured-key',
+        name: 'configured-key',
+        roles: everywhere.map((held) => ({ ...held, facility: null })),
+      }
+    if (token.startsWith(apiKeyPrefix)) {
+      const key = await apiKeyByHash(db, hash)
+      if (!key) throw new Refusal('unauthenticated', 'the key is wrong')
+      const { name, role, facilityId, facility } = key
+      return { kind: 'integration', id: name, name, roles: [{ role, facilityId, facility }] }
+    }
+  } else if (!headers.has('cookie')) {
+    throw new Refusal('unauthenticated', 'say who asks: Authorization: Bearer <session token or key>')
+  }
+  const id = await sessions.personOf(headers)
+  const person = id === null ? null : await findActive(db, id)
+  if (!person)
+    throw new Refusal('unauthenticated', 'the key is wrong, or the session has ended: sign in again')
+  return { kind: 'person', id: person.id, name: person.username, roles: person.roles }
+}
+
+/** Only for whoever holds a right somewhere. Where it is that they hold it, the use case asks. */
+export function needs(right: Right) {
+  const middleware = createMiddleware<Env>(async (c, next) => {
+    const reach = reachOf(c.var.ctx.grants, right)
+    if (reach !== 'all' && reach.size === 0)
+      throw new Refusal('forbidden', `none of your roles allows ${right}`)
+    await next()
+  })
+  return { middleware, 'x-right': right } as const
 }

@@ -19,7 +19,8 @@ export function problem(description: string) {
 /** The answers every route behind the key may give. */
 export const everywhere = {
   400: problem('The request is not as described'),
-  401: problem('The key is missing or wrong'),
+  401: problem('Who asks is not known'),
+  403: problem('None of your roles allows it'),
   500: problem('The service is at fault'),
   503: problem('The database is away: try again'),
 }

@@ -6,33 +6,40 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Refusal } from '../domain/refusal.ts'
-import { admitAdministrator } from './admission.ts'
+import { admit } from './admission.ts'
+import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import type { Env, Services } from './env.ts'
 import { facilityRoutes } from './facilities.ts'
+import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
+import { doorRoutes, sessionRoutes } from './sessions.ts'
 import { tagRoutes } from './tags.ts'
 
 export type { Services } from './env.ts'
 
 const maxBodyBytes = 1_048_576
 
-/** The HTTP door. What is mounted before `admitAdministrator` is open to all; what comes after it needs the key. */
+/** The HTTP door. What is mounted before `admit` is open to all; what comes after it is for who is known. */
 export function createHttp(services: Services): OpenAPIHono<Env> {
   const app = newApp(services)
   app.route('/', serviceRoutes)
 
   app.use(logRequest)
-  app.use(admitAdministrator(services))
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: refuseBody }))
+  app.route('/session', doorRoutes)
+  app.use(admit(services))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
+  app.route('/session', sessionRoutes)
+  app.route('/people', peopleRoutes)
+  app.route('/api-keys', apiKeyRoutes)
   app.route('/facilities', facilityRoutes)
   app.route('/devices', deviceRoutes)
   app.route('/devices', clockRoutes)
@@ -66,10 +73,10 @@ function newApp(services: Services): OpenAPIHono<Env> {
     c.header('cache-control', 'no-store')
   })
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'administratorKey', {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',
-    description: 'HEMOTRAIL_ADMIN_KEY of the service',
+    description: 'the token of a session, an API key, or HEMOTRAIL_ADMIN_KEY of the service',
   })
   let description: object | undefined
   app.get('/openapi.json', (c) => {
@@ -89,7 +96,7 @@ const about = {
     version: packageJson.version,
     description: `${packageJson.description}. Instants are UTC, temperatures degrees Celsius, intervals [from, to).`,
   },
-  security: [{ administratorKey: [] }],
+  security: [{ bearer: [] }],
 }
 
 function refuseBody(): never {

@@ -13,13 +13,16 @@ import {
 } from '../../schema/http/bags.ts'
 import type { Context } from '../context.ts'
 import { parseDin } from '../domain/isbt128.ts'
+import { reachOf } from '../domain/rights.ts'
 import { findBag, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
+import { reachBag } from '../usecases/demand.ts'
 import { registerBag } from '../usecases/register-bag.ts'
 import { tagBag } from '../usecases/tag-bag.ts'
 import { traceBag } from '../usecases/trace-bag.ts'
 import { untagBag } from '../usecases/untag-bag.ts'
+import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { bagDetail, bagView, traceView } from './views/bags.ts'
@@ -32,6 +35,7 @@ const register = createRoute({
   path: '/',
   tags,
   summary: 'Register a bag by its label',
+  ...needs('bag.register'),
   request: { body: body(BagInput) },
   responses: {
     ...everywhereWithBody,
@@ -45,6 +49,7 @@ const list = createRoute({
   path: '/',
   tags,
   summary: 'Bags, newest first, by donation or tag',
+  ...needs('bag.read'),
   request: { query: BagsQuery },
   responses: { ...everywhere, 200: json(Bags, 'A page of bags') },
 })
@@ -54,6 +59,7 @@ const read = createRoute({
   path: '/{bagId}',
   tags,
   summary: 'One bag, its tags and where it is',
+  ...needs('bag.read'),
   request: { params: BagParams },
   responses: { ...everywhere, 200: json(BagDetail, 'The bag'), 404: missing },
 })
@@ -63,6 +69,7 @@ const tag = createRoute({
   path: '/{bagId}/tags',
   tags,
   summary: 'Put a tag on a bag',
+  ...needs('bag.tag'),
   request: { params: BagParams, body: body(TagInput) },
   responses: {
     ...everywhereWithBody,
@@ -77,6 +84,7 @@ const untag = createRoute({
   path: '/{bagId}/tags/{tag}',
   tags,
   summary: 'Take a tag off a bag',
+  ...needs('bag.tag'),
   request: { params: TagParams, query: UntagQuery },
   responses: {
     ...everywhere,
@@ -90,6 +98,7 @@ const trace = createRoute({
   path: '/{bagId}/trace',
   tags,
   summary: 'Where a bag was, and how cold',
+  ...needs('bag.read'),
   request: { params: BagParams, query: TraceQuery },
   responses: {
     ...everywhere,
@@ -105,13 +114,20 @@ export const bagRoutes = new OpenAPIHono<Env>()
   })
   .openapi(list, async (c) => {
     const { din, tag, before, limit } = c.req.valid('query')
-    const filter = { din: din === undefined ? undefined : parseDin(din), tag, before }
+    const filter = {
+      din: din === undefined ? undefined : parseDin(din),
+      tag,
+      before,
+      reach: reachOf(c.var.ctx.grants, 'bag.read'),
+    }
     const found = await listBags(c.var.ctx.database.db, { ...filter, limit: limit + 1 })
     const bags = found.slice(0, limit).map(bagView)
     return c.json({ bags, next: found.length > limit ? (bags.at(-1)?.bagId ?? null) : null }, 200)
   })
   .openapi(read, async (c) => {
-    return c.json(await readBag(c.var.ctx, c.req.valid('param').bagId), 200)
+    const { bagId } = c.req.valid('param')
+    await reachBag(c.var.ctx, c.var.ctx.database.db, bagId, 'bag.read')
+    return c.json(await readBag(c.var.ctx, bagId), 200)
   })
   .openapi(tag, async (c) => {
     const { bagId } = c.req.valid('param')
@@ -126,6 +142,7 @@ export const bagRoutes = new OpenAPIHono<Env>()
   .openapi(trace, async (c) => {
     const { bagId } = c.req.valid('param')
     const { asOf } = c.req.valid('query')
+    await reachBag(c.var.ctx, c.var.ctx.database.db, bagId, 'bag.read')
     return c.json(traceView(await traceBag(c.var.ctx, { bagId, jurisdiction: 'CN', asOf })), 200)
   })
 

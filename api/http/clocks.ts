@@ -3,7 +3,9 @@ import { ClockFactInput, ClockFacts, ClockFaults } from '../../schema/http/clock
 import { DeviceParams } from '../../schema/http/devices.ts'
 import { clockFaultsOf, listClockFacts } from '../stores/clocks.ts'
 import { findDevice } from '../stores/devices.ts'
+import { reachDevice } from '../usecases/demand.ts'
 import { recordClockFact } from '../usecases/record-clock-fact.ts'
+import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { clockFactView, clockFaultView } from './views/clocks.ts'
@@ -15,6 +17,7 @@ const listFacts = createRoute({
   path: '/{name}/clock-facts',
   tags,
   summary: "What was decided about a device's time",
+  ...needs('device.read'),
   request: { params: DeviceParams },
   responses: { ...everywhere, 200: json(ClockFacts, 'The clock facts'), 404: problem('No such device') },
 })
@@ -24,6 +27,7 @@ const record = createRoute({
   path: '/{name}/clock-facts',
   tags,
   summary: "Decide what a stretch of a device's time is worth",
+  ...needs('clock.decide'),
   request: { params: DeviceParams, body: body(ClockFactInput) },
   responses: {
     ...everywhereWithBody,
@@ -37,6 +41,7 @@ const listFaults = createRoute({
   path: '/{name}/clock-faults',
   tags,
   summary: "When a device's time was not believed",
+  ...needs('device.read'),
   request: { params: DeviceParams },
   responses: { ...everywhere, 200: json(ClockFaults, 'The clock faults'), 404: problem('No such device') },
 })
@@ -44,7 +49,7 @@ const listFaults = createRoute({
 export const clockRoutes = new OpenAPIHono<Env>()
   .openapi(listFacts, async (c) => {
     const { db } = c.var.ctx.database
-    const { id } = await findDevice(db, c.req.valid('param').name)
+    const { id } = await reachDevice(c.var.ctx, db, c.req.valid('param').name, 'device.read')
     return c.json({ clockFacts: (await listClockFacts(db, id)).map(clockFactView) }, 200)
   })
   .openapi(record, async (c) => {
@@ -56,6 +61,6 @@ export const clockRoutes = new OpenAPIHono<Env>()
   })
   .openapi(listFaults, async (c) => {
     const { db } = c.var.ctx.database
-    const { id } = await findDevice(db, c.req.valid('param').name)
+    const { id } = await reachDevice(c.var.ctx, db, c.req.valid('param').name, 'device.read')
     return c.json({ clockFaults: (await clockFaultsOf(db, id)).map(clockFaultView) }, 200)
   })

@@ -13,13 +13,16 @@ import {
   RotatedSecret,
   RotationInput,
 } from '../../schema/http/devices.ts'
+import { reachOf } from '../domain/rights.ts'
 import { clockFaultsOf } from '../stores/clocks.ts'
 import { listDevices, newestReadings, readDeviceState } from '../stores/device-states.ts'
 import { findDevice } from '../stores/devices.ts'
+import { reachDevice } from '../usecases/demand.ts'
 import { provisionDevice } from '../usecases/provision-device.ts'
 import { revokeDevice } from '../usecases/revoke-device.ts'
 import { rotateDeviceSecret } from '../usecases/rotate-device-secret.ts'
 import { setDeviceProfile } from '../usecases/set-device-profile.ts'
+import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso } from './units.ts'
@@ -33,6 +36,7 @@ const list = createRoute({
   path: '/',
   tags,
   summary: 'Devices by name, with what was last heard of them',
+  ...needs('device.read'),
   request: { query: DevicesQuery },
   responses: { ...everywhere, 200: json(Devices, 'A page of devices') },
 })
@@ -42,6 +46,7 @@ const provision = createRoute({
   path: '/',
   tags,
   summary: 'Make a device known and get its secret, this once',
+  ...needs('device.manage'),
   request: { body: body(DeviceInput) },
   responses: {
     ...everywhereWithBody,
@@ -56,6 +61,7 @@ const read = createRoute({
   path: '/{name}',
   tags,
   summary: 'One device as it is now',
+  ...needs('device.read'),
   request: { params: DeviceParams },
   responses: { ...everywhere, 200: json(Device, 'The device'), 404: missing },
 })
@@ -65,6 +71,7 @@ const setProfile = createRoute({
   path: '/{name}/profile',
   tags,
   summary: 'Set what a device must keep, from an instant on',
+  ...needs('device.manage'),
   request: { params: DeviceParams, body: body(ProfileChange) },
   responses: {
     ...everywhereWithBody,
@@ -79,6 +86,7 @@ const rotate = createRoute({
   path: '/{name}/secret',
   tags,
   summary: 'Give a device a new secret',
+  ...needs('device.manage'),
   request: { params: DeviceParams, body: body(RotationInput) },
   responses: {
     ...everywhereWithBody,
@@ -93,15 +101,17 @@ const revoke = createRoute({
   path: '/{name}/revocation',
   tags,
   summary: 'Believe a device no longer',
+  ...needs('device.manage'),
   request: { params: DeviceParams, body: body(RevocationInput) },
   responses: { ...everywhereWithBody, 200: json(Revocation, 'Since when it is revoked'), 404: missing },
 })
 
 export const deviceRoutes = new OpenAPIHono<Env>()
   .openapi(list, async (c) => {
-    const { database, now } = c.var.ctx
+    const { database, grants, now } = c.var.ctx
     const { after, limit } = c.req.valid('query')
-    const found = await listDevices(database.db, { after, limit: limit + 1 })
+    const reach = reachOf(grants, 'device.read')
+    const found = await listDevices(database.db, { after, limit: limit + 1, reach, now: now() })
     const devices = found.slice(0, limit).map((device) => deviceSummary(device, now()))
     const next = found.length > limit ? (devices.at(-1)?.name ?? null) : null
     return c.json({ devices, next }, 200)
@@ -118,7 +128,7 @@ export const deviceRoutes = new OpenAPIHono<Env>()
   })
   .openapi(read, async (c) => {
     const { database, now } = c.var.ctx
-    const device = await findDevice(database.db, c.req.valid('param').name)
+    const device = await reachDevice(c.var.ctx, database.db, c.req.valid('param').name, 'device.read')
     const state = await readDeviceState(database.db, device.id)
     const readings = await newestReadings(database.db, [device.id])
     const faults = await clockFaultsOf(database.db, device.id)

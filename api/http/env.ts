@@ -1,12 +1,15 @@
 import type { Context, Deps } from '../context.ts'
+import type { Sessions } from '../stores/sessions.ts'
 import type { Memory } from '../usecases/ingest/memory.ts'
+import type { Caller } from './admission.ts'
 
 /** What the HTTP door needs of the service. */
 export type Services = Deps & {
   /** What ingest remembers of devices, so that a message readmitted here does not part from it. */
   readonly memory: Memory
-  /** Whoever shows this is the administrator. */
+  /** A key by configuration: who shows it holds every role everywhere. */
   readonly adminKey: string
+  readonly sessions: Sessions
   /** Why device messages cannot be taken now; null where they can. */
   readonly obstacle: () => string | null
 }
@@ -16,7 +19,8 @@ export type Env = {
   Variables: {
     readonly requestId: string
     readonly services: Services
-    /** The service and who asks; only behind the key. */
+    /** The service and who asks; only where they are known. */
     readonly ctx: Context
+    readonly caller: Caller
   }
 }

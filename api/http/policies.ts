@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { Policies } from '../../schema/http/policies.ts'
 import { listPolicies } from '../stores/policies.ts'
+import { needs } from './admission.ts'
 import { everywhere, json } from './answers.ts'
 import type { Env } from './env.ts'
 import { celsius, iso } from './units.ts'
@@ -10,6 +11,7 @@ const list = createRoute({
   path: '/',
   tags: ['Policies'],
   summary: 'Every version of every policy',
+  ...needs('policy.read'),
   responses: { ...everywhere, 200: json(Policies, 'The policies') },
 })
 

@@ -6,8 +6,11 @@ import {
   RejectedMessages,
   RejectedMessagesQuery,
 } from '../../schema/http/rejected-messages.ts'
-import { findRejection, listRejections } from '../stores/rejections.ts'
+import { reachOf } from '../domain/rights.ts'
+import { listRejections } from '../stores/rejections.ts'
+import { reachRejection } from '../usecases/demand.ts'
 import { readmitMessage } from '../usecases/readmit-message.ts'
+import { needs } from './admission.ts'
 import { everywhere, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { readmissionView, rejectedMessageView } from './views/rejected-messages.ts'
@@ -20,6 +23,7 @@ const list = createRoute({
   path: '/',
   tags,
   summary: 'Device messages that could not be taken in, newest first',
+  ...needs('message.read'),
   request: { query: RejectedMessagesQuery },
   responses: { ...everywhere, 200: json(RejectedMessages, 'A page of rejected messages') },
 })
@@ -29,6 +33,7 @@ const read = createRoute({
   path: '/{id}',
   tags,
   summary: 'One rejected message',
+  ...needs('message.read'),
   request: { params: RejectedMessageParams },
   responses: { ...everywhere, 200: json(RejectedMessage, 'The rejected message'), 404: missing },
 })
@@ -38,6 +43,7 @@ const readmit = createRoute({
   path: '/{id}/readmission',
   tags,
   summary: 'Run a rejected message again, now that its cause is mended',
+  ...needs('message.readmit'),
   request: { params: RejectedMessageParams },
   responses: {
     ...everywhere,
@@ -49,14 +55,18 @@ const readmit = createRoute({
 
 export const rejectedMessageRoutes = new OpenAPIHono<Env>()
   .openapi(list, async (c) => {
+    const { database, grants, now } = c.var.ctx
     const { limit, ...filter } = c.req.valid('query')
-    const found = await listRejections(c.var.ctx.database.db, { ...filter, limit: limit + 1 })
+    const reach = reachOf(grants, 'message.read')
+    const found = await listRejections(database.db, { ...filter, limit: limit + 1, reach, now: now() })
     const rejectedMessages = found.slice(0, limit).map(rejectedMessageView)
     const next = found.length > limit ? (rejectedMessages.at(-1)?.id ?? null) : null
     return c.json({ rejectedMessages, next }, 200)
   })
   .openapi(read, async (c) => {
-    const rejection = await findRejection(c.var.ctx.database.db, c.req.valid('param').id)
+    const { db } = c.var.ctx.database
+    const { id } = c.req.valid('param')
+    const rejection = await reachRejection(c.var.ctx, db, id, 'message.read')
     return c.json(rejectedMessageView(rejection), 200)
   })
   .openapi(readmit, async (c) => {

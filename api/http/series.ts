@@ -10,7 +10,9 @@ import {
   TelemetryQuery,
 } from '../../schema/http/series.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { reachDevice } from '../usecases/demand.ts'
 import { readExcursions, readGaps, readPage, readWindow } from '../usecases/read-series.ts'
+import { needs } from './admission.ts'
 import { everywhere, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { celsius, iso, isoOrNull } from './units.ts'
@@ -27,6 +29,7 @@ const telemetry = createRoute({
   path: '/{name}/telemetry',
   tags,
   summary: 'Temperatures of a probe in buckets, and the gaps between them',
+  ...needs('device.read'),
   request: { params: DeviceParams, query: TelemetryQuery },
   responses: { ...everywhere, 200: json(Telemetry, 'Buckets and gaps'), 404: missing },
 })
@@ -36,6 +39,7 @@ const readings = createRoute({
   path: '/{name}/readings',
   tags,
   summary: 'Single readings of a probe, by event time',
+  ...needs('device.read'),
   request: { params: DeviceParams, query: ReadingsQuery },
   responses: { ...everywhere, 200: json(Readings, 'The readings'), 404: missing },
 })
@@ -45,6 +49,7 @@ const excursions = createRoute({
   path: '/{name}/excursions',
   tags,
   summary: "When a probe was outside its device's limits",
+  ...needs('device.read'),
   request: { params: DeviceParams, query: FindingsQuery },
   responses: {
     ...everywhere,
@@ -58,12 +63,14 @@ const gaps = createRoute({
   path: '/{name}/gaps',
   tags,
   summary: 'When nothing is known of a probe',
+  ...needs('device.read'),
   request: { params: DeviceParams, query: FindingsQuery },
   responses: { ...everywhere, 200: json(Gaps, 'A page of the gaps that touch the range'), 404: missing },
 })
 
 export const seriesRoutes = new OpenAPIHono<Env>()
   .openapi(telemetry, async (c) => {
+    await reachDevice(c.var.ctx, c.var.ctx.database.db, c.req.valid('param').name, 'device.read')
     const device = c.req.valid('param').name
     const { probe, everySeconds, ...range } = c.req.valid('query')
     const { from, to } = rangeOf(range, c.var.ctx.now())
@@ -90,6 +97,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
     )
   })
   .openapi(readings, async (c) => {
+    await reachDevice(c.var.ctx, c.var.ctx.database.db, c.req.valid('param').name, 'device.read')
     const device = c.req.valid('param').name
     const { probe, limit, ...range } = c.req.valid('query')
     const { from, to } = rangeOf(range, c.var.ctx.now())
@@ -107,6 +115,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
     )
   })
   .openapi(excursions, async (c) => {
+    await reachDevice(c.var.ctx, c.var.ctx.database.db, c.req.valid('param').name, 'device.read')
     const device = c.req.valid('param').name
     const query = c.req.valid('query')
     const { from, to, asOf, excursions, next } = await readExcursions(c.var.ctx, { device, ...query })
@@ -128,6 +137,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
     )
   })
   .openapi(gaps, async (c) => {
+    await reachDevice(c.var.ctx, c.var.ctx.database.db, c.req.valid('param').name, 'device.read')
     const device = c.req.valid('param').name
     const query = c.req.valid('query')
     const { from, to, asOf, gaps, next } = await readGaps(c.var.ctx, { device, ...query })

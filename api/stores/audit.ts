@@ -5,7 +5,16 @@ import type { Transaction } from './database.ts'
 export type AuditEntry = {
   readonly at: number
   readonly action: string
-  readonly subjectKind: 'facility' | 'device' | 'bag' | 'tag' | 'clock' | 'rejected_message' | 'policy'
+  readonly subjectKind:
+    | 'facility'
+    | 'device'
+    | 'bag'
+    | 'tag'
+    | 'clock'
+    | 'rejected_message'
+    | 'policy'
+    | 'person'
+    | 'api_key'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -1,16 +1,20 @@
-import { and, asc, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, lt, or, sql } from 'drizzle-orm'
 import { bag, tagAssignment } from '../../schema/tables/bags.ts'
 import type { Actor } from '../domain/actor.ts'
 import { Refusal } from '../domain/refusal.ts'
+import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { isIn } from './rows.ts'
 
 export type Bag = typeof bag.$inferSelect
+
+export const noBag = (id: string) => `no bag has the id ${id}`
 
 /** @throws Refusal `not_found` */
 export async function findBag(db: Database | Transaction, id: string): Promise<Bag> {
   const [found] = await db.select().from(bag).where(eq(bag.id, id))
-  if (!found) throw new Refusal('not_found', `no bag has the id ${id}`)
+  if (!found) throw new Refusal('not_found', noBag(id))
   return found
 }
 
@@ -20,10 +24,11 @@ export type BagFilter = {
   /** Only bags with a smaller id: the page before. */
   readonly before?: string | undefined
   readonly limit: number
+  readonly reach: Reach
 }
 
 /** Newest first: ids are made in order of time. */
-export async function listBags(db: Database, { din, tag, before, limit }: BagFilter): Promise<Bag[]> {
+export async function listBags(db: Database, { din, tag, before, limit, reach }: BagFilter): Promise<Bag[]> {
   return db
     .select()
     .from(bag)
@@ -34,6 +39,7 @@ export async function listBags(db: Database, { din, tag, before, limit }: BagFil
           ? undefined
           : sql`exists (select from ${tagAssignment} a where a.bag_id = ${bag.id} and a.tag = ${tag})`,
         before === undefined ? undefined : lt(bag.id, before),
+        or(isIn(reach, bag.holderId), isIn(reach, bag.originId)),
       ),
     )
     .orderBy(desc(bag.id))

@@ -1,12 +1,14 @@
-import { asc, eq, gt, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { DoorElement, PositionElement, PowerElement, Status } from '../../schema/messages.ts'
 import { boot, device, devicePlacement, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
+import type { Reach } from '../domain/rights.ts'
 import { offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
+import { standsIn } from './devices.ts'
 import { kept } from './pool.ts'
-import { insertRows, isOneOf, rowSet } from './rows.ts'
+import { insertRows, isIn, isOneOf, rowSet } from './rows.ts'
 
 /**
  * Where an element stands among all its device ever told: by event time, then boot, message and place in the message.
@@ -173,10 +175,20 @@ export async function newestReadings(db: Database, deviceIds: readonly number[])
     .orderBy(asc(probe.id))
 }
 
-/** A page of devices by name, each with its placements, its newest state and its newest readings. */
+/** A page of the devices within reach, by name, each with its placements, its newest state and its newest readings. */
 export async function listDevices(
   db: Database,
-  { after, limit }: { readonly after?: string | undefined; readonly limit: number },
+  {
+    after,
+    limit,
+    reach,
+    now,
+  }: {
+    readonly after?: string | undefined
+    readonly limit: number
+    readonly reach: Reach
+    readonly now: number
+  },
 ) {
   const devices = await db
     .select({
@@ -189,12 +201,19 @@ export async function listDevices(
     })
     .from(device)
     .leftJoin(deviceState, eq(deviceState.deviceId, device.id))
-    .where(after === undefined ? undefined : gt(device.name, after))
+    .where(
+      and(after === undefined ? undefined : gt(device.name, after), isIn(reach, standsIn(device.id, now))),
+    )
     .orderBy(asc(device.name))
     .limit(limit)
   const ids = devices.map(({ id }) => id)
   const placements = await db
-    .select({ deviceId: devicePlacement.deviceId, from: devicePlacement.from, facility: facility.code })
+    .select({
+      deviceId: devicePlacement.deviceId,
+      from: devicePlacement.from,
+      facility: facility.code,
+      facilityId: facility.id,
+    })
     .from(devicePlacement)
     .innerJoin(facility, eq(facility.id, devicePlacement.facilityId))
     .where(inArray(devicePlacement.deviceId, ids))

@@ -1,4 +1,5 @@
-import { asc, eq, sql } from 'drizzle-orm'
+import { asc, eq, type SQL, sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import {
   boot,
   clockFact,
@@ -21,7 +22,7 @@ import { insertRows, isOneOf, rowSet } from './rows.ts'
 
 export type Profile = Effective & Limits & { readonly physicalLow: number; readonly physicalHigh: number }
 
-export type Placement = Effective & { readonly facility: string }
+export type Placement = Effective & { readonly facility: string; readonly facilityId: number }
 
 export type Secrets = {
   readonly hash: Buffer
@@ -45,10 +46,20 @@ export type Device = {
   readonly version: number
 }
 
+/** The facility a device stands in at a moment; of one that is placed later only, the first. `inForce` in SQL. */
+export function standsIn(deviceId: AnyPgColumn, now: number): SQL {
+  return sql`(
+    select facility_id from ${devicePlacement} where device_id = ${deviceId}
+    order by "from" <= ${now} desc, abs("from" - ${now}) limit 1
+  )`
+}
+
+export const noDevice = (name: string) => `no device is named ${name}`
+
 /** @throws Refusal `not_found` */
 export async function findDevice(db: Database | Transaction, name: string): Promise<Device> {
   const found = (await lookUpDevices(db, [name])).get(name)
-  if (!found) throw new Refusal('not_found', `no device is named ${name}`)
+  if (!found) throw new Refusal('not_found', noDevice(name))
   return found
 }
 
@@ -66,7 +77,12 @@ export async function lookUpDevices(
     .where(isOneOf(deviceProfile.deviceId, ids))
     .orderBy(asc(deviceProfile.from))
   const placements = await db
-    .select({ deviceId: devicePlacement.deviceId, from: devicePlacement.from, facility: facility.code })
+    .select({
+      deviceId: devicePlacement.deviceId,
+      from: devicePlacement.from,
+      facility: facility.code,
+      facilityId: facility.id,
+    })
     .from(devicePlacement)
     .innerJoin(facility, eq(facility.id, devicePlacement.facilityId))
     .where(isOneOf(devicePlacement.deviceId, ids))

@@ -3,8 +3,10 @@ import { facility } from '../../schema/tables/facilities.ts'
 import type { FacilityKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import { Refusal } from '../domain/refusal.ts'
+import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { isIn } from './rows.ts'
 
 export type Facility = {
   readonly code: string
@@ -15,9 +17,12 @@ export type Facility = {
 
 const view = { code: facility.code, name: facility.name, kind: facility.kind, timeZone: facility.timeZone }
 
-export async function listFacilities(db: Database): Promise<Facility[]> {
-  return db.select(view).from(facility).orderBy(asc(facility.code))
+/** The facilities within reach, by code. */
+export async function listFacilities(db: Database, reach: Reach): Promise<Facility[]> {
+  return db.select(view).from(facility).where(isIn(reach, facility.id)).orderBy(asc(facility.code))
 }
+
+export const noFacility = (code: string) => `no facility has the code ${code}`
 
 export async function findFacility(
   db: Database | Transaction,
@@ -27,7 +32,7 @@ export async function findFacility(
     .select({ id: facility.id, ...view })
     .from(facility)
     .where(eq(facility.code, code))
-  if (!found) throw new Refusal('not_found', `no facility has the code ${code}`)
+  if (!found) throw new Refusal('not_found', noFacility(code))
   return found
 }
 

@@ -3,8 +3,11 @@ import { device } from '../../schema/tables/devices.ts'
 import { rejectedMessage } from '../../schema/tables/messages.ts'
 import type { Actor } from '../domain/actor.ts'
 import { Refusal } from '../domain/refusal.ts'
+import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { standsIn } from './devices.ts'
+import { isIn } from './rows.ts'
 
 export type RejectionInput = Omit<typeof rejectedMessage.$inferInsert, 'id' | 'times' | 'readmittedAt'>
 
@@ -30,6 +33,8 @@ export async function listRejections(
     readonly device?: string | undefined
     readonly before?: number | undefined
     readonly limit: number
+    readonly reach: Reach
+    readonly now: number
   },
 ): Promise<Rejection[]> {
   const rows = await db
@@ -41,12 +46,15 @@ export async function listRejections(
         isNull(rejectedMessage.readmittedAt),
         filter.device === undefined ? undefined : eq(device.name, filter.device),
         filter.before === undefined ? undefined : lt(rejectedMessage.id, filter.before),
+        isIn(filter.reach, standsIn(device.id, filter.now)),
       ),
     )
     .orderBy(desc(rejectedMessage.id))
     .limit(filter.limit)
   return rows.map(({ rejection, device: name }) => ({ ...rejection, device: name }))
 }
+
+export const noRejection = (id: number) => `no rejected message has the number ${id}`
 
 /** @throws Refusal `not_found` */
 export async function findRejection(db: Database | Transaction, id: number): Promise<Rejection> {
@@ -55,7 +63,7 @@ export async function findRejection(db: Database | Transaction, id: number): Pro
     .from(rejectedMessage)
     .innerJoin(device, eq(device.id, rejectedMessage.deviceId))
     .where(eq(rejectedMessage.id, id))
-  if (!found) throw new Refusal('not_found', `no rejected message has the number ${id}`)
+  if (!found) throw new Refusal('not_found', noRejection(id))
   return { ...found.rejection, device: found.device }
 }
 

@@ -1,6 +1,7 @@
 import { getTableColumns, type InferInsertModel, type SQL, sql } from 'drizzle-orm'
 import { toSnakeCase } from 'drizzle-orm/casing'
-import type { PgColumn, PgTable } from 'drizzle-orm/pg-core'
+import type { AnyPgColumn, PgColumn, PgTable } from 'drizzle-orm/pg-core'
+import type { Reach } from '../domain/rights.ts'
 import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 
@@ -78,4 +79,10 @@ function hex(value: unknown): string {
 
 function json(value: unknown): string {
   return quoted(JSON.stringify(value))
+}
+
+/** A condition that keeps to what is within reach; none where all is. */
+export function isIn(reach: Reach, facilityId: AnyPgColumn | SQL): SQL | undefined {
+  if (reach === 'all') return undefined
+  return sql`${facilityId} = any(${`{${[...reach].join()}}`}::integer[])`
 }

@@ -6,10 +6,12 @@ import type { Actor } from '../domain/actor.ts'
 import { type ClockFact, offsetOf } from '../domain/clock.ts'
 import { foldPlaces, type Place, type Sighting } from '../domain/place.ts'
 import { Refusal } from '../domain/refusal.ts'
+import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import { type ClockFault, clockFaultsOf, isTimeVerified, offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
-import { insertRows } from './rows.ts'
+import { standsIn } from './devices.ts'
+import { insertRows, isIn } from './rows.ts'
 
 export type SightingRow = typeof sighting.$inferInsert
 export type InventoryRow = typeof inventory.$inferInsert
@@ -226,7 +228,10 @@ async function clockFactsOf(
 }
 
 /** Sightings whose tag is on no bag at that time: somebody must say what carries it. Those seen longest come first. */
-export async function unresolvedTags(db: Database, limit: number) {
+export async function unresolvedTags(
+  db: Database,
+  { limit, reach, now }: { readonly limit: number; readonly reach: Reach; readonly now: number },
+) {
   const { rows } = await db.execute<{
     tag: string
     sightings: number
@@ -239,6 +244,7 @@ export async function unresolvedTags(db: Database, limit: number) {
     from (
       select told.tag, told.at + ${offsetInSql(sql`told`)} as at, ${device.name} as device
       from ${sighting} told join ${device} on ${device.id} = told.device_id
+      where ${isIn(reach, standsIn(device.id, now)) ?? sql`true`}
     ) seen
     where not exists (
       select from ${tagAssignment} a

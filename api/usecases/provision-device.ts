@@ -1,8 +1,9 @@
 import type { DeviceKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { insertDevice, type Profile } from '../stores/devices.ts'
-import { findFacility } from '../stores/facilities.ts'
+import { findFacility, noFacility } from '../stores/facilities.ts'
 import { newSecret } from '../stores/secrets.ts'
+import { demandRight } from './demand.ts'
 
 export type ProvisionInput = {
   readonly name: string
@@ -22,6 +23,7 @@ export async function provisionDevice(
   const now = ctx.now()
   await ctx.database.db.transaction(async (tx) => {
     const { id: facilityId } = await findFacility(tx, input.facility)
+    demandRight(ctx, 'device.manage', [facilityId], noFacility(input.facility))
     const { name, kind, profile, inServiceFrom = now } = input
     await insertDevice(
       tx,

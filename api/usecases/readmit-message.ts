@@ -2,8 +2,9 @@ import { parseUpTopic } from '../../schema/topics.ts'
 import type { UpChannel } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { findRejection, type Rejection, settleRejection } from '../stores/rejections.ts'
+import { type Rejection, settleRejection } from '../stores/rejections.ts'
 import { failureClass } from '../stores/sql-state.ts'
+import { reachRejection } from './demand.ts'
 import { commitWork } from './ingest/commit.ts'
 import { type Decoded, decode, type Incoming, type Undecodable } from './ingest/decode.ts'
 import type { Memory } from './ingest/memory.ts'
@@ -27,7 +28,7 @@ export async function readmitMessage(
   memory: Memory,
   input: { readonly id: number },
 ): Promise<Readmission> {
-  const rejection = await findRejection(ctx.database.db, input.id)
+  const rejection = await reachRejection(ctx, ctx.database.db, input.id, 'message.readmit')
   if (rejection.readmittedAt !== null) {
     throw new Refusal('conflict', `rejected message ${rejection.id} was readmitted already`)
   }

@@ -6,6 +6,7 @@ import { findDevice } from '../stores/devices.ts'
 import { rawTimesOf } from '../stores/readings.ts'
 import { bagsTouchedByBoot, refoldPlaces } from '../stores/sightings.ts'
 import { signalDevice } from '../stores/signals.ts'
+import { reachDevice } from './demand.ts'
 import { rederiveDevice } from './rederive-device.ts'
 
 export type ClockFactRequest = {
@@ -29,7 +30,7 @@ export async function recordClockFact(ctx: Context, input: ClockFactRequest): Pr
     throw new Refusal('invalid_request', `toSeq: ${toSeq} is before fromSeq ${input.fromSeq}`)
   }
   await ctx.database.db.transaction(async (tx) => {
-    const before = await findDevice(tx, input.device)
+    const before = await reachDevice(ctx, tx, input.device, 'clock.decide')
     const boot = await findBoot(tx, before.id, input.boot)
     if (!boot)
       throw new Refusal('not_found', `device ${before.name} never reported a boot named ${input.boot}`)

@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { Component } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { reachOf } from '../domain/rights.ts'
 import { type Bag, insertBag } from '../stores/bags.ts'
+import type { Transaction } from '../stores/database.ts'
+import { findFacility, noFacility } from '../stores/facilities.ts'
+import { demandRight } from './demand.ts'
 
 export type RegisterBagInput = {
   /** As typed with its check character, or as scanned with `=` and flags. */
@@ -11,22 +16,41 @@ export type RegisterBagInput = {
   readonly component: Component
   /** Exclusive, ms UTC. */
   readonly expiresAt: number
+  /** The code of who registers and holds it; not needed of whoever may register for one facility only. */
+  readonly facility?: string | undefined
 }
 
-/** @throws Refusal `invalid_din`, `invalid_request`, `already_exists` */
+/** @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists` */
 export async function registerBag(ctx: Context, input: RegisterBagInput): Promise<Bag> {
   const now = ctx.now()
-  const bag: Bag = {
+  const label = {
     id: uuidv7(now),
-    scheme: 'ISBT128',
+    scheme: 'ISBT128' as const,
     identifier: parseDin(input.din),
     ...parseProductCode(input.productCode),
     component: input.component,
     expiresAt: input.expiresAt,
     registeredAt: now,
   }
-  await ctx.database.db.transaction((tx) => insertBag(tx, ctx.actor, bag))
-  return bag
+  return ctx.database.db.transaction(async (tx) => {
+    const facilityId = await registrar(ctx, tx, input.facility)
+    const bag: Bag = { ...label, originId: facilityId, holderId: facilityId }
+    await insertBag(tx, ctx.actor, bag)
+    return bag
+  })
+}
+
+async function registrar(ctx: Context, tx: Transaction, facility: string | undefined): Promise<number> {
+  if (facility !== undefined) {
+    const { id } = await findFacility(tx, facility)
+    demandRight(ctx, 'bag.register', [id], noFacility(facility))
+    return id
+  }
+  const reach = reachOf(ctx.grants, 'bag.register')
+  const [only, ...others] = reach === 'all' ? [] : reach
+  if (only === undefined || others.length > 0)
+    throw new Refusal('invalid_request', 'facility: say which facility holds the bag')
+  return only
 }
 
 /** RFC 9562 § 5.7: 48 bits of milliseconds, then random bits, so that ids sort by time of making. */

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
-import { findDevice, markRevoked } from '../stores/devices.ts'
+import { markRevoked } from '../stores/devices.ts'
 import { signalDevice } from '../stores/signals.ts'
+import { reachDevice } from './demand.ts'
 
 /** Believe a device no longer: its connection ends and no secret of it opens another. What it sent stays. */
 export async function revokeDevice(
@@ -8,7 +9,7 @@ export async function revokeDevice(
   input: { readonly device: string; readonly reason: string },
 ): Promise<void> {
   await ctx.database.db.transaction(async (tx) => {
-    const { name } = await findDevice(tx, input.device)
+    const { name } = await reachDevice(ctx, tx, input.device, 'device.manage')
     await markRevoked(tx, ctx.actor, name, input.reason, ctx.now())
     await signalDevice(tx, { device: name, disconnect: true })
   })

@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts'
-import { findDevice, replaceSecret } from '../stores/devices.ts'
+import { replaceSecret } from '../stores/devices.ts'
 import { newSecret } from '../stores/secrets.ts'
 import { signalDevice } from '../stores/signals.ts'
+import { reachDevice } from './demand.ts'
 
 /**
  * Give a device a new secret. With a grace period the old one is still believed for that long, so that the device can
@@ -15,7 +16,7 @@ export async function rotateDeviceSecret(
   const now = ctx.now()
   const previousUntil = now + input.graceMs
   await ctx.database.db.transaction(async (tx) => {
-    const { name } = await findDevice(tx, input.device)
+    const { name } = await reachDevice(ctx, tx, input.device, 'device.manage')
     await replaceSecret(tx, ctx.actor, { name, secretHash: hash, previousUntil }, now)
     await signalDevice(tx, { device: name, disconnect: input.graceMs === 0 })
   })

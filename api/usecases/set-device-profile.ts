@@ -2,6 +2,7 @@ import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendProfile, findDevice, type Profile } from '../stores/devices.ts'
 import { signalDevice } from '../stores/signals.ts'
+import { reachDevice } from './demand.ts'
 import { rederiveDevice } from './rederive-device.ts'
 
 /**
@@ -24,7 +25,7 @@ export async function setDeviceProfile(
     throw new Refusal('invalid_request', `from: ${new Date(profile.from).toISOString()} is in the past`)
   }
   await ctx.database.db.transaction(async (tx) => {
-    const { id, name } = await findDevice(tx, input.device)
+    const { id, name } = await reachDevice(ctx, tx, input.device, 'device.manage')
     await appendProfile(tx, ctx.actor, { id, name }, profile, now)
     const device = await findDevice(tx, name)
     const touched = async (_probe: unknown, state: { last: { at: number } }) =>

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
-import { findBag, lockBags } from '../stores/bags.ts'
+import { lockBags } from '../stores/bags.ts'
 import { devicesThatSaw, lockInventories, lockTags, refoldPlaces, removeTag } from '../stores/sightings.ts'
+import { reachBag } from './demand.ts'
 import { momentOf } from './read-series.ts'
 
 /**
@@ -18,7 +19,7 @@ export async function untagBag(
   await ctx.database.db.transaction(async (tx) => {
     await lockTags(tx, [input.tag])
     await lockInventories(tx, await devicesThatSaw(tx, input.tag))
-    await findBag(tx, input.bagId)
+    await reachBag(ctx, tx, input.bagId, 'bag.tag')
     await lockBags(tx, [input.bagId])
     await removeTag(tx, ctx.actor, { ...input, at }, now)
     await refoldPlaces(tx, input.bagId, now)

@@ -21,6 +21,9 @@ export const BagInput = z
     }),
     component: z.enum(components),
     expiresAt: InstantInput.meta({ description: 'exclusive: the end of the last usable minute' }),
+    facility: Name.optional().meta({
+      description: 'who registers and holds it; not needed of whoever may register for one facility only',
+    }),
   })
   .meta({ id: 'BagInput' })
 

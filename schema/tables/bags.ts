@@ -14,6 +14,7 @@ import {
 import { components, placeStates, sightingKinds, sightingSources } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 import { boot, device } from './devices.ts'
+import { facility } from './facilities.ts'
 
 /** One physical bag: donation, product and division. A donation identification number alone names several bags. */
 export const bag = pgTable(
@@ -33,8 +34,12 @@ export const bag = pgTable(
     /** Exclusive: the end of the label's last usable minute. */
     expiresAt: instant().notNull(),
     registeredAt: instant().notNull(),
+    /** Who registered it, and who answers for it now. Null of bags from before that was asked. */
+    originId: integer().references(() => facility.id),
+    holderId: integer().references(() => facility.id),
   },
   (t) => [
+    index('bag_holder').on(t.holderId),
     unique('bag_identity').on(t.scheme, t.identifier, t.productCode, t.division),
     oneOf('bag_component', t.component, components),
   ],

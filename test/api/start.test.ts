@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startService } from '../../api/compose.ts'
 import { readConfig } from '../../api/config.ts'
+import type { Context } from '../../api/context.ts'
+import { everywhere } from '../../api/domain/rights.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import { createServerDatabase, describeOnServer } from '../support/database.ts'
 import { connectRaw } from '../support/raw-mqtt.ts'
@@ -51,7 +53,11 @@ describeOnServer('two services on one server', (url) => {
       await service.close()
       await created.drop()
     })
-    const ctx = { ...service.deps, actor: { kind: 'person', id: 'administrator' } } as const
+    const ctx: Context = {
+      ...service.deps,
+      actor: { kind: 'person', id: 'administrator' },
+      grants: everywhere,
+    }
     await createFacility(ctx, { code: 'H1', name: 'First', kind: 'hospital', timeZone: 'Asia/Shanghai' })
     const { name, secret } = await aDevice({ ctx }, 'fridge-1')
     const { port } = new URL(service.broker.urls.mqtt as string)

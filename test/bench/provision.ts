@@ -1,3 +1,4 @@
+import { everywhere } from '../../api/domain/rights.ts'
 import { createMetrics } from '../../api/metrics.ts'
 import { openDatabase } from '../../api/stores/database.ts'
 import { migrate } from '../../api/stores/migrate.ts'
@@ -39,7 +40,7 @@ export async function provisionDevices(
       log: silent,
       metrics: createMetrics(),
     }
-    const ctx = { ...deps, actor: { kind: 'job', id: 'bench' } as const }
+    const ctx = { ...deps, actor: { kind: 'job', id: 'bench' } as const, grants: everywhere }
     await createFacility(ctx, { code: prefix, name: 'Bench', kind: 'hospital', timeZone: 'Asia/Shanghai' })
     const devices: { name: string; secret: string }[] = []
     const provisionLot = (lot: number) =>

@@ -93,6 +93,7 @@ async function putOnBag(service: ServiceProcess, tag: string, number: number): P
     // A scanned DIN with flags that carry no check value.
     din: `=A999926${String(number).padStart(6, '0')}00`,
     productCode: 'E0336V00',
+    facility,
     component: 'red_cells',
     expiresAt: new Date(Date.now() + 30 * 86_400_000).toISOString(),
   })

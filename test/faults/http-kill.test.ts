@@ -25,6 +25,8 @@ describeWithPostgres('what HTTP has answered with success, on Postgres', () => {
 async function expectAnswersKept(environment: Readonly<Record<string, string>>): Promise<void> {
   const service = await startServiceProcess(environment)
   onTestFinished(() => service.kill9())
+  const facility = { code: 'H1', name: 'First Hospital', kind: 'hospital', timeZone: 'Asia/Shanghai' }
+  await service.ask('POST', '/facilities', facility)
   const answered = new Map<string, { tagged: boolean }>()
   let number = 0
   let cut = 0
@@ -68,6 +70,7 @@ function bag(number: number) {
   return {
     din: `=A999926${String(number).padStart(6, '0')}00`,
     productCode: 'E0336V00',
+    facility: 'H1',
     component: 'red_cells',
     expiresAt: new Date(Date.now() + 30 * 86_400_000).toISOString(),
   }

@@ -387,6 +387,7 @@ describe('what was rejected or unknown is not lost', () => {
     const { bagId } = await ask(BagDetail, 'POST', '/bags', {
       din: '=A99992600012300',
       productCode: 'E0336V00',
+      facility: 'H1',
       component: 'red_cells',
       expiresAt: iso(noon + 30 * 1_440 * minute),
     })

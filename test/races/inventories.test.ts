@@ -23,6 +23,7 @@ testOnServer('a bag that is tagged while an inventory misses it is missed by it'
   const bag = await registerBag(world.ctx, {
     din: din + dinCheckCharacter(din),
     productCode: 'E0336V00',
+    facility: 'H1',
     component: 'red_cells',
     expiresAt: noon + 86_400_000,
   })

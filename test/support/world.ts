@@ -1,4 +1,5 @@
 import type { Context, Deps, Log } from '../../api/context.ts'
+import { everywhere } from '../../api/domain/rights.ts'
 import { createMetrics } from '../../api/metrics.ts'
 import { clockFaultsOf } from '../../api/stores/clocks.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
@@ -36,7 +37,7 @@ export async function aWorld(database: OpenDatabase, holdMs = 2_000): Promise<Wo
     log: silent,
     metrics: createMetrics(),
   }
-  const ctx: Context = { ...deps, actor: { kind: 'person', id: 'administrator' } }
+  const ctx: Context = { ...deps, actor: { kind: 'person', id: 'administrator' }, grants: everywhere }
   await createFacility(ctx, {
     code: 'H1',
     name: 'First Hospital',

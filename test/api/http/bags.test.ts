@@ -13,6 +13,7 @@ const at = (minutes: number) => start + minutes * minute
 const label = {
   din: 'A9999 26 000123 P',
   productCode: 'E0336V00',
+  facility: 'H1',
   component: 'red_cells',
   expiresAt: '2020-06-01T16:00:00Z',
 }

@@ -35,7 +35,12 @@ describe('a clock that is wrong', () => {
 
     expect(await door.ask(ClockFacts, 'POST', '/devices/fridge-7/clock-facts', fact)).toEqual({
       clockFacts: [
-        { ...fact, toSeq: null, decidedBy: { kind: 'person', id: 'administrator' }, decidedAt: iso(noon) },
+        {
+          ...fact,
+          toSeq: null,
+          decidedBy: { kind: 'integration', id: 'configured-key' },
+          decidedAt: iso(noon),
+        },
       ],
     })
     expect(await door.ask(ClockFaults, 'GET', '/devices/fridge-7/clock-faults')).toEqual({

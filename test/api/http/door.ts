@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { z } from 'zod'
 import { createHttp, type Services } from '../../../api/http/app.ts'
+import { createSessions } from '../../../api/stores/sessions.ts'
 import { Problem } from '../../../schema/http/problems.ts'
 import { test as base } from '../../support/database.ts'
 import { aWorld, type World } from '../../support/world.ts'
@@ -35,6 +36,7 @@ export function openDoor(world: World, changes: Partial<Services> = {}): Door {
     memory: world.ingest.memory,
     obstacle: world.ingest.obstacle,
     adminKey,
+    sessions: createSessions(world.deps.database.db, adminKey),
     ...changes,
   }
   const app = createHttp(services)

@@ -45,6 +45,9 @@ describe('the description of the API', () => {
     })
     expect(operations.map(({ name }) => name).sort()).toEqual([
       'delete /bags/{bagId}/tags/{tag}',
+      'delete /people/{username}/roles',
+      'delete /session',
+      'get /api-keys',
       'get /bags',
       'get /bags/{bagId}',
       'get /bags/{bagId}/trace',
@@ -60,11 +63,16 @@ describe('the description of the API', () => {
       'get /facilities/{code}',
       'get /health',
       'get /metrics',
+      'get /people',
+      'get /people/{username}',
       'get /policies',
       'get /ready',
       'get /rejected-messages',
       'get /rejected-messages/{id}',
+      'get /session',
       'get /tags/unresolved',
+      'post /api-keys',
+      'post /api-keys/{name}/revocation',
       'post /bags',
       'post /bags/{bagId}/tags',
       'post /devices',
@@ -72,8 +80,15 @@ describe('the description of the API', () => {
       'post /devices/{name}/revocation',
       'post /devices/{name}/secret',
       'post /facilities',
+      'post /people',
+      'post /people/{username}/end',
+      'post /people/{username}/roles',
       'post /rejected-messages/{id}/readmission',
+      'post /session',
+      'post /session/badge',
       'put /devices/{name}/profile',
+      'put /people/{username}/badge',
+      'put /people/{username}/password',
     ])
   })
 
@@ -107,12 +122,17 @@ describe('the description of the API', () => {
 
   test('asks for the key everywhere but where all may enter', async ({ door }) => {
     const { document, operations } = await read(door)
-    expect(document.security).toEqual([{ administratorKey: [] }])
+    expect(document.security).toEqual([{ bearer: [] }])
     expect(document.components.securitySchemes).toMatchObject({
-      administratorKey: { type: 'http', scheme: 'bearer' },
+      bearer: { type: 'http', scheme: 'bearer' },
     })
     const open = operations.filter(({ operation }) => operation.security?.length === 0)
-    expect(open.map(({ name }) => name).sort()).toEqual(['get /health', 'get /metrics', 'get /ready'])
+    expect(open.map(({ name }) => name).sort()).toEqual([
+      'get /health',
+      'get /metrics',
+      'get /ready',
+      'post /session',
+    ])
     for (const { name, operation } of operations) {
       if (!operation.security) expect(Object.keys(operation.responses), name).toContain('401')
     }

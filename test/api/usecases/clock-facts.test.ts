@@ -19,6 +19,7 @@ describe('a device whose clock is three hours behind', () => {
     const bag = await registerBag(world.ctx, {
       din: 'A9999171234569',
       productCode: 'E0336V00',
+      facility: 'H1',
       component: 'red_cells',
       expiresAt: noon + 90 * hour,
     })

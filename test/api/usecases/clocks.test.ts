@@ -18,6 +18,7 @@ async function aBag(world: World, tags: readonly string[]) {
   const bag = await registerBag(world.ctx, {
     din: din + dinCheckCharacter(din),
     productCode: 'E0336V00',
+    facility: 'H1',
     component: 'red_cells',
     expiresAt: noon + 30 * day,
   })

@@ -23,6 +23,7 @@ import {
 } from '../../support/world.ts'
 
 const minute = 60_000
+const all = { reach: 'all', now: noon } as const
 
 async function stored(world: World, device: string): Promise<number[]> {
   const found = await readRaw(world.deps, {
@@ -36,7 +37,7 @@ async function stored(world: World, device: string): Promise<number[]> {
 }
 
 async function rejected(world: World) {
-  const found = await listRejections(world.deps.database.db, { limit: 100 })
+  const found = await listRejections(world.deps.database.db, { limit: 100, ...all })
   return found.map(({ device, code, elements, times }) => ({
     device,
     code,
@@ -104,7 +105,7 @@ describe('one bad element', () => {
       message.payload.toString().replace('}]}', `},{"at":NaN,"added":[],"removed":[]}]}`),
     )
     await world.ingest.accept([{ ...message, payload }])
-    expect(await unresolvedTags(database.db, 10)).toMatchObject([{ tag: 'nan' }])
+    expect(await unresolvedTags(database.db, { limit: 10, ...all })).toMatchObject([{ tag: 'nan' }])
   })
 
   test('a NUL in a tag is refused with that element, and no device is stuck', async ({ database }) => {
@@ -119,7 +120,7 @@ describe('one bad element', () => {
       aMessage({ device: 'f1', seq: 1, body: [aReading(at, 4)] }),
     ])
     expect(await rejected(world)).toMatchObject([{ code: 'bad_element', elements: [[0, 'bad_element']] }])
-    expect((await unresolvedTags(database.db, 10)).map(({ tag }) => tag)).toEqual(['T2'])
+    expect((await unresolvedTags(database.db, { limit: 10, ...all })).map(({ tag }) => tag)).toEqual(['T2'])
     expect(await stored(world, 'f1')).toEqual([400])
   })
 })
@@ -146,7 +147,7 @@ describe('a message that cannot be read', () => {
         raw('f1', payload as string),
         aMessage({ device: 'f1', seq: 9, body: [aReading(at, 4)] }),
       ])
-      const [kept] = await listRejections(database.db, { limit: 10 })
+      const [kept] = await listRejections(database.db, { limit: 10, ...all })
       expect(kept?.code).toBe('unreadable')
       expect(kept?.payload.equals(Buffer.from(payload))).toBe(true)
       expect(await stored(world, 'f1')).toEqual([400])
@@ -242,7 +243,7 @@ describe('what the database refuses for its data', () => {
       )
       await world.ingest.accept(messages)
       expect(await stored(world, 'f1')).toHaveLength(59)
-      const [kept] = await listRejections(database.db, { limit: 10 })
+      const [kept] = await listRejections(database.db, { limit: 10, ...all })
       expect(kept).toMatchObject({ code: 'refused_by_database', device: 'f1' })
       expect(kept?.reason).toContain('23514')
       const id = kept?.id as number
@@ -382,7 +383,7 @@ describe('an inventory', () => {
     ]
     await world.ingest.accept([aMessage({ device: 'f1', channel: 'bags', seq: 0, body })])
     expect(await rejected(world)).toMatchObject([{ code: 'bad_element', elements: [[1, 'bad_element']] }])
-    expect((await unresolvedTags(database.db, 10)).map(({ tag }) => tag)).toEqual(['T1'])
+    expect((await unresolvedTags(database.db, { limit: 10, ...all })).map(({ tag }) => tag)).toEqual(['T1'])
   })
 })
 
@@ -407,7 +408,7 @@ describe('readmission', () => {
     await world.ingest.accept([
       aMessage({ device: 'f1', seq: 0, body: [aReading(at, 4), aReading(at + 1, 30)] }),
     ])
-    const [kept] = await listRejections(database.db, { limit: 10 })
+    const [kept] = await listRejections(database.db, { limit: 10, ...all })
     const id = kept?.id as number
     expect(await readmitMessage(world.ctx, world.ingest.memory, { id })).toMatchObject({
       readmitted: false,
@@ -430,7 +431,7 @@ describe('readmission', () => {
     await world.ingest.accept(
       [4, 5].map((celsius) => aMessage({ device: 'f1', seq: 0, body: [aReading(at, celsius)] })),
     )
-    const [kept] = await listRejections(database.db, { limit: 10 })
+    const [kept] = await listRejections(database.db, { limit: 10, ...all })
     const again = await readmitMessage(world.ctx, world.ingest.memory, { id: kept?.id as number })
     expect(again).toMatchObject({ readmitted: false, left: [{ code: 'seq_reused' }] })
     expect(await stored(world, 'f1')).toEqual([400])
@@ -490,17 +491,18 @@ describe('a bag', () => {
         body: [{ at: noon - 5 * minute, added: [], removed: ['T1'] }],
       }),
     ])
-    expect(await unresolvedTags(database.db, 10)).toMatchObject([
+    expect(await unresolvedTags(database.db, { limit: 10, ...all })).toMatchObject([
       { tag: 'T1', sightings: 2, lastDevice: 'f1' },
     ])
     const bag = await registerBag(world.ctx, {
       din,
       productCode: 'E0336V00',
+      facility: 'H1',
       component: 'red_cells',
       expiresAt,
     })
     await tagBag(world.ctx, { bagId: bag.id, tag: 'T1' })
-    expect(await unresolvedTags(database.db, 10)).toEqual([])
+    expect(await unresolvedTags(database.db, { limit: 10, ...all })).toEqual([])
     const trace = await traceBag(world.deps, { bagId: bag.id, jurisdiction: 'CN', asOf: noon })
     expect(trace.places).toMatchObject([
       {
@@ -525,6 +527,7 @@ describe('a bag', () => {
     const bag = await registerBag(world.ctx, {
       din,
       productCode: 'E0336V00',
+      facility: 'H1',
       component: 'red_cells',
       expiresAt,
     })
@@ -563,6 +566,7 @@ describe('a bag', () => {
     const bag = await registerBag(world.ctx, {
       din,
       productCode: 'E0336V00',
+      facility: 'H1',
       component: 'red_cells',
       expiresAt,
     })
@@ -593,7 +597,7 @@ describe('a bag', () => {
 
   test('registered twice, or with a tag that another carries, is refused', async ({ database }) => {
     const world = await aWorld(database)
-    const input = { din, productCode: 'E0336V00', component: 'red_cells', expiresAt } as const
+    const input = { din, productCode: 'E0336V00', facility: 'H1', component: 'red_cells', expiresAt } as const
     const bag = await registerBag(world.ctx, input)
     await expect(registerBag(world.ctx, input)).rejects.toMatchObject({ code: 'already_exists' })
     const half = await registerBag(world.ctx, { ...input, productCode: 'E0336VA0' })

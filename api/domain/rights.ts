@@ -1,0 +1,61 @@
+import { type Role, roles } from '../../schema/vocabulary.ts'
+
+/** A role held for one facility, or for all where `facilityId` is null. */
+export type Grant = { readonly role: Role; readonly facilityId: number | null }
+export type Grants = readonly Grant[]
+
+/** Every role, everywhere. */
+export const everywhere: Grants = roles.map((role) => ({ role, facilityId: null }))
+
+/** Which roles may do what: the one table every door goes by. */
+const table = {
+  'facility.read': roles,
+  'facility.create': ['administrator'],
+  'policy.read': roles,
+  'device.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
+  'device.manage': ['engineer', 'administrator'],
+  'clock.decide': ['engineer'],
+  'message.read': ['regulator', 'engineer', 'administrator'],
+  'message.readmit': ['engineer'],
+  'bag.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],
+  'bag.register': ['centre', 'transfusion_lab'],
+  'bag.tag': ['centre', 'transfusion_lab'],
+  'person.read': ['administrator', 'regulator'],
+  'person.manage': ['administrator'],
+  'key.manage': ['administrator'],
+} as const satisfies Record<string, readonly Role[]>
+
+export type Right = keyof typeof table
+export const rights = Object.keys(table) as readonly Right[]
+
+export function hasRight(role: Role, right: Right): boolean {
+  const holders: readonly Role[] = table[right]
+  return holders.includes(role)
+}
+
+/** Facilities by id, or all there are. */
+export type Reach = 'all' | ReadonlySet<number>
+
+/** Where a right is held. */
+export function reachOf(grants: Grants, right: Right): Reach {
+  return facilitiesOf(grants.filter(({ role }) => hasRight(role, right)))
+}
+
+/** What somebody may know of at all: the facilities of any role they hold. */
+export function sightOf(grants: Grants): Reach {
+  return facilitiesOf(grants)
+}
+
+/** Is one of these facilities within reach? What belongs to no facility is so only for who reaches all. */
+export function isWithin(reach: Reach, facilityIds: readonly (number | null)[]): boolean {
+  return reach === 'all' || facilityIds.some((id) => id !== null && reach.has(id))
+}
+
+function facilitiesOf(grants: Grants): Reach {
+  const ids = new Set<number>()
+  for (const { facilityId } of grants) {
+    if (facilityId === null) return 'all'
+    ids.add(facilityId)
+  }
+  return ids
+}

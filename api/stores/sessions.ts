@@ -1,0 +1,100 @@
+import { createHmac, hkdfSync } from 'node:crypto'
+import { drizzleAdapter } from 'better-auth/adapters/drizzle'
+import { betterAuth } from 'better-auth/minimal'
+import { bearer } from 'better-auth/plugins/bearer'
+import { username } from 'better-auth/plugins/username'
+import { account, person, session, verification } from '../../schema/tables/people.ts'
+import type { Database } from './database.ts'
+
+/** A sign-in that has just been made. The token is shown once, and is nothing without its signature. */
+export type SignedIn = {
+  readonly personId: string
+  readonly token: string
+  readonly expiresAt: number
+  /** For browsers: the same as Set-Cookie; null where only a terminal asked. */
+  readonly cookie: string | null
+}
+
+/** Who is signed in, and how a browser or a terminal shows it. */
+export type Sessions = {
+  /** Null where the password is not theirs, or nobody has that name; which of the two takes as long to tell. */
+  signIn(username: string, password: string): Promise<SignedIn | null>
+  /** For somebody who has proved who they are otherwise, for so long, ms. */
+  open(personId: string, lastsMs: number): Promise<SignedIn>
+  /** Whose session a request shows, as a bearer token or a cookie; null where it shows none that lasts. */
+  personOf(headers: Headers): Promise<string | null>
+  /** @returns what a browser is to forget it by, as Set-Cookie */
+  signOut(headers: Headers): Promise<readonly string[]>
+}
+
+export const sessionLastsSeconds = 12 * 3_600
+
+/**
+ * Sessions as better-auth keeps them. Its own HTTP routes are not mounted: accounts are made by administrators, and
+ * signing in goes through one use case, which counts what fails.
+ *
+ * @param secret what sessions are signed with is derived from it: another one ends them all
+ */
+export function createSessions(db: Database, secret: string): Sessions {
+  const signingKey = Buffer.from(hkdfSync('sha256', secret, '', 'hemotrail sessions', 32)).toString(
+    'base64url',
+  )
+  const auth = betterAuth({
+    database: drizzleAdapter(db, {
+      provider: 'pg',
+      schema: { user: person, session, account, verification },
+    }),
+    secret: signingKey,
+    // Nothing is mounted there, but it wants to know.
+    baseURL: 'http://localhost',
+    emailAndPassword: { enabled: true, disableSignUp: true },
+    plugins: [
+      username({ displayUsername: false, usernameValidator: () => true, maxUsernameLength: 64 }),
+      bearer({ requireSignature: true }),
+    ],
+    session: { expiresIn: sessionLastsSeconds, disableSessionRefresh: true },
+    rateLimit: { enabled: false },
+    telemetry: { enabled: false },
+    logger: { disabled: true },
+  })
+
+  const signed = (token: string) =>
+    `${token}.${createHmac('sha256', signingKey).update(token).digest('base64')}`
+
+  return {
+    async signIn(name, password) {
+      try {
+        const { headers, response } = await auth.api.signInUsername({
+          body: { username: name, password },
+          returnHeaders: true,
+        })
+        const { token, user } = response
+        const found = await (await auth.$context).internalAdapter.findSession(token)
+        if (!found) throw new Error('a session vanished while it was made')
+        return {
+          personId: user.id,
+          token: signed(token),
+          expiresAt: found.session.expiresAt.getTime(),
+          cookie: headers.getSetCookie()[0] ?? null,
+        }
+      } catch (error) {
+        if ((error as { status?: unknown }).status === 'UNAUTHORIZED') return null
+        throw error
+      }
+    },
+    async open(personId, lastsMs) {
+      const { internalAdapter } = await auth.$context
+      const expiresAt = new Date(Date.now() + lastsMs)
+      const made = await internalAdapter.createSession(personId, true, { expiresAt }, true)
+      return { personId, token: signed(made.token), expiresAt: made.expiresAt.getTime(), cookie: null }
+    },
+    async personOf(headers) {
+      const found = await auth.api.getSession({ headers })
+      return found?.user.id ?? null
+    },
+    async signOut(headers) {
+      const ended = await auth.api.signOut({ headers, returnHeaders: true })
+      return ended.headers.getSetCookie()
+    },
+  }
+}

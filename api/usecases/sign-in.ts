@@ -1,0 +1,81 @@
+import type { Deps } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { appendAudit } from '../stores/audit.ts'
+import type { Transaction } from '../stores/database.ts'
+import {
+  countAttempt,
+  findActive,
+  findBadge,
+  forgetAttempts,
+  lockedOutMs,
+  mostFailures,
+} from '../stores/people.ts'
+import { hashSecret, hashSlowly, isOfSlowHash } from '../stores/secrets.ts'
+import type { Sessions, SignedIn } from '../stores/sessions.ts'
+
+type Door = Pick<Deps, 'database' | 'now'> & { readonly sessions: Sessions }
+
+/** A nurse at a fridge says who she is for this one errand, ms. */
+const badgeLastsMs = 5 * 60_000
+
+/**
+ * Sign somebody in by username and password. Whether the name or the password is wrong is not told, and takes as long.
+ *
+ * @throws Refusal `unauthenticated`, `locked_out` after too many wrong ones in a row
+ */
+export async function signIn(
+  door: Door,
+  { username, password }: { readonly username: string; readonly password: string },
+): Promise<SignedIn> {
+  const claim = `username:${username.toLowerCase()}`
+  await attempt(door, claim)
+  const made = await door.sessions.signIn(username, password)
+  const person = made && (await findActive(door.database.db, made.personId))
+  if (!made || !person) throw new Refusal('unauthenticated', 'the username or the password is wrong')
+  await welcome(door, claim, person.id, 'person.signed_in')
+  return made
+}
+
+/**
+ * Sign somebody in by their badge and its PIN, for a few minutes. Only a terminal that is let in itself may ask.
+ *
+ * @throws Refusal `unauthenticated`, `locked_out`
+ */
+export async function identifyByBadge(
+  door: Door,
+  { badge, pin }: { readonly badge: string; readonly pin: string },
+): Promise<SignedIn> {
+  const code = hashSecret(badge).toString('hex')
+  const claim = `badge:${code}`
+  await attempt(door, claim)
+  const found = await findBadge(door.database.db, code)
+  // Of a badge that is nobody's the PIN is hashed all the same, or the time would tell.
+  const isRight = found ? await isOfSlowHash(pin, found.pin) : !(await hashSlowly(pin))
+  if (!found || !isRight) throw new Refusal('unauthenticated', 'the badge or the PIN is wrong')
+  const made = await door.sessions.open(found.personId, badgeLastsMs)
+  await welcome(door, claim, found.personId, 'person.identified')
+  return made
+}
+
+async function attempt({ database, now }: Door, claim: string): Promise<void> {
+  const failures = await countAttempt(database.db, claim, now())
+  if (failures <= mostFailures) return
+  throw new Refusal(
+    'locked_out',
+    `too many wrong ones in a row: try again after ${lockedOutMs / 60_000} minutes, or ask an administrator`,
+  )
+}
+
+async function welcome(
+  { database, now }: Door,
+  claim: string,
+  personId: string,
+  action: string,
+): Promise<void> {
+  const actor: Actor = { kind: 'person', id: personId }
+  await database.db.transaction(async (tx: Transaction) => {
+    await forgetAttempts(tx, claim)
+    await appendAudit(tx, actor, { at: now(), action, subjectKind: 'person', subject: personId })
+  })
+}

@@ -1,0 +1,245 @@
+import { expect } from 'vitest'
+import { z } from 'zod'
+import { hasRight, type Right, rights } from '../../../api/domain/rights.ts'
+import { findFacility } from '../../../api/stores/facilities.ts'
+import { createApiKey } from '../../../api/usecases/manage-api-keys.ts'
+import { BagDetail } from '../../../schema/http/bags.ts'
+import { Facility } from '../../../schema/http/facilities.ts'
+import { NewApiKey, Person } from '../../../schema/http/people.ts'
+import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
+import { type Role, roles } from '../../../schema/vocabulary.ts'
+import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { type Door, iso, test } from './door.ts'
+
+/*
+ * Every role, at one facility, against every route, for what is that facility's and for what is another's. The routes
+ * are those the service says it has, each with the right it needs: a new one is in the matrix before anybody thinks of it.
+ */
+
+/** One of each thing a path or a body can name. */
+type Place = {
+  readonly code: string
+  readonly device: string
+  readonly bagId: string
+  readonly tag: string
+  readonly rejection: number
+  readonly username: string
+  readonly key: string
+}
+
+const doc = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.looseObject({ 'x-right': z.string().optional() }))),
+})
+
+/** Routes for whoever is known, or for all: they tell nothing of any facility. */
+const forAll = new Set([
+  'GET /health',
+  'GET /ready',
+  'GET /metrics',
+  'POST /session',
+  'POST /session/badge',
+  'GET /session',
+  'DELETE /session',
+])
+
+let drawn = 0
+
+/** A body that would be taken, for every route that reads one. */
+const bodies: Record<string, (place: Place) => unknown> = {
+  'POST /facilities': () => ({ code: `F${++drawn}`, name: 'New', kind: 'hospital', timeZone: 'UTC' }),
+  'POST /devices': ({ code }) => ({
+    name: `new-${++drawn}`,
+    kind: 'fridge',
+    facility: code,
+    profile: { low: 2, high: 6 },
+  }),
+  'PUT /devices/{name}/profile': () => ({ low: 2, high: 6 }),
+  'POST /devices/{name}/secret': () => ({}),
+  'POST /devices/{name}/revocation': () => ({ reason: 'lost' }),
+  'POST /devices/{name}/clock-facts': () => ({
+    boot: 'boot-a',
+    fromSeq: 0,
+    offsetMs: 0,
+    reason: 'compared',
+  }),
+  'POST /bags': ({ code }) => ({
+    din: `=A999926${String(++drawn).padStart(6, '0')}00`,
+    productCode: 'E0336V00',
+    component: 'red_cells',
+    expiresAt: '2026-12-01T00:00:00Z',
+    facility: code,
+  }),
+  'POST /bags/{bagId}/tags': () => ({ tag: `new-${++drawn}` }),
+  'POST /people': ({ code }) => ({
+    username: `new-${++drawn}`,
+    name: 'New',
+    roles: [{ role: 'nurse', facility: code }],
+  }),
+  'POST /people/{username}/roles': ({ code }) => ({ role: 'courier', facility: code }),
+  'PUT /people/{username}/password': () => ({ password: 'correct horse battery' }),
+  'PUT /people/{username}/badge': () => ({ badge: `badge-${++drawn}`, pin: '274951' }),
+  'POST /people/{username}/end': () => ({ reason: 'left' }),
+  'POST /api-keys': ({ code }) => ({ name: `new-${++drawn}`, role: 'engineer', facility: code }),
+  'POST /api-keys/{name}/revocation': () => ({ reason: 'lost' }),
+}
+
+/** What a right for one facility never allows: it would touch all of them. */
+const networkWide = new Set(['POST /facilities'])
+
+const queries: Record<string, (place: Place) => string> = {
+  'DELETE /people/{username}/roles': ({ code }) => `?role=courier&facility=${code}`,
+}
+
+async function aPlace(door: Door, code: string): Promise<Place> {
+  if (code !== 'H1')
+    await door.ask(Facility, 'POST', '/facilities', {
+      code,
+      name: code,
+      kind: 'hospital',
+      timeZone: 'Asia/Shanghai',
+    })
+  const device = `fridge-of-${code}`
+  await aDevice(door.world, device, {}, noon - 3_600_000)
+  if (code !== 'H1') {
+    // Test devices are provisioned at H1: this one was moved.
+    const { id } = await findFacility(door.world.deps.database.db, code)
+    await door.world.deps.database.pool.query(
+      'update device_placement set facility_id = $1 where device_id = (select id from device where name = $2)',
+      [id, device],
+    )
+  }
+  const tag = `tag-of-${code}`
+  await door.world.ingest.accept([
+    aMessage({ device, seq: 0, body: [aReading(noon - 60_000, 4)] }),
+    aMessage({ device, seq: 1, body: [{ ...aReading(noon, 4), celsius: 900 }] }),
+    aMessage({
+      device,
+      seq: 2,
+      channel: 'bags',
+      body: [{ at: noon - 60_000, added: [`loose-${tag}`], removed: [] }],
+    }),
+  ])
+  const { rejectedMessages } = await door.ask(RejectedMessages, 'GET', `/rejected-messages?device=${device}`)
+  const { bagId } = await door.ask(BagDetail, 'POST', '/bags', bodies['POST /bags']?.({ code } as Place))
+  await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag })
+  const username = `person-of-${code.toLowerCase()}`
+  await door.ask(Person, 'POST', '/people', {
+    username,
+    name: username,
+    roles: [{ role: 'nurse', facility: code }],
+  })
+  const key = `key-of-${code}`
+  await door.ask(NewApiKey, 'POST', '/api-keys', { name: key, role: 'engineer', facility: code })
+  return { code, device, bagId, tag, rejection: rejectedMessages[0]?.id as number, username, key }
+}
+
+const nowhere: Place = {
+  code: 'H9',
+  device: 'fridge-of-H9',
+  bagId: '00000000-0000-7000-8000-000000000000',
+  tag: 'tag-of-H9',
+  rejection: 2_000_000_000,
+  username: 'person-of-h9',
+  key: 'key-of-H9',
+}
+
+function fill(route: string, place: Place): string {
+  const [, path = ''] = route.split(' ')
+  const name = path.startsWith('/api-keys') ? place.key : place.device
+  const values: Record<string, string> = {
+    code: place.code,
+    name,
+    bagId: place.bagId,
+    tag: place.tag,
+    id: String(place.rejection),
+    username: place.username,
+  }
+  const filled = path.replace(/\{(\w+)\}/g, (_, parameter: string) => {
+    const value = values[parameter]
+    if (value === undefined) throw new Error(`${route}: what is {${parameter}}? Say so in this test`)
+    return encodeURIComponent(value)
+  })
+  return filled + (queries[route]?.(place) ?? '')
+}
+
+test('of every route every role gets what it may have of its own facility, and nothing of another', async ({
+  door,
+}) => {
+  const own = await aPlace(door, 'H1')
+  const other = await aPlace(door, 'H2')
+  const { paths } = doc.parse(await (await door.raw('/openapi.json')).json())
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { 'x-right': right }]) => ({
+      route: `${method.toUpperCase()} ${path}`,
+      right: right as Right | undefined,
+    })),
+  )
+  const unguarded = routes.filter(({ right }) => right === undefined).map(({ route }) => route)
+  expect(unguarded.filter((route) => !forAll.has(route))).toEqual([])
+  expect(new Set(routes.flatMap(({ right }) => right ?? []))).toEqual(new Set(rights))
+
+  const keys = new Map<Role, string>()
+  for (const role of roles)
+    keys.set(role, await createApiKey(door.world.ctx, { name: `as-${role}`, role, facility: 'H1' }))
+  // What ends things comes last, so that they are there for the cells before.
+  const last = (route: string) => Number(/DELETE|\/end|revocation|\/secret/.test(route))
+  routes.sort((a, b) => last(a.route) - last(b.route))
+
+  let cells = 0
+  async function cell(role: Role, route: string, place: Place) {
+    cells++
+    const [method = ''] = route.split(' ')
+    const reads = method === 'POST' || method === 'PUT'
+    const body = bodies[route]?.(place)
+    if (reads && body === undefined && !route.endsWith('/readmission'))
+      throw new Error(`${route} reads a body this test does not know: give it one`)
+    const response = await door.raw(fill(route, place), {
+      method,
+      headers: { authorization: `Bearer ${keys.get(role)}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return {
+      status: response.status,
+      text,
+      what: `${role}: ${route} of ${place.code}: ${text.slice(0, 300)}`,
+    }
+  }
+
+  // Longest first: a short value may stand in a longer one.
+  const byLength = (place: Place) =>
+    Object.entries(place).sort(([, a], [, b]) => String(b).length - String(a).length)
+  const names = ({ code: _, rejection: __, ...rest }: Place) => Object.values(rest)
+  const plain = (text: string, place: Place) => {
+    let said = text.replace(/"requestId":"[^"]*"/, '')
+    for (const [key, value] of byLength(place)) said = said.replaceAll(String(value), `<${key}>`)
+    return said
+  }
+
+  for (const { route, right } of routes) {
+    if (right === undefined) continue
+    for (const role of roles) {
+      const mine = await cell(role, route, own)
+      if (!hasRight(role, right) || networkWide.has(route)) {
+        expect(mine.status, mine.what).toBe(403)
+        const theirs = await cell(role, route, other)
+        expect(theirs.status, theirs.what).toBe(403)
+        continue
+      }
+      // What has been ended by another role's cell is in the way of this one's, and says so.
+      const isGone = mine.status === 409 || (mine.status === 404 && route.startsWith('DELETE'))
+      expect(isGone || mine.status < 300, mine.what).toBe(true)
+      for (const name of names(other)) expect(mine.text, mine.what).not.toContain(name)
+
+      const namesSomething =
+        /\{/.test(route) || /"facility"/.test(JSON.stringify(bodies[route]?.(other) ?? {}))
+      if (!namesSomething) continue
+      const theirs = await cell(role, route, other)
+      expect(theirs.status, theirs.what).toBe(404)
+      const nobodys = await cell(role, route, nowhere)
+      expect(plain(theirs.text, other), theirs.what).toBe(plain(nobodys.text, nowhere))
+    }
+  }
+  expect(cells).toBeGreaterThan(400)
+  expect(iso(noon)).toBeDefined()
+}, 120_000)
