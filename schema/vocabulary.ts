@@ -98,6 +98,23 @@ export const bagVerbs = [
 ] as const
 export type BagVerb = (typeof bagVerbs)[number]
 
+/** Why a bag is held. Those of the first line only a person lifts, and only with another's word. */
+export const holdKinds = [
+  'recall',
+  'breach',
+  'look_back',
+  'test_reactive',
+  'group_mismatch',
+  'visual',
+  'unverified_gap',
+  'other',
+] as const
+export type HoldKind = (typeof holdKinds)[number]
+
+/** What every donation is tested for before a bag of it is released. */
+export const markers = ['hbsag', 'anti_hcv', 'hiv', 'syphilis', 'nat'] as const
+export type Marker = (typeof markers)[number]
+
 /** What a person may do hangs on these, each held for one facility or for all. */
 export const roles = [
   'centre',

@@ -8,6 +8,7 @@ import type { Database, Transaction } from './database.ts'
 import { isIn } from './rows.ts'
 
 export type Bag = typeof bag.$inferSelect
+export type NewBag = typeof bag.$inferInsert
 
 export const noBag = (id: string) => `no bag has the id ${id}`
 
@@ -47,9 +48,10 @@ export async function listBags(db: Database, { din, tag, before, limit, reach }:
 }
 
 /** @throws Refusal `already_exists` naming the bag that is registered under this identity */
-export async function insertBag(tx: Transaction, actor: Actor, row: Bag): Promise<void> {
-  const added = await tx.insert(bag).values(row).onConflictDoNothing().returning({ id: bag.id })
-  if (added.length === 0) {
+export async function insertBag(tx: Transaction, actor: Actor, row: NewBag): Promise<Bag> {
+  const added = await tx.insert(bag).values(row).onConflictDoNothing().returning()
+  const [made] = added
+  if (!made) {
     throw new Refusal(
       'already_exists',
       `bag ${row.identifier} ${row.productCode}${row.collectionType}${row.division} is registered already`,
@@ -62,6 +64,7 @@ export async function insertBag(tx: Transaction, actor: Actor, row: Bag): Promis
     subject: row.id,
     after: row,
   })
+  return made
 }
 
 /** Lock bags for the rest of the transaction, by ascending id; returns the ids in that order. */

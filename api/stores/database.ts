@@ -9,6 +9,8 @@ import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
 import * as messages from '../../schema/tables/messages.ts'
+import * as news from '../../schema/tables/news.ts'
+import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -17,7 +19,17 @@ import { type Pglite, startPglite } from './pglite.ts'
 import { startUpkeep } from './pglite-upkeep.ts'
 import { createDrizzle, createPool } from './pool.ts'
 
-export const tables = { ...audit, ...bags, ...derived, ...devices, ...facilities, ...messages, ...policies }
+export const tables = {
+  ...audit,
+  ...bags,
+  ...derived,
+  ...devices,
+  ...facilities,
+  ...messages,
+  ...news,
+  ...people,
+  ...policies,
+}
 
 type Tables = typeof tables
 type Relations = ExtractTablesWithRelations<Tables>

@@ -34,9 +34,7 @@ export async function registerBag(ctx: Context, input: RegisterBagInput): Promis
   }
   return ctx.database.db.transaction(async (tx) => {
     const facilityId = await registrar(ctx, tx, input.facility)
-    const bag: Bag = { ...label, originId: facilityId, holderId: facilityId }
-    await insertBag(tx, ctx.actor, bag)
-    return bag
+    return insertBag(tx, ctx.actor, { ...label, originId: facilityId, holderId: facilityId })
   })
 }
 

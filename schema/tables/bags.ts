@@ -1,20 +1,87 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   check,
   index,
   integer,
   jsonb,
   pgTable,
+  primaryKey,
   smallint,
   text,
   unique,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { components, placeStates, sightingKinds, sightingSources } from '../vocabulary.ts'
+import {
+  abos,
+  bagStates,
+  bagVerbs,
+  components,
+  holdKinds,
+  markers,
+  placeStates,
+  rhds,
+  sightingKinds,
+  sightingSources,
+} from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 import { boot, device } from './devices.ts'
 import { facility } from './facilities.ts'
+
+/** What was given at one time by one donor, of whom only a pseudonym is known. Its bags share its identifier. */
+export const donation = pgTable(
+  'donation',
+  {
+    id: uuid().primaryKey(),
+    scheme: text().notNull(),
+    identifier: text().notNull(),
+    /** The collecting centre's pseudonym of the donor; hospitals never see it. */
+    donor: text().notNull(),
+    facilityId: integer()
+      .notNull()
+      .references(() => facility.id),
+    collectedAt: instant().notNull(),
+    registeredAt: instant().notNull(),
+  },
+  (t) => [unique('donation_identity').on(t.scheme, t.identifier), index('donation_donor').on(t.donor)],
+)
+
+/** A group as one person or instrument determined it; two that agree make it known. Append-only. */
+export const grouping = pgTable(
+  'grouping',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    donationId: uuid()
+      .notNull()
+      .references(() => donation.id),
+    abo: text({ enum: abos }).notNull(),
+    rhd: text({ enum: rhds }).notNull(),
+    actor: jsonb().notNull(),
+    at: instant().notNull(),
+  },
+  (t) => [
+    index('grouping_donation').on(t.donationId),
+    oneOf('grouping_abo', t.abo, abos),
+    oneOf('grouping_rhd', t.rhd, rhds),
+  ],
+)
+
+/** What a donation was tested for. Append-only; the newest of a marker counts. */
+export const testResult = pgTable(
+  'test_result',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    donationId: uuid()
+      .notNull()
+      .references(() => donation.id),
+    marker: text({ enum: markers }).notNull(),
+    reactive: boolean().notNull(),
+    actor: jsonb().notNull(),
+    at: instant().notNull(),
+  },
+  (t) => [index('test_result_donation').on(t.donationId), oneOf('test_result_marker', t.marker, markers)],
+)
 
 /** One physical bag: donation, product and division. A donation identification number alone names several bags. */
 export const bag = pgTable(
@@ -37,9 +104,30 @@ export const bag = pgTable(
     /** Who registered it, and who answers for it now. Null of bags from before that was asked. */
     originId: integer().references(() => facility.id),
     holderId: integer().references(() => facility.id),
+    /** Where it is being sent; null while it is not. */
+    destinationId: integer().references(() => facility.id),
+    /** Null of bags that were registered by their label alone. */
+    donationId: uuid().references(() => donation.id),
+    /** A projection of its events, guarded by `version`: how many there are. */
+    state: text({ enum: bagStates }).notNull().default('available'),
+    version: integer().notNull().default(0),
+    /** As labelled; null while the donation is not grouped. */
+    abo: text({ enum: abos }),
+    rhd: text({ enum: rhds }),
+    /** Labelled as having few antibodies against A and B. */
+    lowTitre: boolean().notNull().default(false),
+    /** The pseudonym of the patient it is kept for, and until when. */
+    reservedFor: text(),
+    reservedUntil: instant(),
   },
   (t) => [
-    index('bag_holder').on(t.holderId),
+    index('bag_holder').on(t.holderId, t.state, t.expiresAt),
+    index('bag_donation').on(t.donationId),
+    oneOf('bag_state', t.state, bagStates),
+    oneOf('bag_abo', t.abo, abos),
+    oneOf('bag_rhd', t.rhd, rhds),
+    check('bag_group', sql`(${t.abo} is null) = (${t.rhd} is null)`),
+    check('bag_reservation', sql`(${t.reservedFor} is null) = (${t.reservedUntil} is null)`),
     unique('bag_identity').on(t.scheme, t.identifier, t.productCode, t.division),
     oneOf('bag_component', t.component, components),
   ],
@@ -134,5 +222,133 @@ export const bagPlace = pgTable(
     oneOf('bag_place_state', t.state, placeStates),
     index('bag_place_current').on(t.bagId, t.from).where(sql`known_to is null`),
     index('bag_place_device').on(t.deviceId).where(sql`known_to is null`),
+  ],
+)
+
+/** Everything that was done to a bag, in order. Append-only; the bag's own row is its projection. */
+export const bagEvent = pgTable(
+  'bag_event',
+  {
+    bagId: uuid()
+      .notNull()
+      .references(() => bag.id),
+    /** 1 for the first. */
+    version: integer().notNull(),
+    verb: text({ enum: ['collect', 'register', ...bagVerbs] }).notNull(),
+    from: text({ enum: bagStates }),
+    to: text({ enum: bagStates }).notNull(),
+    at: instant().notNull(),
+    actor: jsonb().notNull(),
+    /** What else is to be known of it: where to, for whom, why. */
+    data: jsonb().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.bagId, t.version] }),
+    oneOf('bag_event_verb', t.verb, ['collect', 'register', ...bagVerbs]),
+    oneOf('bag_event_from', t.from, bagStates),
+    oneOf('bag_event_to', t.to, bagStates),
+  ],
+)
+
+/** Which bags were made of which. */
+export const bagLineage = pgTable(
+  'bag_lineage',
+  {
+    parentId: uuid()
+      .notNull()
+      .references(() => bag.id),
+    childId: uuid()
+      .notNull()
+      .references(() => bag.id),
+  },
+  (t) => [primaryKey({ columns: [t.parentId, t.childId] }), index('bag_lineage_child').on(t.childId)],
+)
+
+/** Why a bag must not be used, until somebody lifts it. A bag may have several. */
+export const bagHold = pgTable(
+  'bag_hold',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    bagId: uuid()
+      .notNull()
+      .references(() => bag.id),
+    kind: text({ enum: holdKinds }).notNull(),
+    reason: text().notNull(),
+    placedAt: instant().notNull(),
+    placedBy: jsonb().notNull(),
+    liftedAt: instant(),
+    liftedBy: jsonb(),
+    liftReason: text(),
+  },
+  (t) => [
+    oneOf('bag_hold_kind', t.kind, holdKinds),
+    index('bag_hold_bag').on(t.bagId).where(sql`lifted_at is null`),
+  ],
+)
+
+/** A patient as one facility knows them: by a pseudonym, with the group that was determined there. */
+export const patient = pgTable(
+  'patient',
+  {
+    facilityId: integer()
+      .notNull()
+      .references(() => facility.id),
+    pseudonym: text().notNull(),
+    abo: text({ enum: abos }),
+    rhd: text({ enum: rhds }),
+    /** Anti-D was found, now or ever: no RhD-positive cells on anybody's word. */
+    antiD: boolean().notNull().default(false),
+    /** Until when the newest sample may be relied on. */
+    sampleUntil: instant(),
+    updatedAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.facilityId, t.pseudonym] }),
+    oneOf('patient_abo', t.abo, abos),
+    oneOf('patient_rhd', t.rhd, rhds),
+  ],
+)
+
+/** A door session: somebody opened a device to take bags out for a patient, or in an emergency. */
+export const takeOut = pgTable(
+  'take_out',
+  {
+    id: uuid().primaryKey(),
+    deviceId: integer()
+      .notNull()
+      .references(() => device.id),
+    facilityId: integer()
+      .notNull()
+      .references(() => facility.id),
+    /** Null in an emergency without one. */
+    pseudonym: text(),
+    emergency: boolean().notNull(),
+    reason: text(),
+    actor: jsonb().notNull(),
+    openedAt: instant().notNull(),
+    expiresAt: instant().notNull(),
+  },
+  (t) => [index('take_out_device').on(t.deviceId)],
+)
+
+/** What was answered to a scan, and why: GO, STOP or CALL. Append-only. */
+export const scanAnswer = pgTable(
+  'scan_answer',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    takeOutId: uuid()
+      .notNull()
+      .references(() => takeOut.id),
+    /** What was read; the bag, where it is one we know. */
+    scanned: text().notNull(),
+    bagId: uuid().references(() => bag.id),
+    answer: text({ enum: ['GO', 'STOP', 'CALL'] }).notNull(),
+    findings: jsonb().notNull(),
+    knownAt: instant().notNull(),
+    actor: jsonb().notNull(),
+  },
+  (t) => [
+    index('scan_answer_bag').on(t.bagId),
+    oneOf('scan_answer_answer', t.answer, ['GO', 'STOP', 'CALL']),
   ],
 )

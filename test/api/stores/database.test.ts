@@ -98,7 +98,26 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
     await db.insert(auditEntry).values({ at: 1, actor, action: 'a', subjectKind: 'bag', subject: 's' })
     const [entry] = await db.select().from(auditEntry)
     expect(entry).toMatchObject({ at: 1, actor, before: null })
-    await db.delete(auditEntry)
+  })
+
+  test('what was written down for good is neither changed nor deleted', async () => {
+    const actor = { kind: 'job', id: 'test' }
+    await db.insert(auditEntry).values({ at: 1, actor, action: 'a', subjectKind: 'bag', subject: 's' })
+    for (const change of [db.delete(auditEntry), db.update(auditEntry).set({ action: 'b' })])
+      expect(sqlStateOf(await failureOf(change))).toBe('42501')
+    const { rows } = await db.execute<{ name: string }>(sql`
+      select event_object_table as name from information_schema.triggers
+      where trigger_name = 'append_only' and event_manipulation = 'DELETE' order by 1`)
+    expect(rows.map(({ name }) => name)).toEqual([
+      'audit_entry',
+      'bag_event',
+      'grouping',
+      'news',
+      'scan_answer',
+      'sighting',
+      'test_result',
+      'webhook_delivery',
+    ])
   })
 
   test('parameters of every kind arrive', async () => {
