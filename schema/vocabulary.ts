@@ -111,6 +111,24 @@ export const holdKinds = [
 ] as const
 export type HoldKind = (typeof holdKinds)[number]
 
+/** What may speak against handing a bag out. The first that applies, by rank, is the answer to a scan. */
+export const findings = [
+  'unknown_bag',
+  'recalled',
+  'wrong_group',
+  'not_released',
+  'not_in_stock',
+  'expired',
+  'out_of_range',
+  'held',
+  'unverified',
+  'uncontrolled_too_long',
+  'reserved_for_another',
+  'rhd_override_missing',
+  'no_valid_sample',
+] as const
+export type Finding = (typeof findings)[number]
+
 /** What every donation is tested for before a bag of it is released. */
 export const markers = ['hbsag', 'anti_hcv', 'hiv', 'syphilis', 'nat'] as const
 export type Marker = (typeof markers)[number]

@@ -1,0 +1,286 @@
+import type { BagState, BagVerb, Component, HoldKind, Marker } from '../../schema/vocabulary.ts'
+import { markers } from '../../schema/vocabulary.ts'
+import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compatibility.ts'
+import { move } from './lifecycle.ts'
+import { Refusal } from './refusal.ts'
+
+export type Hold = { readonly id: number; readonly kind: HoldKind; readonly reason: string }
+
+/** What is known of a bag when something is to be done with it. Facilities are ids. */
+export type BagFacts = {
+  readonly id: string
+  /** As people name it. */
+  readonly label: string
+  readonly component: Component
+  readonly state: BagState
+  /** Exclusive, ms UTC. */
+  readonly expiresAt: number
+  readonly group: BloodGroup | null
+  readonly lowTitre: boolean
+  readonly holderId: number | null
+  readonly destinationId: number | null
+  readonly reservation: { readonly patient: string; readonly until: number } | null
+  readonly holds: readonly Hold[]
+}
+
+/** All that was found in a donation, and by whom. */
+export type DonationFacts = {
+  readonly groupings: readonly (BloodGroup & { readonly by: string })[]
+  readonly tests: readonly { readonly marker: Marker; readonly reactive: boolean; readonly by: string }[]
+}
+
+export type Patient = {
+  readonly pseudonym: string
+  readonly group: RecipientGroup
+  readonly antiD: boolean
+  readonly sampleUntil: number | null
+}
+
+export type Command =
+  | { readonly verb: 'process'; readonly children: readonly string[] }
+  | { readonly verb: 'test'; readonly donation: DonationFacts }
+  | { readonly verb: 'release'; readonly donation: DonationFacts; readonly by: string }
+  | { readonly verb: 'reserve'; readonly patient: Patient; readonly until: number }
+  | { readonly verb: 'unreserve'; readonly reason: string }
+  | { readonly verb: 'distribute'; readonly to: number; readonly box: string | null }
+  | { readonly verb: 'recall_shipment'; readonly reason: string }
+  | { readonly verb: 'depart' | 'arrive' }
+  | { readonly verb: 'receive'; readonly remark: string | null }
+  | { readonly verb: 'refuse'; readonly reason: string }
+  | {
+      readonly verb: 'issue'
+      /** Null in an emergency without one. */
+      readonly patient: Patient | null
+      readonly emergency: boolean
+      /** A physician's word for what the group alone does not allow; null where none was given. */
+      readonly override: string | null
+      readonly takeOut: string | null
+    }
+  | { readonly verb: 'cancel_issue'; readonly reason: string }
+  | {
+      readonly verb: 'transfuse'
+      readonly patient: string | null
+      readonly startedAt: number
+      readonly endedAt: number | null
+      readonly reaction: boolean
+    }
+  | {
+      readonly verb: 'reinstate'
+      readonly reason: string
+      /** It was handed out for a patient and came back. */
+      readonly afterIssue: boolean
+      /** May what was handed out be used again, after somebody has inspected it? */
+      readonly returns: ReturnPolicy
+    }
+  | { readonly verb: 'return' | 'discard'; readonly reason: string }
+
+/** `none`: what was issued is never used for another, as in China (临床输血技术规范 2000). */
+export type ReturnPolicy = 'none' | 'inspected'
+
+/** The facts of a bag that an event changes. */
+export type Changes = Partial<Pick<BagFacts, 'group' | 'holderId' | 'destinationId' | 'reservation'>>
+
+export type BagEvent = {
+  readonly verb: BagVerb
+  readonly from: BagState
+  readonly to: BagState
+  readonly changes: Changes
+  /** What else is to be known of it. */
+  readonly data: Readonly<Record<string, unknown>>
+  /** Holds that come with it. */
+  readonly places: readonly Omit<Hold, 'id'>[]
+}
+
+/**
+ * May this be done with a bag, and what comes of it? A command goes by the server's clock and may be refused. That a
+ * transfusion happened is not a command: it is written down whatever the rules say, with what they would have said.
+ *
+ * @throws Refusal `illegal_move`, `held`, `expired`, `reserved`, `incompatible`, `not_tested`, `second_person`,
+ * `no_return`
+ */
+export function decide(bag: BagFacts, command: Command, now: number): BagEvent {
+  const to = move(bag.state, command.verb, bag.label)
+  const { changes = {}, data = {}, places = [] } = consequences(bag, command, now)
+  return { verb: command.verb, from: bag.state, to, changes, data, places }
+}
+
+type Consequences = {
+  readonly changes?: Changes
+  readonly data?: Readonly<Record<string, unknown>>
+  readonly places?: readonly Omit<Hold, 'id'>[]
+}
+
+function consequences(bag: BagFacts, command: Command, now: number): Consequences {
+  switch (command.verb) {
+    case 'process':
+      mustBeFree(bag)
+      mustBeInDate(bag, now)
+      return { data: { children: command.children } }
+    case 'test': {
+      const { group, reactive } = findingsOf(bag, command.donation)
+      const places = reactive.map((marker) => ({
+        kind: 'test_reactive' as const,
+        reason: `${marker} reactive`,
+      }))
+      return { changes: { group }, data: { group, reactive }, places }
+    }
+    case 'release': {
+      mustBeFree(bag)
+      mustBeInDate(bag, now)
+      const { group, reactive, workers } = findingsOf(bag, command.donation)
+      if (reactive.length > 0)
+        throw new Refusal('held', `bag ${bag.label} is not released: ${reactive.join(', ')} reactive`)
+      if (workers.has(command.by))
+        throw new Refusal(
+          'second_person',
+          `bag ${bag.label} is released by somebody who neither grouped nor tested it`,
+        )
+      return { changes: { group }, data: { group } }
+    }
+    case 'reserve': {
+      mustBeFree(bag)
+      mustBeInDate(bag, now)
+      mustBeUnreserved(bag, command.patient.pseudonym, now)
+      mustFit(bag, command.patient)
+      if (command.until <= now) throw new Refusal('invalid_request', 'until: is over already')
+      const reservation = { patient: command.patient.pseudonym, until: command.until }
+      return { changes: { reservation }, data: reservation }
+    }
+    case 'unreserve':
+      if (!bag.reservation) throw new Refusal('conflict', `bag ${bag.label} is not reserved`)
+      return { changes: { reservation: null }, data: { ...bag.reservation, reason: command.reason } }
+    case 'distribute':
+      mustBeFree(bag)
+      mustBeInDate(bag, now)
+      mustBeUnreserved(bag, null, now)
+      if (command.to === bag.holderId)
+        throw new Refusal('invalid_request', `to: bag ${bag.label} is there already`)
+      return {
+        changes: { destinationId: command.to, reservation: null },
+        data: { to: command.to, box: command.box },
+      }
+    case 'recall_shipment':
+      return { changes: { destinationId: null }, data: { reason: command.reason } }
+    case 'depart':
+    case 'arrive':
+      return {}
+    case 'receive':
+      return {
+        changes: { holderId: bag.destinationId, destinationId: null },
+        data: { remark: command.remark, from: bag.holderId },
+      }
+    case 'refuse':
+      return {
+        changes: { holderId: bag.destinationId, destinationId: null },
+        data: { reason: command.reason, from: bag.holderId },
+      }
+    case 'issue': {
+      const { patient, emergency, override, takeOut } = command
+      mustBeFree(bag)
+      mustBeInDate(bag, now)
+      mustBeUnreserved(bag, patient?.pseudonym ?? null, now)
+      mustFit(bag, patient ?? unknownPatient, override !== null)
+      return {
+        changes: { reservation: null },
+        data: { patient: patient?.pseudonym ?? null, emergency, override, takeOut },
+      }
+    }
+    case 'cancel_issue':
+    case 'return':
+      return { data: { reason: command.reason } }
+    case 'reinstate':
+      mustBeFree(bag)
+      mustBeInDate(bag, now)
+      if (command.afterIssue && command.returns === 'none')
+        throw new Refusal('no_return', `bag ${bag.label} was issued, and what was issued is not used again`)
+      return { data: { reason: command.reason } }
+    case 'transfuse': {
+      const { patient, startedAt, endedAt, reaction } = command
+      const discrepancies = [
+        ...bag.holds.map(({ kind }) => `held: ${kind}`),
+        ...(startedAt >= bag.expiresAt ? ['expired'] : []),
+      ]
+      return { data: { patient, startedAt, endedAt, reaction, discrepancies } }
+    }
+    case 'discard':
+      return { changes: { destinationId: null, reservation: null }, data: { reason: command.reason } }
+  }
+}
+
+/** Nothing is known of them: only what fits everybody fits them. */
+export const unknownPatient: Patient = {
+  pseudonym: '',
+  group: { abo: null, rhd: null },
+  antiD: false,
+  sampleUntil: null,
+}
+
+/** The bag one event later. */
+export function evolve(bag: BagFacts, event: BagEvent): BagFacts {
+  return { ...bag, ...event.changes, state: event.to }
+}
+
+/** Whose reservation still holds. */
+export function reservedFor({ reservation }: Pick<BagFacts, 'reservation'>, now: number): string | null {
+  return reservation && reservation.until > now ? reservation.patient : null
+}
+
+function mustBeFree({ label, holds }: BagFacts): void {
+  const [hold] = holds
+  if (hold) throw new Refusal('held', `bag ${label} is held: ${hold.kind}, ${hold.reason}`)
+}
+
+function mustBeInDate({ label, expiresAt }: BagFacts, now: number): void {
+  if (now >= expiresAt)
+    throw new Refusal('expired', `bag ${label} expired at ${new Date(expiresAt).toISOString()}: discard it`)
+}
+
+function mustBeUnreserved(bag: BagFacts, patient: string | null, now: number): void {
+  const keeper = reservedFor(bag, now)
+  if (keeper !== null && keeper !== patient)
+    throw new Refusal('reserved', `bag ${bag.label} is reserved for another patient`)
+}
+
+/** @param hasOverride a physician has given their word for what the group alone does not allow */
+function mustFit(bag: BagFacts, { group, antiD }: Patient, hasOverride = false): void {
+  if (!bag.group) throw new Refusal('incompatible', `the group of bag ${bag.label} is not known`)
+  const { verdict, needs } = compatibilityOf(bag.component, bag.group, group)
+  const shown = `${bag.group.abo} RhD ${bag.group.rhd}`
+  if (verdict === 'incompatible')
+    throw new Refusal('incompatible', `bag ${bag.label} is ${shown}, which does not fit the patient`)
+  if (needs.includes('low_titre') && !bag.lowTitre)
+    throw new Refusal('incompatible', `bag ${bag.label} is ${shown} and not labelled as of low titre`)
+  if (needs.includes('rhd_override') && (antiD || !hasOverride))
+    throw new Refusal(
+      'incompatible',
+      antiD
+        ? `bag ${bag.label} is ${shown} and the patient has anti-D`
+        : `bag ${bag.label} is ${shown}: for this patient a physician must give their word`,
+    )
+}
+
+/**
+ * Two groupings that agree, each by another, make a group; one that differs unmakes it, whatever the others say.
+ *
+ * @throws Refusal `not_tested` saying what is missing
+ */
+function findingsOf(
+  { label }: BagFacts,
+  { groupings, tests }: DonationFacts,
+): { group: BloodGroup; reactive: Marker[]; workers: ReadonlySet<string> } {
+  const [first] = groupings
+  const isAgreed = groupings.every(({ abo, rhd }) => abo === first?.abo && rhd === first.rhd)
+  if (first && !isAgreed)
+    throw new Refusal('not_tested', `the groupings of bag ${label} differ: group it again from a new sample`)
+  if (!first || new Set(groupings.map(({ by }) => by)).size < 2)
+    throw new Refusal('not_tested', `bag ${label} is not grouped by two who agree`)
+  const missing = markers.filter((marker) => !tests.some((test) => test.marker === marker))
+  if (missing.length > 0)
+    throw new Refusal('not_tested', `bag ${label} is not tested for ${missing.join(', ')}`)
+  return {
+    group: { abo: first.abo, rhd: first.rhd },
+    // Once reactive is reactive: a later result is another opinion, not an undoing.
+    reactive: markers.filter((marker) => tests.some((test) => test.marker === marker && test.reactive)),
+    workers: new Set([...groupings, ...tests].map(({ by }) => by)),
+  }
+}

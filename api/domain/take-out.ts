@@ -1,0 +1,121 @@
+import type { Finding } from '../../schema/vocabulary.ts'
+import { type BagFacts, type Patient, reservedFor } from './bag.ts'
+import { compatibilityOf } from './compatibility.ts'
+
+export type Answer = 'GO' | 'STOP' | 'CALL'
+
+/** What is said of a finding; the one with the lowest rank is the answer. Policy data. */
+export type AnswerRule = {
+  readonly code: Finding
+  readonly answer: Exclude<Answer, 'GO'>
+  readonly rank: number
+  readonly zh: string
+  readonly en: string
+}
+
+/** How a bag was kept since somebody last vouched for it, by its own component's policy. */
+export type Kept = {
+  /** Measured outside its limits, ms. */
+  readonly outOfRangeMs: number
+  /** Not spoken for by any reading, or at an unknown place, ms. */
+  readonly unverifiedMs: number
+  /** In somebody's hands, ms. */
+  readonly uncontrolledMs: number
+}
+
+/** What was scanned, for whom, and what is known of it at that moment. */
+export type Scan = {
+  /** Null: it is no bag of ours. */
+  readonly bag: BagFacts | null
+  /** Null: nobody knows how it was kept. */
+  readonly kept: Kept | null
+  readonly patient: Patient | null
+  readonly emergency: boolean
+  readonly override: boolean
+  readonly now: number
+  /** A bag may be in hands for so long before it goes back or in, ms. */
+  readonly handlingMs: number
+}
+
+/**
+ * All that speaks against handing this bag out for this patient now; nothing means GO. An emergency needs no sample and
+ * no known patient, and asks for what fits everybody.
+ */
+export function findingsOfScan({
+  bag,
+  kept,
+  patient,
+  emergency,
+  override,
+  now,
+  handlingMs,
+}: Scan): readonly Finding[] {
+  if (!bag) return ['unknown_bag']
+  const found: Finding[] = []
+  if (bag.state === 'collected' || bag.state === 'quarantined') found.push('not_released')
+  else if (bag.state !== 'available') found.push('not_in_stock')
+  for (const { kind } of bag.holds) found.push(findingOfHold(kind))
+  if (now >= bag.expiresAt) found.push('expired')
+
+  const group = patient?.group ?? { abo: null, rhd: null }
+  if (!bag.group) found.push('wrong_group')
+  else {
+    const { verdict, needs } = compatibilityOf(bag.component, bag.group, group)
+    if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre))
+      found.push('wrong_group')
+    else if (needs.includes('rhd_override')) {
+      if (patient?.antiD) found.push('wrong_group')
+      else if (!override) found.push('rhd_override_missing')
+    }
+  }
+  const keeper = reservedFor(bag, now)
+  if (keeper !== null && keeper !== patient?.pseudonym) found.push('reserved_for_another')
+  if (!emergency && (patient?.sampleUntil ?? 0) <= now) found.push('no_valid_sample')
+
+  if (!kept || kept.unverifiedMs > 0) found.push('unverified')
+  if (kept && kept.outOfRangeMs > 0) found.push('out_of_range')
+  if (kept && kept.uncontrolledMs > handlingMs) found.push('uncontrolled_too_long')
+  return [...new Set(found)]
+}
+
+/** What keeps a bag from being issued to anybody, as far as the stock shows: how it was kept is asked at the scan. */
+export function findingsOfStock(bag: BagFacts, now: number): readonly Finding[] {
+  const found: Finding[] = []
+  if (bag.state === 'collected' || bag.state === 'quarantined') found.push('not_released')
+  else if (bag.state !== 'available') found.push('not_in_stock')
+  for (const { kind } of bag.holds) found.push(findingOfHold(kind))
+  if (now >= bag.expiresAt) found.push('expired')
+  if (!bag.group) found.push('wrong_group')
+  if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
+  return [...new Set(found)]
+}
+
+function findingOfHold(kind: BagFacts['holds'][number]['kind']): Finding {
+  if (kind === 'recall' || kind === 'look_back') return 'recalled'
+  return kind === 'unverified_gap' ? 'unverified' : 'held'
+}
+
+/**
+ * One scan, one answer, one reason: the finding of the lowest rank.
+ *
+ * @param rules the closed table; a finding it lacks is a CALL, for nobody has said what it means
+ */
+export function answerTo(
+  findings: readonly Finding[],
+  rules: readonly AnswerRule[],
+): { readonly answer: Answer; readonly rule: AnswerRule | null } {
+  const [worst] = findings
+    .map((code) => rules.find((rule) => rule.code === code) ?? unruled(code))
+    .sort((a, b) => a.rank - b.rank)
+  return worst ? { answer: worst.answer, rule: worst } : { answer: 'GO', rule: null }
+}
+
+function unruled(code: Finding): AnswerRule {
+  return {
+    code,
+    answer: 'CALL',
+    rank: 1_000,
+    zh: '情况不明，请致电输血科',
+    en: `${code}: call the transfusion lab`,
+  }
+}

@@ -1,0 +1,66 @@
+import type { AnswerRule } from '../domain/take-out.ts'
+
+/** What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. */
+export const cnAnswers: readonly AnswerRule[] = [
+  { code: 'unknown_bag', answer: 'STOP', rank: 10, zh: '未知血袋，请放回', en: 'Unknown bag: put it back' },
+  { code: 'recalled', answer: 'STOP', rank: 20, zh: '已召回，请放回', en: 'Recalled: put it back' },
+  { code: 'wrong_group', answer: 'STOP', rank: 30, zh: '血型不符，请放回', en: 'Wrong group: put it back' },
+  { code: 'not_released', answer: 'STOP', rank: 40, zh: '尚未放行，请放回', en: 'Not released: put it back' },
+  {
+    code: 'not_in_stock',
+    answer: 'STOP',
+    rank: 50,
+    zh: '不在库存中，请放回',
+    en: 'Not in stock: put it back',
+  },
+  { code: 'expired', answer: 'STOP', rank: 60, zh: '已过期，请放回', en: 'Expired: put it back' },
+  {
+    code: 'out_of_range',
+    answer: 'STOP',
+    rank: 70,
+    zh: '储存温度超限，请放回',
+    en: 'Was kept too warm or too cold: put it back',
+  },
+  { code: 'held', answer: 'STOP', rank: 80, zh: '已被暂停使用，请放回', en: 'Held: put it back' },
+  {
+    code: 'reserved_for_another',
+    answer: 'CALL',
+    rank: 110,
+    zh: '已为其他患者预留，请致电输血科',
+    en: 'Reserved for another patient: call the transfusion lab',
+  },
+  {
+    code: 'rhd_override_missing',
+    answer: 'CALL',
+    rank: 120,
+    zh: 'RhD 阳性血液需医师确认，请致电输血科',
+    en: 'RhD positive needs a physician: call the transfusion lab',
+  },
+  {
+    code: 'unverified',
+    answer: 'CALL',
+    rank: 130,
+    zh: '储存温度无法核实，请致电输血科',
+    en: 'How it was kept is not verified: call the transfusion lab',
+  },
+  {
+    code: 'uncontrolled_too_long',
+    answer: 'CALL',
+    rank: 140,
+    zh: '离开冷藏时间过长，请致电输血科',
+    en: 'Too long out of the fridge: call the transfusion lab',
+  },
+  {
+    code: 'no_valid_sample',
+    answer: 'CALL',
+    rank: 150,
+    zh: '无有效血样，请致电输血科',
+    en: 'No valid sample of the patient: call the transfusion lab',
+  },
+]
+
+/** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
+export const cnHandlingMs = 30 * 60_000
+
+/** 临床输血技术规范 2000: what was issued is not returned. */
+export const cnReturns = 'none'
