@@ -1,5 +1,6 @@
 import { connections } from './connections.ts'
 import { ingest } from './ingest.ts'
+import { issue } from './issue.ts'
 import { lateData } from './late-data.ts'
 
 /** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
@@ -7,6 +8,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   ingest,
   connections,
   'late-data': lateData,
+  issue,
 }
 
 const [name = ''] = process.argv.slice(2)

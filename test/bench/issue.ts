@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto'
+import { Agent, request } from 'node:http'
+import pg from 'pg'
+import { cpuSeconds, median, residentMb, startProcess, stopProcess } from './load.ts'
+import { provisionDevices } from './provision.ts'
+import { benchDatabase } from './server.ts'
+
+const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
+const bags = Number(process.env.BENCH_BAGS ?? 100_000)
+const clients = Number(process.env.BENCH_CLIENTS ?? 8)
+const warmUpMs = 2_000
+const measureMs = Number(process.env.BENCH_SECONDS ?? 10) * 1_000
+
+type Round = {
+  readonly perSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly answered: number
+  readonly rssMb: number
+  readonly cpuMs: number
+}
+
+/** Nurses scan bags out of one fridge of a hundred thousand, beside a bare transaction that writes the same rows. */
+export async function issue(): Promise<Record<string, unknown>> {
+  await using database = await benchDatabase()
+  const sql = new pg.Client(database.url)
+  await sql.connect()
+  const [fridge] = await provisionDevices(database.url, 1)
+  await fillFridge(sql, fridge?.name as string)
+  const key = randomBytes(32).toString('hex')
+  const results = new Map<string, Round[]>()
+  const faults: string[] = []
+  let next = 0
+  for (let round = 1; round <= rounds; round++) {
+    for (const [name, module] of [
+      ['bareTransaction', './servers/bare-issue.ts'],
+      ['hemotrail', './servers/hemotrail.ts'],
+    ] as const) {
+      const { child, ready } = await startProcess<{ url: string }>(module, {
+        DATABASE_URL: database.url,
+        DATABASE_POOL: '10',
+        HEMOTRAIL_ADMIN_KEY: key,
+      })
+      await keepCold(sql)
+      const takeOut = await aTakeOut(sql)
+      const latencies: number[] = []
+      const went: string[] = []
+      const agent = new Agent({ keepAlive: true, maxSockets: clients })
+      const began = performance.now()
+      let cpuBefore = 0
+      const end = began + warmUpMs + measureMs
+      async function nurse(): Promise<void> {
+        while (performance.now() < end && next < bags) {
+          const number = next++
+          const at = performance.now()
+          const answer = await scan(agent, ready.url, takeOut, number, key)
+          const ms = performance.now() - at
+          if (answer.answer === 'GO') went.push(answer.bagId ?? '')
+          else faults.push(`${name}: bag ${number} was answered ${JSON.stringify(answer)}`)
+          if (at < began + warmUpMs) cpuBefore = cpuSeconds(child.pid) ?? 0
+          else latencies.push(ms)
+        }
+      }
+      await Promise.all(Array.from({ length: clients }, nurse))
+      const seconds = (performance.now() - began - warmUpMs) / 1_000
+      const cpu = (cpuSeconds(child.pid) ?? 0) - cpuBefore
+      const rssMb = residentMb(child.pid) ?? 0
+      agent.destroy()
+      await stopProcess(child)
+      const { rows } = await sql.query(
+        `select count(*)::int as n from bag join bag_event e on e.bag_id = bag.id and e.verb = 'issue'
+         join audit_entry a on a.subject = bag.id::text and a.action = 'bag.issued'
+         join news on news.subject = bag.id::text and news.kind = 'bag.issued'
+         where bag.id = any($1) and bag.state = 'issued'`,
+        [went],
+      )
+      if (rows[0].n !== went.length) faults.push(`${name}: ${went.length} answered GO, ${rows[0].n} issued`)
+      latencies.sort((a, b) => a - b)
+      const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN
+      const row = {
+        perSecond: latencies.length / seconds,
+        p50Ms: at(0.5),
+        p99Ms: at(0.99),
+        answered: went.length,
+        rssMb,
+        cpuMs: (cpu * 1_000) / Math.max(1, latencies.length),
+      }
+      results.set(name, [...(results.get(name) ?? []), row])
+      console.log(
+        `round ${round} ${name.padEnd(15)} ${row.perSecond.toFixed(0)} take-outs/s, p50 ${row.p50Ms.toFixed(1)} ms, ` +
+          `p99 ${row.p99Ms.toFixed(1)} ms, ${rssMb} MB, ${row.cpuMs.toFixed(2)} ms CPU each, ${row.answered} GO`,
+      )
+    }
+  }
+  await sql.end()
+  const of = (name: string, pick: (row: Round) => number) => median((results.get(name) ?? []).map(pick))
+  const figures = (name: string) => ({
+    perSecond: Math.round(of(name, ({ perSecond }) => perSecond)),
+    p50Ms: of(name, ({ p50Ms }) => p50Ms),
+    p99Ms: of(name, ({ p99Ms }) => p99Ms),
+    rssMb: of(name, ({ rssMb }) => rssMb),
+  })
+  const own = figures('hemotrail')
+  const bare = figures('bareTransaction')
+  return {
+    bench: 'issue',
+    ok: faults.length === 0,
+    faults: faults.slice(0, 5),
+    bags,
+    clients,
+    rounds,
+    ...own,
+    ratioToBareTransaction: bare.perSecond / own.perSecond,
+    bareTransaction: bare,
+  }
+}
+
+type Told = { readonly answer: string; readonly bagId: string | null }
+
+function scan(agent: Agent, url: string, takeOut: string, number: number, key: string): Promise<Told> {
+  const body = JSON.stringify({ din: `=${identifierOf(number)}00`, productCode: 'E0336V00' })
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      new URL(`/take-outs/${takeOut}/scans`, url),
+      {
+        method: 'POST',
+        agent,
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk) => {
+          text += chunk
+        })
+        response.on('end', () => resolve(JSON.parse(text) as Told))
+      },
+    )
+    asked.on('error', reject)
+    asked.end(body)
+  })
+}
+
+const identifierOf = (number: number) =>
+  `A9999${26 + Math.floor(number / 1e6)}${String(number % 1e6).padStart(6, '0')}`
+
+/** Bags that were received yesterday and have been in the fridge, which has been cold, since. */
+async function fillFridge(sql: pg.Client, device: string): Promise<void> {
+  await sql.query(
+    `with f as (select id as device_id, (select facility_id from device_placement p where p.device_id = d.id) as facility_id
+                from device d where name = $1),
+          b as (insert into boot (device_id, boot) select device_id, 'bench' from f returning id)
+     insert into probe (device_id, kind) select device_id, 'load' from f`,
+    [device],
+  )
+  const now = Date.now()
+  await sql.query(
+    `insert into probe_state (probe_id, version, first_at, last_at, last_boot, last_centi, last_received_at)
+     select id, 1, $1::bigint, $1::bigint, 'bench', 400, $1::bigint from probe`,
+    [now],
+  )
+  await sql.query(
+    `insert into bag (id, scheme, identifier, product_code, collection_type, division, component, expires_at,
+                      registered_at, origin_id, holder_id, state, version, abo, rhd)
+     select gen_random_uuid(), 'ISBT128', 'A999926' || lpad(n::text, 6, '0'), 'E0336', 'V', '00', 'red_cells',
+            $2::bigint + 864000000, $2::bigint - 600000, facility_id, facility_id, 'available', 1, 'O', 'positive'
+     from generate_series(0, $3::int - 1) n,
+          (select facility_id from device_placement p join device d on d.id = p.device_id where d.name = $1) f`,
+    [device, now, bags],
+  )
+  await sql.query(
+    `insert into bag_event (bag_id, version, verb, "to", at, actor, data)
+     select id, 1, 'register', 'available', registered_at, '{"kind":"job","id":"bench"}', '{}' from bag`,
+  )
+  await sql.query(`insert into tag_assignment (tag, bag_id, "from") select 'tag-' || id, id, 0 from bag`)
+  await sql.query(
+    `insert into sighting (tag, kind, source, device_id, at, boot_id, seq, element, received_at)
+     select 'tag-' || bag.id, 'added', 'rfid', d.id, registered_at + 1000, b.id,
+            row_number() over (), 0, registered_at + 1000
+     from bag, device d join boot b on b.device_id = d.id where d.name = $1`,
+    [device],
+  )
+  await sql.query(
+    `insert into bag_place (bag_id, state, device_id, "from", known_from)
+     select bag.id, 'inside', d.id, registered_at + 1000, registered_at + 1000 from bag, device d where d.name = $1`,
+    [device],
+  )
+  await sql.query(
+    `insert into patient (facility_id, pseudonym, abo, rhd, sample_until, updated_at)
+     select distinct holder_id, 'P1', 'O', 'positive', $1::bigint + 864000000, $1::bigint from bag limit 1`,
+    [now],
+  )
+  await sql.query('analyze')
+}
+
+/** One reading a minute up to now, as if the fridge had reported all the while. */
+async function keepCold(sql: pg.Client): Promise<void> {
+  await sql.query(
+    `insert into reading (probe_id, at, boot_id, seq, centi)
+     select p.id, at, b.id, 1000000 + row_number() over (), 400
+     from probe p join boot b on b.device_id = p.device_id,
+          generate_series((select min(registered_at) from bag) / 60000 * 60000, $1::bigint, 60000) at
+     on conflict do nothing`,
+    [Date.now()],
+  )
+}
+
+async function aTakeOut(sql: pg.Client): Promise<string> {
+  const now = Date.now()
+  const { rows } = await sql.query(
+    `insert into take_out (id, device_id, facility_id, pseudonym, emergency, actor, opened_at, expires_at)
+     select gen_random_uuid(), d.id, p.facility_id, 'P1', false, '{"kind":"job","id":"bench"}', $1::bigint,
+            $1::bigint + 3600000
+     from device d join device_placement p on p.device_id = d.id limit 1 returning id`,
+    [now],
+  )
+  return rows[0].id
+}
