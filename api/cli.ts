@@ -1,7 +1,9 @@
 import { usage as administratorUsage, createAdministrator } from './cli/administrator.ts'
+import { usage as devicesUsage, listDevices } from './cli/devices.ts'
 import { judgeFile, usage as judgeUsage } from './cli/judge.ts'
 import { migrateDatabase, usage as migrateUsage } from './cli/migrate.ts'
 import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from './cli/sign-in.ts'
+import { holdsUsage, listHolds, listStock, stockUsage } from './cli/stock.ts'
 import { type Terminal, UsageError } from './cli/terminal.ts'
 import { traceBag, usage as traceUsage } from './cli/trace.ts'
 
@@ -13,6 +15,9 @@ type Command = {
 const commands: ReadonlyMap<string, Command> = new Map([
   ['judge', { run: judgeFile, usage: judgeUsage }],
   ['trace', { run: traceBag, usage: traceUsage }],
+  ['stock', { run: listStock, usage: stockUsage }],
+  ['holds', { run: listHolds, usage: holdsUsage }],
+  ['devices', { run: listDevices, usage: devicesUsage }],
   ['migrate', { run: migrateDatabase, usage: migrateUsage }],
   ['administrator', { run: createAdministrator, usage: administratorUsage }],
   ['sign-in', { run: signIn, usage: signInUsage }],

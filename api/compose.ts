@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { type Broker, type BrokerEvent, startBroker } from '../broker/broker.ts'
@@ -6,9 +7,11 @@ import { createAdmission } from './admitted.ts'
 import type { Config } from './config.ts'
 import type { Deps, Log } from './context.ts'
 import { createHttp } from './http/app.ts'
+import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
 import { migrate } from './stores/migrate.ts'
+import { createNewsWatch } from './stores/news-watch.ts'
 import { createSessions } from './stores/sessions.ts'
 import { onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
@@ -18,7 +21,7 @@ import { seedPolicies } from './usecases/seed-policies.ts'
 export type Service = {
   readonly deps: Deps
   readonly broker: Broker
-  /** Where the HTTP API answers. */
+  /** Where the HTTP API answers; over TLS where it does so at all. */
   readonly url: string
   /** Stop taking, finish what was taken, release everything. */
   close(): Promise<void>
@@ -80,7 +83,7 @@ async function open(
   })
   opened.push(stopListening)
   const broker = await startBroker({
-    listen: { host: config.host, ...config.mqtt },
+    listen: { host: config.host, ...config.mqtt, ...(config.tls ? { tls: config.tls } : {}) },
     authenticate: admission.authenticate,
     accept: ingest.accept,
     now,
@@ -93,31 +96,49 @@ async function open(
   opened.push(() => broker.close())
   admission.guard(broker)
 
+  const news = createNewsWatch(database, { log })
+  opened.push(() => news.close())
+  opened.push(startDeliveries({ ...deps, news }))
+
   let isStopping = false
   const app = createHttp({
     ...deps,
     memory: ingest.memory,
     adminKey: config.adminKey,
-    sessions: createSessions(database.db, config.adminKey),
+    sessions: createSessions(database.db, config.adminKey, {
+      secureCookies: config.httpPort === undefined || config.publicUrl?.startsWith('https:'),
+      openId: config.openId,
+    }),
+    news,
     obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
   })
-  const { server, url } = await listen(app.fetch, config)
-  log.info(
-    { http: url, mqtt: broker.urls, database: database.version, telemetry: telemetry.product },
-    'ready',
-  )
+  const servers: Server[] = []
+  const urls: { http?: string; https?: string } = {}
+  for (const scheme of ['http', 'https'] as const) {
+    const port = config[`${scheme}Port`]
+    if (port === undefined) continue
+    const { server, url } = await listen(app.fetch, scheme, port, config)
+    opened.push(() => stopServing(server))
+    servers.push(server)
+    urls[scheme] = url
+  }
+  log.info({ ...urls, mqtt: broker.urls, database: database.version, telemetry: telemetry.product }, 'ready')
 
   return {
     deps,
     broker,
-    url,
+    url: (urls.https ?? urls.http) as string,
     async close() {
       isStopping = true
-      const answered = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      const impatience = setTimeout(() => server.closeAllConnections(), lastAnswersMs)
+      // Whoever follows the news would never leave.
+      const dismissed = news.close()
+      const answered = Promise.all(servers.map(stopServing))
+      const impatience = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections()
+      }, lastAnswersMs)
       // Devices first: what they sent is committed and acknowledged while HTTP still answers what it was asked.
       await broker.close()
+      await dismissed
       await answered
       clearTimeout(impatience)
       await closeAll()
@@ -125,16 +146,31 @@ async function open(
   }
 }
 
-async function listen(fetch: Parameters<typeof serve>[0]['fetch'], { host, httpPort }: Config) {
+async function listen(
+  fetch: Parameters<typeof serve>[0]['fetch'],
+  scheme: 'http' | 'https',
+  port: number,
+  { host, tls }: Config,
+) {
+  // Closing cuts what has spoken HTTP only: a handshake that is never finished must end by itself.
+  const serverOptions = { ...tls, minVersion: 'TLSv1.2', handshakeTimeout: lastAnswersMs } as const
+  const secure = scheme === 'https' ? { createServer: createTlsServer, serverOptions } : {}
   return new Promise<{ server: Server; url: string }>((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port: httpPort }) as Server
+    const server = serve({ fetch, hostname: host, port, ...secure }) as Server
     server.requestTimeout = requestMs
     server.once('error', reject)
     server.once('listening', () => {
       const { port } = server.address() as AddressInfo
-      resolve({ server, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}` })
+      resolve({ server, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}` })
     })
   })
+}
+
+/** Take no new request, and wait for the answers to those under way. */
+function stopServing(server: Server): Promise<void> {
+  const answered = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  return answered
 }
 
 function count(metrics: Metrics, event: BrokerEvent): void {

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { OpenIdProvider } from './stores/open-id.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const text = z.string().min(1)
+const url = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''))
 
 /** What says where the database is; a command that only migrates needs no more. */
 const DatabaseEnvironment = z.object({
@@ -20,13 +22,18 @@ const Environment = DatabaseEnvironment.extend({
     })
     .min(32, 'must be at least 32 characters'),
   HEMOTRAIL_HOST: text.default('127.0.0.1'),
-  HTTP_PORT: port.default(8080),
+  HTTP_PORT: port.optional(),
+  HTTPS_PORT: port.optional(),
   MQTT_PORT: port.default(1883),
   MQTT_WS_PORT: port.optional(),
   MQTTS_PORT: port.optional(),
   MQTT_WSS_PORT: port.optional(),
   TLS_CERT_FILE: text.optional(),
   TLS_KEY_FILE: text.optional(),
+  PUBLIC_URL: url.optional(),
+  OIDC_ISSUER: url.optional(),
+  OIDC_CLIENT_ID: text.optional(),
+  OIDC_CLIENT_SECRET: text.optional(),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -43,15 +50,21 @@ export type Config = {
   readonly adminKey: string
   readonly database: DatabaseConfig
   readonly host: string
-  readonly httpPort: number
-  /** Ports that are absent are not listened on; 0 is any free one. */
+  /** Ports that are absent are not listened on; 0 is any free one. The API has one of these two at least. */
+  readonly httpPort?: number | undefined
+  readonly httpsPort?: number | undefined
   readonly mqtt: {
     readonly mqttPort?: number
     readonly wsPort?: number
     readonly mqttsPort?: number
     readonly wssPort?: number
-    readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
+  /** PEM, for every port that speaks TLS. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined
+  /** Where browsers find the API, without a slash at its end. */
+  readonly publicUrl?: string | undefined
+  /** Who people may sign in with instead of a password. */
+  readonly openId?: OpenIdProvider | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -64,27 +77,32 @@ export type Config = {
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const e = read(Environment, env)
-  const needsTls = e.MQTTS_PORT !== undefined || e.MQTT_WSS_PORT !== undefined
+  const needsTls = [e.HTTPS_PORT, e.MQTTS_PORT, e.MQTT_WSS_PORT].some((port) => port !== undefined)
   const hasTls = e.TLS_CERT_FILE !== undefined && e.TLS_KEY_FILE !== undefined
   if (needsTls && !hasTls) {
     throw new Error(
-      'the configuration is not usable: MQTTS_PORT and MQTT_WSS_PORT need TLS_CERT_FILE and TLS_KEY_FILE',
+      'the configuration is not usable: HTTPS_PORT, MQTTS_PORT and MQTT_WSS_PORT need TLS_CERT_FILE and TLS_KEY_FILE',
     )
   }
   return {
     adminKey: e.HEMOTRAIL_ADMIN_KEY,
     database: databaseOf(e),
     host: e.HEMOTRAIL_HOST,
-    httpPort: e.HTTP_PORT,
+    // Who asks for TLS alone does not get a door without it.
+    httpPort: e.HTTP_PORT ?? (e.HTTPS_PORT === undefined ? 8080 : undefined),
+    httpsPort: e.HTTPS_PORT,
     mqtt: {
       mqttPort: e.MQTT_PORT,
       ...(e.MQTT_WS_PORT === undefined ? {} : { wsPort: e.MQTT_WS_PORT }),
       ...(e.MQTTS_PORT === undefined ? {} : { mqttsPort: e.MQTTS_PORT }),
       ...(e.MQTT_WSS_PORT === undefined ? {} : { wssPort: e.MQTT_WSS_PORT }),
-      ...(e.TLS_CERT_FILE === undefined || e.TLS_KEY_FILE === undefined
-        ? {}
-        : { tls: { cert: readFileSync(e.TLS_CERT_FILE), key: readFileSync(e.TLS_KEY_FILE) } }),
     },
+    tls:
+      e.TLS_CERT_FILE === undefined || e.TLS_KEY_FILE === undefined
+        ? undefined
+        : { cert: readFileSync(e.TLS_CERT_FILE), key: readFileSync(e.TLS_KEY_FILE) },
+    publicUrl: e.PUBLIC_URL,
+    openId: openIdOf(e),
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }
@@ -93,6 +111,21 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 /** @throws Error naming every variable that is wrong and why */
 export function readDatabaseConfig(env: Readonly<Record<string, string | undefined>>): DatabaseConfig {
   return databaseOf(read(DatabaseEnvironment, env))
+}
+
+/** @throws Error where a part of it is missing */
+function openIdOf(e: z.infer<typeof Environment>): OpenIdProvider | undefined {
+  const {
+    OIDC_ISSUER: issuer,
+    OIDC_CLIENT_ID: clientId,
+    OIDC_CLIENT_SECRET: clientSecret,
+    PUBLIC_URL: publicUrl,
+  } = e
+  if (issuer && clientId && clientSecret && publicUrl) return { issuer, clientId, clientSecret, publicUrl }
+  if (!issuer && !clientId && !clientSecret) return undefined
+  throw new Error(
+    'the configuration is not usable: OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL need each other',
+  )
 }
 
 function databaseOf(e: z.infer<typeof DatabaseEnvironment>): DatabaseConfig {

@@ -43,3 +43,14 @@ export function iso(at: number | null): string | null
 export function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString()
 }
+
+type Row = readonly string[]
+
+/** Columns as wide as what is in them: the first so many are words, the rest figures. */
+export function table(rows: readonly Row[], columns: { readonly words: number }): string[] {
+  const [heading = []] = rows
+  const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const pad = (cell: string, column: number) =>
+    column < columns.words ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+  return rows.map((row) => row.map(pad).join('  '))
+}

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Bags, Trace } from '../../schema/http/bags.ts'
 import { ask, type Connection, connectionOptions } from './service.ts'
-import { type Terminal, UsageError, words } from './terminal.ts'
+import { type Terminal, table, UsageError, words } from './terminal.ts'
 
 export const usage =
   'trace BAG [--as-of INSTANT] [--url URL] [--key KEY] [--json]   (BAG: its id, or its DIN with check character)'
@@ -67,7 +67,7 @@ export function describeTrace(trace: z.infer<typeof Trace>): string[] {
     : []
   return [
     `${about}, ${policy.jurisdiction} ${policy.phase} policy v${policy.versions.join(', v')}`,
-    ...table([heading, ...unseen, ...rows, ['total, minutes', '', '', '', ...account(total)]]),
+    ...table([heading, ...unseen, ...rows, ['total, minutes', '', '', '', ...account(total)]], { words: 4 }),
     ...unverifiedLine,
   ]
 }
@@ -93,12 +93,4 @@ function account({
     ...[inRange, below, above, unverified, uncontrolled].map(String),
     coldest === null ? '-' : `${coldest}..${warmest} °C`,
   ]
-}
-
-/** Columns as wide as what is in them: the first four are words, the rest figures. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = heading.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const pad = (cell: string, column: number) =>
-    column < 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
-  return rows.map((row) => row.map(pad).join('  '))
 }

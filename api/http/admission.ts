@@ -18,10 +18,9 @@ export type Caller = {
 
 /** Let in who is known: by the configured key, by an API key, or by a session that a bearer token or a cookie shows. */
 export function admit(services: Services) {
-  const { adminKey, memory: _memory, obstacle: _obstacle, ...deps } = services
-  const expected = hashSecret(adminKey)
+  const { adminKey: _adminKey, memory: _memory, obstacle: _obstacle, news: _news, ...deps } = services
   return createMiddleware<Env>(async (c, next) => {
-    const caller = await callerOf(services, expected, c.req.raw.headers)
+    const caller = await callerOf(services, c.req.raw.headers)
     const { kind, id } = caller
     const ctx: Context = { ...deps, actor: { kind, id }, grants: grantsOf(caller) }
     c.set('ctx', ctx)
@@ -30,16 +29,16 @@ export function admit(services: Services) {
   })
 }
 
-async function callerOf(
-  { database: { db }, sessions }: Services,
-  expected: Buffer,
+/** @throws Refusal `unauthenticated` */
+export async function callerOf(
+  { database: { db }, sessions, adminKey }: Services,
   headers: Headers,
 ): Promise<Caller> {
   const [, token] = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '') ?? []
   if (token !== undefined) {
     const hash = hashSecret(token)
     // Hashes are compared, so that time tells nothing, not even its length.
-    if (isSameHash(hash, expected))
+    if (isSameHash(hash, hashSecret(adminKey)))
       return {
         kind: 'integration',
         id: 'configured-key',

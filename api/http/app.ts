@@ -12,16 +12,24 @@ import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
+import { donationRoutes } from './donations.ts'
 import type { Env, Services } from './env.ts'
 import { facilityRoutes } from './facilities.ts'
+import { answerOnce, describeKeys } from './idempotency.ts'
+import { lifeRoutes } from './life.ts'
+import { newsRoutes } from './news.ts'
+import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
-import { doorRoutes, sessionRoutes } from './sessions.ts'
+import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
+import { stockRoutes } from './stock.ts'
 import { tagRoutes } from './tags.ts'
+import { takeOutRoutes } from './take-outs.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export type { Services } from './env.ts'
 
@@ -35,9 +43,11 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.use(logRequest)
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: refuseBody }))
   app.route('/session', doorRoutes)
+  if (services.sessions.openId) app.route('/auth', openIdRoutes(services.sessions.openId))
   app.use(admit(services))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.route('/session', sessionRoutes)
+  app.use(answerOnce(services))
   app.route('/people', peopleRoutes)
   app.route('/api-keys', apiKeyRoutes)
   app.route('/facilities', facilityRoutes)
@@ -45,9 +55,16 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', clockRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/bags', bagRoutes)
+  app.route('/bags', lifeRoutes)
+  app.route('/donations', donationRoutes)
+  app.route('/take-outs', takeOutRoutes)
+  app.route('/stock', stockRoutes)
+  app.route('/facilities', patientRoutes)
   app.route('/tags', tagRoutes)
   app.route('/rejected-messages', rejectedMessageRoutes)
   app.route('/policies', policyRoutes)
+  app.route('/news', newsRoutes)
+  app.route('/webhooks', webhookRoutes)
   return app
 }
 
@@ -81,7 +98,7 @@ function newApp(services: Services): OpenAPIHono<Env> {
   let description: object | undefined
   app.get('/openapi.json', (c) => {
     // Made once, at the first asking: it takes long enough to hold up devices.
-    description ??= app.getOpenAPI31Document(about)
+    description ??= describeKeys(app.getOpenAPI31Document(about))
     return c.json(description)
   })
   app.get('/', (c) => c.redirect('docs'))

@@ -13,9 +13,10 @@ import {
 } from '../../schema/http/bags.ts'
 import type { Context } from '../context.ts'
 import { parseDin } from '../domain/isbt128.ts'
-import { reachOf } from '../domain/rights.ts'
-import { findBag, listBags, tagsOf } from '../stores/bags.ts'
+import { isWithin, reachOf } from '../domain/rights.ts'
+import { type Bag, findBag, holdsOf, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'
+import { facilityCodes } from '../stores/facilities.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { registerBag } from '../usecases/register-bag.ts'
@@ -121,7 +122,9 @@ export const bagRoutes = new OpenAPIHono<Env>()
       reach: reachOf(c.var.ctx.grants, 'bag.read'),
     }
     const found = await listBags(c.var.ctx.database.db, { ...filter, limit: limit + 1 })
-    const bags = found.slice(0, limit).map(bagView)
+    const page = found.slice(0, limit)
+    const codes = await codesOf(c.var.ctx, page)
+    const bags = page.map((bag) => bagView(bag, codes))
     return c.json({ bags, next: found.length > limit ? (bags.at(-1)?.bagId ?? null) : null }, 200)
   })
   .openapi(read, async (c) => {
@@ -143,13 +146,33 @@ export const bagRoutes = new OpenAPIHono<Env>()
     const { bagId } = c.req.valid('param')
     const { asOf } = c.req.valid('query')
     await reachBag(c.var.ctx, c.var.ctx.database.db, bagId, 'bag.read')
-    return c.json(traceView(await traceBag(c.var.ctx, { bagId, jurisdiction: 'CN', asOf })), 200)
+    const traced = await traceBag(c.var.ctx, { bagId, jurisdiction: 'CN', asOf })
+    return c.json(traceView(traced, await codesOf(c.var.ctx, [traced.bag])), 200)
   })
 
-async function readBag({ database: { db }, now }: Context, bagId: string) {
+/** One bag as it stands, with all that is told of it to this caller. */
+export async function readBag(ctx: Context, bagId: string) {
+  const { db } = ctx.database
   const bag = await findBag(db, bagId)
   const place = (await datedPlacesOf(db, bagId)).at(-1)
   const device = place && (await findDevice(db, place.device))
   const current = place && device ? { ...place, placements: device.placements } : null
-  return bagDetail(bag, await tagsOf(db, bagId), current, now())
+  const known = {
+    tags: await tagsOf(db, bagId),
+    holds: (await holdsOf(db, bagId)).filter(({ liftedAt }) => liftedAt === null),
+    knowsPatients: knowsPatients(ctx, bag),
+  }
+  return bagDetail(bag, await codesOf(ctx, [bag]), known, current, ctx.now())
+}
+
+/** Patients are their hospital's alone: only who may know those of the holder is told whom a bag is for. */
+export function knowsPatients({ grants }: Context, { holderId }: Pick<Bag, 'holderId'>): boolean {
+  return isWithin(reachOf(grants, 'patient.read'), [holderId])
+}
+
+export function codesOf({ database: { db } }: Context, bags: readonly Bag[]) {
+  return facilityCodes(
+    db,
+    bags.flatMap(({ holderId, destinationId }) => [holderId, destinationId]),
+  )
 }

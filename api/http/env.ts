@@ -1,4 +1,5 @@
 import type { Context, Deps } from '../context.ts'
+import type { NewsWatch } from '../stores/news-watch.ts'
 import type { Sessions } from '../stores/sessions.ts'
 import type { Memory } from '../usecases/ingest/memory.ts'
 import type { Caller } from './admission.ts'
@@ -10,6 +11,8 @@ export type Services = Deps & {
   /** A key by configuration: who shows it holds every role everywhere. */
   readonly adminKey: string
   readonly sessions: Sessions
+  /** Wakes those who follow the news. */
+  readonly news: NewsWatch
   /** Why device messages cannot be taken now; null where they can. */
   readonly obstacle: () => string | null
 }

@@ -1,8 +1,10 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import type { Context as Request } from 'hono'
 import { BadgeInput, Caller, Session, SignedOut, SignInInput } from '../../schema/http/people.ts'
+import { type Direction, type OpenId, openIdName } from '../stores/open-id.ts'
 import { findActive } from '../stores/people.ts'
 import type { SignedIn } from '../stores/sessions.ts'
-import { identifyByBadge, signIn } from '../usecases/sign-in.ts'
+import { identifyByBadge, signIn, signInByOpenId } from '../usecases/sign-in.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env, Services } from './env.ts'
 import { iso } from './units.ts'
@@ -28,6 +30,47 @@ export const doorRoutes = new OpenAPIHono<Env>().openapi(open, async (c) => {
   if (signedIn.cookie !== null) c.header('set-cookie', signedIn.cookie)
   return c.json(await sessionView(services, signedIn), 201)
 })
+
+const beginOpenId = createRoute({
+  method: 'get',
+  path: '/sign-in',
+  tags,
+  summary: 'Sign in with the OpenID provider: browsers go there',
+  security: [],
+  responses: {
+    302: { description: 'To the provider' },
+    500: everywhere[500],
+    503: problem('The provider or the database is away: try again'),
+  },
+})
+
+const finishOpenId = createRoute({
+  method: 'get',
+  path: `/callback/${openIdName}`,
+  tags,
+  summary: 'Come back from the OpenID provider',
+  security: [],
+  responses: {
+    302: { description: 'Signed in, with a cookie' },
+    401: problem('Nobody who was let in, or another browser, or too late'),
+    500: everywhere[500],
+    503: problem('The provider or the database is away: try again'),
+  },
+})
+
+/** For people whom an OpenID provider knows; there only where one is configured. */
+export function openIdRoutes(openId: OpenId) {
+  return new OpenAPIHono<Env>()
+    .openapi(beginOpenId, async (c) => direct(c, await openId.begin()))
+    .openapi(finishOpenId, async (c) =>
+      direct(c, await signInByOpenId(c.var.services, openId, c.req.query(), c.req.raw.headers)),
+    )
+}
+
+function direct(c: Request<Env>, { location, cookies }: Direction) {
+  for (const cookie of cookies) c.header('set-cookie', cookie, { append: true })
+  return c.redirect(location)
+}
 
 const identify = createRoute({
   method: 'post',

@@ -15,6 +15,10 @@ export type AuditEntry = {
     | 'policy'
     | 'person'
     | 'api_key'
+    | 'webhook'
+    | 'donation'
+    | 'patient'
+    | 'take_out'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -1,11 +1,16 @@
-import { and, asc, desc, eq, lt, or, sql } from 'drizzle-orm'
-import { bag, tagAssignment } from '../../schema/tables/bags.ts'
+import { and, asc, desc, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import { bag, bagEvent, bagHold, bagLineage, bagPlace, tagAssignment } from '../../schema/tables/bags.ts'
+import { device } from '../../schema/tables/devices.ts'
+import type { Abo, BagState, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
+import type { BagEvent, BagFacts } from '../domain/bag.ts'
+import { dinCheckCharacter } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
-import { isIn } from './rows.ts'
+import { appendNews } from './news.ts'
+import { isIn, isOneOf } from './rows.ts'
 
 export type Bag = typeof bag.$inferSelect
 export type NewBag = typeof bag.$inferInsert
@@ -17,6 +22,26 @@ export async function findBag(db: Database | Transaction, id: string): Promise<B
   const [found] = await db.select().from(bag).where(eq(bag.id, id))
   if (!found) throw new Refusal('not_found', noBag(id))
   return found
+}
+
+/** The bag with this label; null where none is registered. */
+export async function bagByLabel(
+  db: Database | Transaction,
+  identifier: string,
+  { productCode, division }: Pick<Bag, 'productCode' | 'division'>,
+): Promise<Bag | null> {
+  const [found] = await db
+    .select()
+    .from(bag)
+    .where(
+      and(
+        eq(bag.scheme, 'ISBT128'),
+        eq(bag.identifier, identifier),
+        eq(bag.productCode, productCode),
+        eq(bag.division, division),
+      ),
+    )
+  return found ?? null
 }
 
 export type BagFilter = {
@@ -40,15 +65,15 @@ export async function listBags(db: Database, { din, tag, before, limit, reach }:
           ? undefined
           : sql`exists (select from ${tagAssignment} a where a.bag_id = ${bag.id} and a.tag = ${tag})`,
         before === undefined ? undefined : lt(bag.id, before),
-        or(isIn(reach, bag.holderId), isIn(reach, bag.originId)),
+        or(isIn(reach, bag.holderId), isIn(reach, bag.originId), isIn(reach, bag.destinationId)),
       ),
     )
     .orderBy(desc(bag.id))
     .limit(limit)
 }
 
-/** @throws Refusal `already_exists` naming the bag that is registered under this identity */
-export async function insertBag(tx: Transaction, actor: Actor, row: NewBag): Promise<Bag> {
+/** A new bag; its first event is for the caller to write. @throws Refusal `already_exists` naming the bag that is registered under this identity */
+export async function insertBag(tx: Transaction, row: NewBag): Promise<Bag> {
   const added = await tx.insert(bag).values(row).onConflictDoNothing().returning()
   const [made] = added
   if (!made) {
@@ -57,13 +82,6 @@ export async function insertBag(tx: Transaction, actor: Actor, row: NewBag): Pro
       `bag ${row.identifier} ${row.productCode}${row.collectionType}${row.division} is registered already`,
     )
   }
-  await appendAudit(tx, actor, {
-    at: row.registeredAt,
-    action: 'bag.registered',
-    subjectKind: 'bag',
-    subject: row.id,
-    after: row,
-  })
   return made
 }
 
@@ -88,4 +106,268 @@ export async function tagsOf(
     .from(tagAssignment)
     .where(eq(tagAssignment.bagId, bagId))
     .orderBy(asc(tagAssignment.from))
+}
+
+/** The bag as people name it: donation with check character, and product. */
+export function labelOf({ identifier, productCode, collectionType, division }: Bag): string {
+  return `${identifier}${dinCheckCharacter(identifier)} ${productCode}${collectionType}${division}`
+}
+
+/** What decides, of a bag that is locked or only looked at. */
+export async function factsOf(db: Database | Transaction, row: Bag): Promise<BagFacts> {
+  const [facts] = await factsOfAll(db, [row])
+  return facts as BagFacts
+}
+
+/** The same of many, in the order they are given. */
+export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[]): Promise<BagFacts[]> {
+  if (rows.length === 0) return []
+  const holds = await db
+    .select({ bagId: bagHold.bagId, id: bagHold.id, kind: bagHold.kind, reason: bagHold.reason })
+    .from(bagHold)
+    .where(
+      and(
+        isOneOf(
+          bagHold.bagId,
+          rows.map(({ id }) => id),
+        ),
+        isNull(bagHold.liftedAt),
+      ),
+    )
+    .orderBy(asc(bagHold.id))
+  return rows.map((row) => {
+    const { id, component, state, expiresAt, abo, rhd, lowTitre, holderId, destinationId } = row
+    return {
+      id,
+      label: labelOf(row),
+      component,
+      state,
+      expiresAt,
+      group: abo !== null && rhd !== null ? { abo, rhd } : null,
+      lowTitre,
+      holderId,
+      destinationId,
+      reservation:
+        row.reservedFor !== null && row.reservedUntil !== null
+          ? { patient: row.reservedFor, until: row.reservedUntil }
+          : null,
+      holds: holds.filter(({ bagId }) => bagId === id).map(({ bagId: _, ...hold }) => hold),
+    }
+  })
+}
+
+export type StockFilter = {
+  readonly reach: Reach
+  readonly facilityId?: number | undefined
+  readonly component?: Component | undefined
+  readonly abo?: Abo | undefined
+  readonly rhd?: Rhd | undefined
+  readonly limit: number
+}
+
+/** The states of a bag that stands on somebody's shelf. */
+const onShelf: readonly BagState[] = ['collected', 'quarantined', 'available', 'returned']
+
+/** The bags on the shelves within reach with the device each is in, those that expire first in front. */
+export async function bagsInStock(
+  db: Database,
+  { reach, facilityId, component, abo, rhd, limit }: StockFilter,
+): Promise<{ bag: Bag; device: string | null }[]> {
+  return db
+    .select({ bag, device: device.name })
+    .from(bag)
+    .leftJoin(bagPlace, and(eq(bagPlace.bagId, bag.id), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+    .leftJoin(device, eq(device.id, bagPlace.deviceId))
+    .where(
+      and(
+        isIn(reach, bag.holderId),
+        isOneOf(bag.state, onShelf),
+        facilityId === undefined ? undefined : eq(bag.holderId, facilityId),
+        component === undefined ? undefined : eq(bag.component, component),
+        abo === undefined ? undefined : eq(bag.abo, abo),
+        rhd === undefined ? undefined : eq(bag.rhd, rhd),
+      ),
+    )
+    .orderBy(asc(bag.expiresAt), asc(bag.id))
+    .limit(limit)
+}
+
+/**
+ * Write an event and what it makes of the bag: the row first, guarded by its version, then the event, the news and the
+ * audit entry.
+ *
+ * @throws Refusal `conflict` where another was first
+ */
+export async function applyEvent(
+  tx: Transaction,
+  actor: Actor,
+  before: Bag,
+  event: BagEvent,
+  now: number,
+): Promise<Bag> {
+  const { group, reservation, ...moved } = event.changes
+  const version = before.version + 1
+  const [after] = await tx
+    .update(bag)
+    .set({
+      ...moved,
+      ...(group === undefined ? {} : { abo: group?.abo ?? null, rhd: group?.rhd ?? null }),
+      ...(reservation === undefined
+        ? {}
+        : { reservedFor: reservation?.patient ?? null, reservedUntil: reservation?.until ?? null }),
+      state: event.to,
+      version,
+    })
+    .where(and(eq(bag.id, before.id), eq(bag.version, before.version)))
+    .returning()
+  if (!after) throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
+  await appendEvent(tx, actor, after, event, now, before)
+  for (const hold of event.places) await insertHold(tx, actor, after, hold, now)
+  return after
+}
+
+/** Tell whoever holds, made or awaits the bag. */
+function concerned(...bags: readonly Pick<Bag, 'holderId' | 'originId' | 'destinationId'>[]): number[] {
+  const ids = bags.flatMap(({ holderId, originId, destinationId }) => [holderId, originId, destinationId])
+  return [...new Set(ids.filter((id) => id !== null))]
+}
+
+/** How a verb is told once it is done. */
+const done: Record<Written['verb'], string> = {
+  collect: 'collected',
+  register: 'registered',
+  process: 'processed',
+  test: 'tested',
+  release: 'released',
+  reserve: 'reserved',
+  unreserve: 'unreserved',
+  distribute: 'distributed',
+  recall_shipment: 'shipment_recalled',
+  depart: 'departed',
+  arrive: 'arrived',
+  receive: 'received',
+  refuse: 'refused',
+  issue: 'issued',
+  cancel_issue: 'issue_cancelled',
+  transfuse: 'transfused',
+  return: 'returned',
+  reinstate: 'reinstated',
+  discard: 'discarded',
+}
+
+type Written = Pick<BagEvent, 'to' | 'data'> & {
+  readonly verb: BagEvent['verb'] | 'collect' | 'register'
+  readonly from: BagEvent['from'] | null
+}
+
+/** The event of a bag whose row stands as it leaves it. */
+export async function appendEvent(
+  tx: Transaction,
+  actor: Actor,
+  after: Bag,
+  { verb, from, to, data }: Written,
+  now: number,
+  before: Bag = after,
+): Promise<void> {
+  await tx
+    .insert(bagEvent)
+    .values({ bagId: after.id, version: after.version, verb, from, to, at: now, actor, data })
+  await appendNews(tx, [
+    {
+      at: now,
+      kind: `bag.${done[verb]}`,
+      subject: after.id,
+      facilityIds: concerned(before, after),
+      data: { from, to },
+    },
+  ])
+  await appendAudit(tx, actor, {
+    at: now,
+    action: `bag.${done[verb]}`,
+    subjectKind: 'bag',
+    subject: after.id,
+    before: { state: from },
+    after: { state: to, ...data },
+  })
+}
+
+export async function insertHold(
+  tx: Transaction,
+  actor: Actor,
+  of: Bag,
+  { kind, reason }: { readonly kind: HoldKind; readonly reason: string },
+  now: number,
+): Promise<void> {
+  await tx.insert(bagHold).values({ bagId: of.id, kind, reason, placedAt: now, placedBy: actor })
+  await appendNews(tx, [
+    { at: now, kind: 'bag.hold_placed', subject: of.id, facilityIds: concerned(of), data: { kind } },
+  ])
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'bag.hold_placed',
+    subjectKind: 'bag',
+    subject: of.id,
+    after: { kind },
+    reason,
+  })
+}
+
+/** @throws Refusal `not_found` where there is no such hold, or it is lifted already */
+export async function liftHold(
+  tx: Transaction,
+  actor: Actor,
+  of: Bag,
+  { holdId, reason }: { readonly holdId: number; readonly reason: string },
+  now: number,
+): Promise<void> {
+  const [lifted] = await tx
+    .update(bagHold)
+    .set({ liftedAt: now, liftedBy: actor, liftReason: reason })
+    .where(and(eq(bagHold.id, holdId), eq(bagHold.bagId, of.id), isNull(bagHold.liftedAt)))
+    .returning({ kind: bagHold.kind, placedBy: bagHold.placedBy })
+  if (!lifted) throw new Refusal('not_found', `bag ${labelOf(of)} has no hold numbered ${holdId}`)
+  if ((lifted.placedBy as Actor).id === actor.id && (lifted.placedBy as Actor).kind === actor.kind)
+    throw new Refusal('second_person', 'a hold is lifted by somebody who did not place it')
+  await appendNews(tx, [
+    {
+      at: now,
+      kind: 'bag.hold_lifted',
+      subject: of.id,
+      facilityIds: concerned(of),
+      data: { kind: lifted.kind },
+    },
+  ])
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'bag.hold_lifted',
+    subjectKind: 'bag',
+    subject: of.id,
+    before: { kind: lifted.kind },
+    reason,
+  })
+}
+
+export async function insertLineage(tx: Transaction, parentId: string, childId: string): Promise<void> {
+  await tx.insert(bagLineage).values({ parentId, childId })
+}
+
+/** Bags of a donation, and all that was made of them, by ascending id. */
+export async function bagsOfDonation(tx: Transaction, donationId: string): Promise<string[]> {
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    with recursive family (id) as (
+      select id from ${bag} where donation_id = ${donationId}
+      union select child_id from ${bagLineage} join family on family.id = parent_id
+    )
+    select id from family order by id`)
+  return rows.map(({ id }) => id)
+}
+
+/** What was done to a bag, oldest first. */
+export async function eventsOf(db: Database | Transaction, bagId: string) {
+  return db.select().from(bagEvent).where(eq(bagEvent.bagId, bagId)).orderBy(asc(bagEvent.version))
+}
+
+/** Why a bag is or was held, oldest first. */
+export async function holdsOf(db: Database | Transaction, bagId: string) {
+  return db.select().from(bagHold).where(eq(bagHold.bagId, bagId)).orderBy(asc(bagHold.id))
 }

@@ -6,7 +6,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
-import { isIn } from './rows.ts'
+import { isIn, isOneOf } from './rows.ts'
 
 export type Facility = {
   readonly code: string
@@ -34,6 +34,20 @@ export async function findFacility(
     .where(eq(facility.code, code))
   if (!found) throw new Refusal('not_found', noFacility(code))
   return found
+}
+
+/** The codes of facilities, by id. */
+export async function facilityCodes(
+  db: Database | Transaction,
+  ids: Iterable<number | null>,
+): Promise<ReadonlyMap<number, string>> {
+  const wanted = [...new Set(ids)].filter((id) => id !== null)
+  if (wanted.length === 0) return new Map()
+  const rows = await db
+    .select({ id: facility.id, code: facility.code })
+    .from(facility)
+    .where(isOneOf(facility.id, wanted))
+  return new Map(rows.map(({ id, code }) => [id, code]))
 }
 
 /** @throws Refusal `already_exists` */

@@ -1,10 +1,12 @@
 import { createHmac, hkdfSync } from 'node:crypto'
+import type { BetterAuthOptions } from 'better-auth'
 import { drizzleAdapter } from 'better-auth/adapters/drizzle'
 import { betterAuth } from 'better-auth/minimal'
 import { bearer } from 'better-auth/plugins/bearer'
 import { username } from 'better-auth/plugins/username'
 import { account, person, session, verification } from '../../schema/tables/people.ts'
 import type { Database } from './database.ts'
+import { createOpenId, type OpenId, type OpenIdProvider } from './open-id.ts'
 
 /** A sign-in that has just been made. The token is shown once, and is nothing without its signature. */
 export type SignedIn = {
@@ -25,6 +27,8 @@ export type Sessions = {
   personOf(headers: Headers): Promise<string | null>
   /** @returns what a browser is to forget it by, as Set-Cookie */
   signOut(headers: Headers): Promise<readonly string[]>
+  /** Null where no provider is configured. */
+  readonly openId: OpenId | null
 }
 
 export const sessionLastsSeconds = 12 * 3_600
@@ -34,12 +38,20 @@ export const sessionLastsSeconds = 12 * 3_600
  * signing in goes through one use case, which counts what fails.
  *
  * @param secret what sessions are signed with is derived from it: another one ends them all
+ * @param options.secureCookies browsers show them over TLS only
  */
-export function createSessions(db: Database, secret: string): Sessions {
+export function createSessions(
+  db: Database,
+  secret: string,
+  {
+    secureCookies = false,
+    openId,
+  }: { readonly secureCookies?: boolean | undefined; readonly openId?: OpenIdProvider | undefined } = {},
+): Sessions {
   const signingKey = Buffer.from(hkdfSync('sha256', secret, '', 'hemotrail sessions', 32)).toString(
     'base64url',
   )
-  const auth = betterAuth({
+  const options = {
     database: drizzleAdapter(db, {
       provider: 'pg',
       schema: { user: person, session, account, verification },
@@ -52,14 +64,21 @@ export function createSessions(db: Database, secret: string): Sessions {
       username({ displayUsername: false, usernameValidator: () => true, maxUsernameLength: 64 }),
       bearer({ requireSignature: true }),
     ],
+    advanced: { useSecureCookies: secureCookies },
     session: { expiresIn: sessionLastsSeconds, disableSessionRefresh: true },
     rateLimit: { enabled: false },
     telemetry: { enabled: false },
     logger: { disabled: true },
-  })
+  } satisfies BetterAuthOptions
+  const auth = betterAuth(options)
 
   const signed = (token: string) =>
     `${token}.${createHmac('sha256', signingKey).update(token).digest('base64')}`
+
+  const personOf = async (headers: Headers) => {
+    const found = await auth.api.getSession({ headers })
+    return found?.user.id ?? null
+  }
 
   return {
     async signIn(name, password) {
@@ -88,13 +107,11 @@ export function createSessions(db: Database, secret: string): Sessions {
       const made = await internalAdapter.createSession(personId, true, { expiresAt }, true)
       return { personId, token: signed(made.token), expiresAt: made.expiresAt.getTime(), cookie: null }
     },
-    async personOf(headers) {
-      const found = await auth.api.getSession({ headers })
-      return found?.user.id ?? null
-    },
+    personOf,
     async signOut(headers) {
       const ended = await auth.api.signOut({ headers, returnHeaders: true })
       return ended.headers.getSetCookie()
     },
+    openId: openId ? createOpenId(db, options, openId, personOf) : null,
   }
 }

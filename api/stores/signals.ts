@@ -8,11 +8,12 @@ export type DeviceChanged = {
   readonly disconnect: boolean
 }
 
-const channel = 'hemotrail_device'
+const deviceChannel = 'hemotrail_device'
+const newsChannel = 'hemotrail_news'
 
 /** Sent when the transaction commits, and only then. */
 export async function signalDevice(tx: Transaction, change: DeviceChanged): Promise<void> {
-  await tx.execute(sql`select pg_notify(${channel}, ${JSON.stringify(change)})`)
+  await tx.execute(sql`select pg_notify(${deviceChannel}, ${JSON.stringify(change)})`)
 }
 
 /** Hear of changed devices; null where some may have been missed, so that everything remembered must be read again. */
@@ -20,5 +21,15 @@ export async function onDeviceChanged(
   database: OpenDatabase,
   handler: (change: DeviceChanged | null) => void,
 ): Promise<() => Promise<void>> {
-  return database.listen(channel, (payload) => handler(payload === null ? null : JSON.parse(payload)))
+  return database.listen(deviceChannel, (payload) => handler(payload === null ? null : JSON.parse(payload)))
+}
+
+/** Sent when the transaction commits, and only then. It says nothing: the news is read from its rows. */
+export async function signalNews(tx: Transaction): Promise<void> {
+  await tx.execute(sql`select pg_notify(${newsChannel}, '')`)
+}
+
+/** Hear that there is news, or may have been. */
+export async function onNews(database: OpenDatabase, handler: () => void): Promise<() => Promise<void>> {
+  return database.listen(newsChannel, handler)
 }

@@ -69,7 +69,7 @@ export async function reachDevice(
   return device
 }
 
-/** The bag, if the caller holds the right where it is held or comes from. @throws Refusal `not_found`, `forbidden` */
+/** The bag, if the caller holds the right where it is held, comes from or goes to. @throws Refusal `not_found`, `forbidden` */
 export async function reachBag(
   ctx: Asker,
   db: Database | Transaction,
@@ -77,7 +77,7 @@ export async function reachBag(
   right: Right,
 ): Promise<Bag> {
   const bag = await findBag(db, id)
-  demandRight(ctx, right, [bag.holderId, bag.originId], noBag(id))
+  demandRight(ctx, right, [bag.holderId, bag.originId, bag.destinationId], noBag(id))
   return bag
 }
 

@@ -3,11 +3,12 @@ import type { UpChannel } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type Rejection, settleRejection } from '../stores/rejections.ts'
+import { signalDevice } from '../stores/signals.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { reachRejection } from './demand.ts'
 import { commitWork } from './ingest/commit.ts'
 import { type Decoded, decode, type Incoming, type Undecodable } from './ingest/decode.ts'
-import type { Memory } from './ingest/memory.ts'
+import { createMemory, type Memory } from './ingest/memory.ts'
 import { StaleMemory } from './ingest/taken.ts'
 import { locate } from './ingest-batch.ts'
 
@@ -21,11 +22,12 @@ export type Readmission = {
  * Run a rejected message again, at its own event time and as of its own receipt, now that its cause is thought to be
  * mended. What is good goes in and what is still bad stays listed.
  *
+ * @param remembered what ingest remembers; the run has a memory of its own, for it may be inside a transaction
  * @throws Refusal `not_found`, `conflict` where it was readmitted already
  */
 export async function readmitMessage(
   ctx: Context,
-  memory: Memory,
+  remembered: Memory,
   input: { readonly id: number },
 ): Promise<Readmission> {
   const rejection = await reachRejection(ctx, ctx.database.db, input.id, 'message.readmit')
@@ -33,7 +35,7 @@ export async function readmitMessage(
     throw new Refusal('conflict', `rejected message ${rejection.id} was readmitted already`)
   }
   const incoming = incomingOf(rejection)
-  memory.forget(rejection.device)
+  const memory = createMemory(ctx.database.db)
   const known = await memory.learn(rejection.device)
   if (!known) throw new Error(`device ${rejection.device} of a rejected message is gone`)
   const only = rejection.elements ? new Set(rejection.elements.map(({ index }) => index)) : undefined
@@ -45,17 +47,20 @@ export async function readmitMessage(
   const messages = await locate(memory, [{ incoming, by: known, of: decoded, again }])
   const work = { messages, statuses: [], rejections: [] }
   try {
-    const { rejected } = await commitWork(ctx.database.db, memory, work, ctx.now(), (tx, refused) =>
-      refused.length > 0 ? Promise.resolve() : settleRejection(tx, ctx.actor, rejection, left, ctx.now()),
-    )
+    const { rejected } = await commitWork(ctx.database.db, memory, work, ctx.now(), async (tx, refused) => {
+      if (refused.length === 0) await settleRejection(tx, ctx.actor, rejection, left, ctx.now())
+      // Heard after the outermost commit, by every process: until then ingest may learn again what is about to change.
+      await signalDevice(tx, { device: rejection.device, disconnect: false })
+    })
     if (rejected > 0)
       return { readmitted: false, left: [{ index: null, code: rejection.code, reason: rejection.reason }] }
   } catch (error) {
-    memory.forget(rejection.device)
     if (error instanceof StaleMemory)
       throw new Refusal('conflict', 'the device is reporting this very moment: try again')
     if (failureClass(error) !== 'data') throw error
     return { readmitted: false, left: [{ index: null, code: rejection.code, reason: rejection.reason }] }
+  } finally {
+    remembered.forget(rejection.device)
   }
   return { readmitted: left === null, left: left?.elements ?? [] }
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Component } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
+import type { BloodGroup } from '../domain/compatibility.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { reachOf } from '../domain/rights.ts'
-import { type Bag, insertBag } from '../stores/bags.ts'
+import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { demandRight } from './demand.ts'
@@ -16,6 +17,8 @@ export type RegisterBagInput = {
   readonly component: Component
   /** Exclusive, ms UTC. */
   readonly expiresAt: number
+  /** As labelled; absent is not known. */
+  readonly group?: BloodGroup | undefined
   /** The code of who registers and holds it; not needed of whoever may register for one facility only. */
   readonly facility?: string | undefined
 }
@@ -31,10 +34,16 @@ export async function registerBag(ctx: Context, input: RegisterBagInput): Promis
     component: input.component,
     expiresAt: input.expiresAt,
     registeredAt: now,
+    abo: input.group?.abo ?? null,
+    rhd: input.group?.rhd ?? null,
+    version: 1,
   }
   return ctx.database.db.transaction(async (tx) => {
     const facilityId = await registrar(ctx, tx, input.facility)
-    return insertBag(tx, ctx.actor, { ...label, originId: facilityId, holderId: facilityId })
+    const bag = await insertBag(tx, { ...label, originId: facilityId, holderId: facilityId })
+    const event = { verb: 'register', from: null, to: bag.state, data: {} } as const
+    await appendEvent(tx, ctx.actor, bag, event, now)
+    return bag
   })
 }
 
@@ -52,7 +61,7 @@ async function registrar(ctx: Context, tx: Transaction, facility: string | undef
 }
 
 /** RFC 9562 § 5.7: 48 bits of milliseconds, then random bits, so that ids sort by time of making. */
-function uuidv7(now: number): string {
+export function uuidv7(now: number): string {
   const bytes = randomBytes(16)
   bytes.writeUIntBE(now, 0, 6)
   bytes.writeUInt8(0x70 | (bytes.readUInt8(6) & 0x0f), 6)

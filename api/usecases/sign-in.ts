@@ -3,6 +3,7 @@ import type { Actor } from '../domain/actor.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from '../stores/audit.ts'
 import type { Transaction } from '../stores/database.ts'
+import { type Direction, type OpenId, openIdName } from '../stores/open-id.ts'
 import {
   countAttempt,
   findActive,
@@ -55,6 +56,40 @@ export async function identifyByBadge(
   if (!found || !isRight) throw new Refusal('unauthenticated', 'the badge or the PIN is wrong')
   const made = await door.sessions.open(found.personId, badgeLastsMs)
   await welcome(door, claim, found.personId, 'person.identified')
+  return made
+}
+
+/**
+ * Sign somebody in whom an OpenID provider sent back. What was wrong is for the log: told, it would say who is known.
+ * The session is made first, as by a password: where the audit cannot be written nobody is given it.
+ *
+ * @returns what the browser is to remember, and where it goes on
+ * @throws Refusal `unauthenticated`, `unavailable`
+ */
+export async function signInByOpenId(
+  { database, now, log }: Pick<Deps, 'database' | 'now' | 'log'>,
+  openId: OpenId,
+  query: Readonly<Record<string, string>>,
+  headers: Headers,
+): Promise<Direction> {
+  const made = await openId.finish(query, headers)
+  if ('reason' in made) {
+    log.warn({ reason: made.reason }, 'nobody was signed in by the OpenID provider')
+    throw new Refusal(
+      'unauthenticated',
+      'the OpenID provider did not send back somebody who was let in here, with a verified address and in time',
+    )
+  }
+  const actor: Actor = { kind: 'person', id: made.personId }
+  await database.db.transaction((tx) =>
+    appendAudit(tx, actor, {
+      at: now(),
+      action: 'person.signed_in',
+      subjectKind: 'person',
+      subject: made.personId,
+      after: { by: openIdName },
+    }),
+  )
   return made
 }
 

@@ -53,7 +53,13 @@ export type Trace = {
  */
 export async function traceBag(
   deps: Pick<Deps, 'database' | 'now'>,
-  input: { readonly bagId: string; readonly jurisdiction: Jurisdiction; readonly asOf?: number | undefined },
+  input: {
+    readonly bagId: string
+    readonly jurisdiction: Jurisdiction
+    readonly asOf?: number | undefined
+    /** Nothing before then is told; otherwise all is. */
+    readonly since?: number | undefined
+  },
 ): Promise<Trace> {
   const { db } = deps.database
   const asOf = momentOf(input.asOf, deps.now())
@@ -62,16 +68,18 @@ export async function traceBag(
   if (versions.length === 0) {
     throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
   }
+  const { since = Number.NEGATIVE_INFINITY } = input
   const places: TracedPlace[] = []
   for (const place of await datedPlacesOf(db, bag.id)) {
-    if (place.from >= asOf) continue
-    const { state, from } = place
+    if (place.from >= asOf || (place.to !== null && place.to <= since)) continue
+    const { state } = place
+    const from = Math.max(place.from, since)
     const to = Math.min(place.to ?? asOf, asOf)
     const device = await findDevice(db, place.device)
     const { facility } = inForce(device.placements, from)
     const believed = {
-      from: Math.min(place.believed?.from ?? to, to),
-      to: Math.min(place.believed ? (place.believed.to ?? to) : to, to),
+      from: Math.min(Math.max(place.believed?.from ?? to, from), to),
+      to: Math.max(from, Math.min(place.believed ? (place.believed.to ?? to) : to, to)),
     }
     const believedMs = believed.to - believed.from
     const doubtfulMs = to - from - believedMs
@@ -95,7 +103,8 @@ export async function traceBag(
     }
   }
   const firstSeen = places[0]?.from ?? asOf
-  const beforeFirstSeen = bag.registeredAt < firstSeen ? { from: bag.registeredAt, to: firstSeen } : null
+  const known = Math.max(bag.registeredAt, since)
+  const beforeFirstSeen = known < firstSeen ? { from: known, to: firstSeen } : null
   return {
     bag,
     asOf,

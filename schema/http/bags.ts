@@ -1,31 +1,47 @@
 import { z } from 'zod'
 import { Tag } from '../messages.ts'
 import { Name } from '../topics.ts'
-import { components, jurisdictions, phases, placeStates, probeKinds } from '../vocabulary.ts'
+import {
+  abos,
+  bagStates,
+  components,
+  holdKinds,
+  jurisdictions,
+  phases,
+  placeStates,
+  probeKinds,
+  rhds,
+} from '../vocabulary.ts'
 import { Celsius, Count, InstantInput, InstantText, limit, Milliseconds, orNull } from './values.ts'
 
 /** Written in either case; told and kept in lower case. */
-const BagId = z.uuid().toLowerCase()
+export const BagId = z.uuid().toLowerCase()
 
-const dinInput = z.string().min(1).max(40).meta({
+export const din = z.string().min(1).max(40).meta({
   description: 'typed with the check character printed behind it, or scanned with = and flags',
   example: 'A9999 26 000123 P',
 })
 
 export const BagInput = z
   .strictObject({
-    din: dinInput,
+    din,
     productCode: z.string().min(1).max(20).meta({
       description: 'description code, collection type and division, typed or scanned',
       example: 'E0336V00',
     }),
     component: z.enum(components),
     expiresAt: InstantInput.meta({ description: 'exclusive: the end of the last usable minute' }),
+    group: z
+      .strictObject({ abo: z.enum(abos), rhd: z.enum(rhds) })
+      .optional()
+      .meta({ description: 'as labelled; a bag without one is issued to nobody' }),
     facility: Name.optional().meta({
       description: 'who registers and holds it; not needed of whoever may register for one facility only',
     }),
   })
   .meta({ id: 'BagInput' })
+
+export const BloodGroup = z.object({ abo: z.enum(abos), rhd: z.enum(rhds) }).meta({ id: 'BloodGroup' })
 
 const bag = {
   bagId: z.uuid(),
@@ -38,9 +54,17 @@ const bag = {
   component: z.enum(components),
   expiresAt: InstantText.meta({ description: 'exclusive' }),
   registeredAt: InstantText,
+  state: z.enum(bagStates),
+  group: orNull(BloodGroup).meta({
+    description: 'null while the donation is not grouped',
+  }),
+  lowTitre: z.boolean(),
+  holder: orNull(z.string()).meta({ description: 'the facility that answers for it' }),
+  destination: orNull(z.string()).meta({ description: 'the facility it is being sent to' }),
+  reservedUntil: orNull(InstantText),
 }
 
-const Bag = z.object(bag).meta({ id: 'Bag' })
+export const Bag = z.object(bag).meta({ id: 'Bag' })
 
 const timeVerified = z.boolean().meta({
   description:
@@ -48,7 +72,7 @@ const timeVerified = z.boolean().meta({
 })
 
 export const BagsQuery = z.strictObject({
-  din: dinInput.optional(),
+  din: din.optional(),
   tag: Tag.optional().meta({ description: 'only bags that carry or carried this tag' }),
   before: BagId.optional().meta({ description: 'only bags registered before this one' }),
   limit: limit(1_000, 100),
@@ -64,6 +88,14 @@ export const Bags = z
 export const BagDetail = z
   .object({
     ...bag,
+    reservedFor: orNull(z.string()).meta({
+      description: 'the pseudonym of the patient; told only to who may know patients of the holder',
+    }),
+    holds: z.array(
+      z
+        .object({ holdId: z.int(), kind: z.enum(holdKinds), reason: z.string(), placedAt: InstantText })
+        .meta({ id: 'Hold' }),
+    ),
     tags: z.array(
       z
         .object({ tag: Tag, from: InstantText, to: orNull(InstantText) })

@@ -67,7 +67,7 @@ export const grouping = pgTable(
   ],
 )
 
-/** What a donation was tested for. Append-only; the newest of a marker counts. */
+/** What a donation was tested for. Append-only; reactive once is reactive. */
 export const testResult = pgTable(
   'test_result',
   {

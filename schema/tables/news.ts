@@ -72,13 +72,15 @@ export const answeredRequest = pgTable(
   {
     /** Who asked: the kind and id of the actor. Keys of others are others' keys. */
     caller: text().notNull(),
+    /** SHA-256 of the key, base64url: the key itself opens the answer. */
     key: text().notNull(),
-    /** SHA-256 of method, path and body. */
+    /** Keyed hash (HMAC-SHA-256) of method, path with query, and body. */
     requestHash: sha256().notNull(),
     at: instant().notNull(),
     /** Null only within the transaction that answers it. */
     status: integer(),
     contentType: text(),
+    /** Encrypted: only who shows the key again can read it. */
     body: text(),
   },
   (t) => [unique('answered_request_key').on(t.caller, t.key), index('answered_request_at').on(t.at)],

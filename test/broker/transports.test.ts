@@ -1,29 +1,21 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { connectAsync, connect as connectAtLeisure, type IClientOptions } from 'mqtt'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import type { Urls } from '../../broker/listeners.ts'
 import { commandTopic, upTopic } from '../../schema/topics.ts'
+import { aCertificate } from '../support/certificate.ts'
 import { connectPacket, packet, publishPacket, remainingLength } from './bytes.ts'
 import { linkClosed, openWorld, readingsOf, secretOf, type World } from './world.ts'
 
 let tls: { cert: Buffer; key: Buffer }
 
 beforeAll(async () => {
-  const room = await mkdtemp(join(tmpdir(), 'hemotrail-tls-'))
-  const [cert, key] = [join(room, 'cert.pem'), join(room, 'key.pem')]
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
-  const forMyself = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1']
-  const files = ['-nodes', '-keyout', key, '-out', cert]
-  await promisify(execFile)('openssl', ['req', '-x509', ...curve, ...forMyself, ...files])
-  tls = { cert: await readFile(cert), key: await readFile(key) }
-  await rm(room, { recursive: true })
+  const { directory, cert, key } = await aCertificate()
+  tls = { cert, key }
+  await rm(directory, { recursive: true })
 })
 
 const openEverything = (options: Parameters<typeof openWorld>[0] = {}): Promise<World> =>

@@ -10,6 +10,8 @@ export type LogLine = { readonly level: number; readonly msg: string; readonly [
 export type ServiceProcess = {
   readonly mqttPort: number
   readonly url: string
+  /** The administrator's. */
+  readonly key: string
   /** The first line it has logged, or will, that says this. */
   logged(what: RegExp): Promise<LogLine>
   /** Resolves when it is ready; rejects when it ends before. */
@@ -77,6 +79,7 @@ export async function startServiceProcess(
   return {
     mqttPort: Number(ports.MQTT_PORT),
     url,
+    key,
     start,
     async kill9() {
       await end('SIGKILL')

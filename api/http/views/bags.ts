@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { BagDetail, Bags, Trace as TraceBody } from '../../../schema/http/bags.ts'
+import type { HoldKind } from '../../../schema/vocabulary.ts'
 import { inForce } from '../../domain/effective.ts'
 import type { Exposure } from '../../domain/exposure.ts'
 import { dinCheckCharacter } from '../../domain/isbt128.ts'
@@ -10,8 +11,12 @@ import type { datedPlacesOf } from '../../stores/sightings.ts'
 import type { Trace } from '../../usecases/trace-bag.ts'
 import { celsiusOrNull, iso, isoOrNull, minutes } from '../units.ts'
 
-export function bagView(bag: Bag): z.infer<typeof Bags>['bags'][number] {
+/** Codes of facilities by id, for views. */
+export type Codes = ReadonlyMap<number, string>
+
+export function bagView(bag: Bag, codes: Codes): z.infer<typeof Bags>['bags'][number] {
   const { id, scheme, identifier, productCode, collectionType, division, component } = bag
+  const { abo, rhd, holderId, destinationId } = bag
   return {
     bagId: id,
     scheme,
@@ -20,19 +25,41 @@ export function bagView(bag: Bag): z.infer<typeof Bags>['bags'][number] {
     component,
     expiresAt: iso(bag.expiresAt),
     registeredAt: iso(bag.registeredAt),
+    state: bag.state,
+    group: abo !== null && rhd !== null ? { abo, rhd } : null,
+    lowTitre: bag.lowTitre,
+    holder: holderId === null ? null : (codes.get(holderId) ?? null),
+    destination: destinationId === null ? null : (codes.get(destinationId) ?? null),
+    reservedUntil: isoOrNull(bag.reservedUntil),
   }
 }
 
 type Place = Awaited<ReturnType<typeof datedPlacesOf>>[number]
 
+/** What else is told of one bag. */
+type Known = {
+  readonly tags: Awaited<ReturnType<typeof tagsOf>>
+  /** Those that stand. */
+  readonly holds: readonly { id: number; kind: HoldKind; reason: string; placedAt: number }[]
+  readonly knowsPatients: boolean
+}
+
 export function bagDetail(
   bag: Bag,
-  tags: Awaited<ReturnType<typeof tagsOf>>,
+  codes: Codes,
+  { tags, holds, knowsPatients }: Known,
   place: (Place & { readonly placements: Device['placements'] }) | null,
   now: number,
 ): z.infer<typeof BagDetail> {
   return {
-    ...bagView(bag),
+    ...bagView(bag, codes),
+    reservedFor: knowsPatients ? bag.reservedFor : null,
+    holds: holds.map(({ id, kind, reason, placedAt }) => ({
+      holdId: id,
+      kind,
+      reason,
+      placedAt: iso(placedAt),
+    })),
     tags: tags.map(({ tag, from, to }) => ({ tag, from: iso(from), to: isoOrNull(to) })),
     place: place && {
       state: place.state,
@@ -44,16 +71,12 @@ export function bagDetail(
   }
 }
 
-export function traceView({
-  bag,
-  asOf,
-  policy,
-  places,
-  beforeFirstSeen,
-  total,
-}: Trace): z.infer<typeof TraceBody> {
+export function traceView(
+  { bag, asOf, policy, places, beforeFirstSeen, total }: Trace,
+  codes: Codes,
+): z.infer<typeof TraceBody> {
   return {
-    bag: bagView(bag),
+    bag: bagView(bag, codes),
     asOf: iso(asOf),
     policy: { ...policy, versions: [...policy.versions] },
     beforeFirstSeen: beforeFirstSeen && { from: iso(beforeFirstSeen.from), to: iso(beforeFirstSeen.to) },

@@ -44,7 +44,8 @@ describe('whoever asks for help', () => {
   test.for([['help'], ['--help'], ['-h']])('is told every command by %s', async (words) => {
     const { code, stdout } = await cli(...words)
     expect(code).toBe(0)
-    for (const command of ['judge FILE.csv', 'trace BAG', 'migrate']) expect(stdout).toContain(command)
+    const commands = ['judge FILE.csv', 'trace BAG', 'stock', 'holds', 'devices', 'migrate', 'administrator']
+    for (const command of commands) expect(stdout).toContain(`npm run cli -- ${command}`)
   })
 
   test.for([
@@ -67,6 +68,9 @@ test.for([
   [['migrate', 'now'], 'migrate takes no words: now'],
   [['migrate', '--force'], "Unknown option '--force'"],
   [['trace'], 'trace takes a bag'],
+  [['stock', 'H1'], 'stock takes options only: H1'],
+  [['holds', '--abo', 'O'], "Unknown option '--abo'"],
+  [['devices', 'fridge-1'], 'devices takes options only: fridge-1'],
   [['trace', 'x', '--url', 'localhost:8080'], '--url localhost:8080 is not a URL like http://127.0.0.1:8080'],
   [['judge', 'a.csv', 'b.csv', ...limits], 'judge takes one file'],
 ] as const)('%j is not understood, and ends with 2 and the usage', async ([words, why]) => {

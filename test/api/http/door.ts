@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { z } from 'zod'
 import { createHttp, type Services } from '../../../api/http/app.ts'
+import { createNewsWatch } from '../../../api/stores/news-watch.ts'
 import { createSessions } from '../../../api/stores/sessions.ts'
 import { Problem } from '../../../schema/http/problems.ts'
 import { test as base } from '../../support/database.ts'
@@ -37,6 +38,7 @@ export function openDoor(world: World, changes: Partial<Services> = {}): Door {
     obstacle: world.ingest.obstacle,
     adminKey,
     sessions: createSessions(world.deps.database.db, adminKey),
+    news: createNewsWatch(world.deps.database, world.deps),
     ...changes,
   }
   const app = createHttp(services)

@@ -50,6 +50,7 @@ describe('the description of the API', () => {
       'get /api-keys',
       'get /bags',
       'get /bags/{bagId}',
+      'get /bags/{bagId}/events',
       'get /bags/{bagId}/trace',
       'get /devices',
       'get /devices/{name}',
@@ -59,10 +60,13 @@ describe('the description of the API', () => {
       'get /devices/{name}/gaps',
       'get /devices/{name}/readings',
       'get /devices/{name}/telemetry',
+      'get /donations/{din}',
       'get /facilities',
       'get /facilities/{code}',
+      'get /facilities/{code}/patients/{pseudonym}',
       'get /health',
       'get /metrics',
+      'get /news',
       'get /people',
       'get /people/{username}',
       'get /policies',
@@ -70,15 +74,41 @@ describe('the description of the API', () => {
       'get /rejected-messages',
       'get /rejected-messages/{id}',
       'get /session',
+      'get /stock',
       'get /tags/unresolved',
+      'get /webhooks',
+      'get /webhooks/{name}/deliveries',
       'post /api-keys',
       'post /api-keys/{name}/revocation',
       'post /bags',
+      'post /bags/{bagId}/arrive',
+      'post /bags/{bagId}/cancel-issue',
+      'post /bags/{bagId}/depart',
+      'post /bags/{bagId}/discard',
+      'post /bags/{bagId}/distribute',
+      'post /bags/{bagId}/holds',
+      'post /bags/{bagId}/holds/{holdId}/lift',
+      'post /bags/{bagId}/issue',
+      'post /bags/{bagId}/process',
+      'post /bags/{bagId}/recall-shipment',
+      'post /bags/{bagId}/receive',
+      'post /bags/{bagId}/refuse',
+      'post /bags/{bagId}/reinstate',
+      'post /bags/{bagId}/release',
+      'post /bags/{bagId}/reserve',
+      'post /bags/{bagId}/return',
       'post /bags/{bagId}/tags',
+      'post /bags/{bagId}/test',
+      'post /bags/{bagId}/transfuse',
+      'post /bags/{bagId}/unreserve',
       'post /devices',
       'post /devices/{name}/clock-facts',
       'post /devices/{name}/revocation',
       'post /devices/{name}/secret',
+      'post /donations',
+      'post /donations/{din}/groupings',
+      'post /donations/{din}/recall',
+      'post /donations/{din}/tests',
       'post /facilities',
       'post /people',
       'post /people/{username}/end',
@@ -86,7 +116,12 @@ describe('the description of the API', () => {
       'post /rejected-messages/{id}/readmission',
       'post /session',
       'post /session/badge',
+      'post /take-outs',
+      'post /take-outs/{takeOutId}/scans',
+      'post /webhooks',
+      'post /webhooks/{name}/end',
       'put /devices/{name}/profile',
+      'put /facilities/{code}/patients/{pseudonym}',
       'put /people/{username}/badge',
       'put /people/{username}/password',
     ])
@@ -136,6 +171,16 @@ describe('the description of the API', () => {
     for (const { name, operation } of operations) {
       if (!operation.security) expect(Object.keys(operation.responses), name).toContain('401')
     }
+  })
+
+  test('tells of the key at every POST but signing in', async ({ door }) => {
+    const { operations } = await read(door)
+    const keyed = operations.filter(({ operation }) =>
+      operation.parameters?.some((parameter) => parameter.name === 'Idempotency-Key'),
+    )
+    const posts = operations.map(({ name }) => name).filter((name) => name.startsWith('post '))
+    expect(keyed.map(({ name }) => name)).toEqual(posts.filter((name) => !/ \/session/.test(name)))
+    for (const { operation } of keyed) expect(Object.keys(operation.responses)).toContain('422')
   })
 
   test('refers to nothing that it does not hold, and holds nothing that is not referred to', async ({

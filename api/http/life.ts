@@ -1,0 +1,251 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import type { z } from 'zod'
+import { BagDetail, BagParams } from '../../schema/http/bags.ts'
+import {
+  BagEvents,
+  Children,
+  DistributeInput,
+  HoldInput,
+  HoldParams,
+  IssueInput,
+  NothingInput,
+  ProcessInput,
+  ReasonInput,
+  ReceiveInput,
+  ReserveInput,
+  TransfuseInput,
+} from '../../schema/http/life.ts'
+import type { BagVerb } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import type { BagFacts, Command } from '../domain/bag.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { cnReturns } from '../policies/answers.ts'
+import { type Bag, eventsOf } from '../stores/bags.ts'
+import type { Transaction } from '../stores/database.ts'
+import { donationFacts } from '../stores/donations.ts'
+import { findFacility } from '../stores/facilities.ts'
+import { findPatient, noPatient } from '../stores/patients.ts'
+import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
+import { reachBag } from '../usecases/demand.ts'
+import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
+import { processBag } from '../usecases/process-bag.ts'
+import { needs } from './admission.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
+import { codesOf, knowsPatients, readBag } from './bags.ts'
+import type { Env } from './env.ts'
+import { iso } from './units.ts'
+import { bagView } from './views/bags.ts'
+
+const tags = ['The life of a bag']
+const missing = problem('No such bag')
+const not = problem('Not in its state, or something speaks against it: the detail says what')
+
+/** A verb that is one request: what it reads, and the command it makes of it with the bag locked. */
+type Act<Body extends z.ZodType> = {
+  readonly summary: string
+  readonly reads: Body
+  readonly command: (
+    input: z.output<Body>,
+    about: { readonly ctx: Context; readonly tx: Transaction; readonly bag: Bag; readonly facts: BagFacts },
+  ) => Promise<Command> | Command
+}
+
+function act<Body extends z.ZodType>(described: Act<Body>): Act<Body> {
+  return described
+}
+
+const because = (
+  verb: 'unreserve' | 'recall_shipment' | 'refuse' | 'cancel_issue' | 'return' | 'discard',
+  summary: string,
+) => act({ summary, reads: ReasonInput, command: ({ reason }) => ({ verb, reason }) })
+
+const acts = {
+  test: act({
+    summary: 'All that is needed is known of its donation: into quarantine, with the group two agree on',
+    reads: NothingInput,
+    command: async (_, { tx, bag }) => ({ verb: 'test', donation: await donationFacts(tx, bag.donationId) }),
+  }),
+  release: act({
+    summary: 'Into stock, by somebody who neither grouped nor tested it',
+    reads: NothingInput,
+    command: async (_, { ctx, tx, bag }) => ({
+      verb: 'release',
+      donation: await donationFacts(tx, bag.donationId),
+      by: ctx.actor.id,
+    }),
+  }),
+  reserve: act({
+    summary: 'Keep it for a patient until an instant',
+    reads: ReserveInput,
+    command: async ({ patient, until }, { tx, bag }) => ({
+      verb: 'reserve',
+      patient: await patientAt(tx, bag.holderId, patient),
+      until,
+    }),
+  }),
+  unreserve: because('unreserve', 'Keep it for nobody any more'),
+  distribute: act({
+    summary: 'Send it to another facility',
+    reads: DistributeInput,
+    command: async ({ to, box = null }, { tx }) => ({
+      verb: 'distribute',
+      to: (await findFacility(tx, to)).id,
+      box,
+    }),
+  }),
+  recall_shipment: because('recall_shipment', 'It did not leave: back into stock'),
+  depart: act({ summary: 'It is under way', reads: NothingInput, command: () => ({ verb: 'depart' }) }),
+  arrive: act({ summary: 'It is at the door', reads: NothingInput, command: () => ({ verb: 'arrive' }) }),
+  receive: act({
+    summary: 'Into stock where it was sent: label, look and logger were checked',
+    reads: ReceiveInput,
+    command: ({ remark = null }) => ({ verb: 'receive', remark }),
+  }),
+  refuse: because('refuse', 'Not into stock where it was sent: somebody must inspect it'),
+  issue: act({
+    summary: 'Hand it out for a patient over the counter',
+    reads: IssueInput,
+    command: async ({ patient, emergency, override = null }, { tx, bag }) => ({
+      verb: 'issue',
+      patient: patient === undefined ? null : await patientAt(tx, bag.holderId, patient),
+      emergency,
+      override,
+      takeOut: null,
+    }),
+  }),
+  cancel_issue: because('cancel_issue', 'It was not taken after all: back into stock'),
+  transfuse: act({
+    summary: 'It was given; written down whatever speaks against it',
+    reads: TransfuseInput,
+    command: ({ patient = null, startedAt, endedAt = null, reaction }, { ctx }) => {
+      if (startedAt > ctx.now()) throw new Refusal('invalid_request', 'startedAt: is still to come')
+      return { verb: 'transfuse', patient, startedAt, endedAt, reaction }
+    },
+  }),
+  return: because('return', 'It came back: somebody must inspect it'),
+  reinstate: act({
+    summary: 'It was inspected and may be used',
+    reads: ReasonInput,
+    command: async ({ reason }, { tx, bag }) => {
+      const events = await eventsOf(tx, bag.id)
+      return {
+        verb: 'reinstate',
+        reason,
+        afterIssue: events.at(-1)?.verb === 'return',
+        returns: cnReturns,
+      }
+    },
+  }),
+  discard: because('discard', 'It is not used: its fate'),
+} as const satisfies Partial<Record<BagVerb, unknown>>
+
+/** A patient of the holder, in the words that are said of any it does not know. */
+function patientAt(tx: Transaction, holderId: number | null, pseudonym: string) {
+  if (holderId === null) throw new Refusal('not_found', noPatient(pseudonym))
+  return findPatient(tx, holderId, pseudonym)
+}
+
+const process = createRoute({
+  method: 'post',
+  path: '/{bagId}/process',
+  tags,
+  summary: 'Make bags of it: separate, thaw, wash, split',
+  ...needs('bag.process'),
+  request: { params: BagParams, body: body(ProcessInput) },
+  responses: { ...everywhereWithBody, 201: json(Children, 'What was made of it'), 404: missing, 409: not },
+})
+
+const hold = createRoute({
+  method: 'post',
+  path: '/{bagId}/holds',
+  tags,
+  summary: 'Keep it from being used',
+  ...needs('bag.hold'),
+  request: { params: BagParams, body: body(HoldInput) },
+  responses: { ...everywhereWithBody, 201: json(BagDetail, 'The bag'), 404: missing },
+})
+
+const lift = createRoute({
+  method: 'post',
+  path: '/{bagId}/holds/{holdId}/lift',
+  tags,
+  summary: 'Lift a hold somebody else has placed',
+  ...needs('bag.hold'),
+  request: { params: HoldParams, body: body(ReasonInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(BagDetail, 'The bag'),
+    404: problem('No such bag, or no such hold'),
+  },
+})
+
+const events = createRoute({
+  method: 'get',
+  path: '/{bagId}/events',
+  tags,
+  summary: 'All that was done to it',
+  ...needs('bag.read'),
+  request: { params: BagParams },
+  responses: { ...everywhere, 200: json(BagEvents, 'Its events'), 404: missing },
+})
+
+export const lifeRoutes = new OpenAPIHono<Env>()
+  .openapi(process, async (c) => {
+    const { bagId } = c.req.valid('param')
+    const made = await processBag(c.var.ctx, { bagId, children: c.req.valid('json').children })
+    const codes = await codesOf(c.var.ctx, made)
+    return c.json({ children: made.map((bag) => bagView(bag, codes)) }, 201)
+  })
+  .openapi(hold, async (c) => {
+    const { bagId } = c.req.valid('param')
+    await holdBag(c.var.ctx, { bagId, ...c.req.valid('json') })
+    return c.json(await readBag(c.var.ctx, bagId), 201)
+  })
+  .openapi(lift, async (c) => {
+    const { bagId, holdId } = c.req.valid('param')
+    await liftBagHold(c.var.ctx, { bagId, holdId, reason: c.req.valid('json').reason })
+    return c.json(await readBag(c.var.ctx, bagId), 201)
+  })
+  .openapi(events, async (c) => {
+    const { bagId } = c.req.valid('param')
+    const { db } = c.var.ctx.database
+    const bag = await reachBag(c.var.ctx, db, bagId, 'bag.read')
+    const isTold = knowsPatients(c.var.ctx, bag)
+    const told = (await eventsOf(db, bagId)).map(({ version, verb, from, to, at, data }) => {
+      const { patient, ...rest } = data as Record<string, unknown>
+      return {
+        version,
+        verb,
+        from,
+        to,
+        at: iso(at),
+        data: isTold && patient !== undefined ? { ...rest, patient } : rest,
+      }
+    })
+    return c.json({ events: told }, 200)
+  })
+
+for (const [name, described] of Object.entries(acts))
+  mount(name as keyof typeof acts, described as Act<z.ZodType>)
+
+/** One route per verb. */
+function mount(verb: keyof typeof acts, { summary, reads, command }: Act<z.ZodType>): void {
+  const route = createRoute({
+    method: 'post',
+    path: `/{bagId}/${verb.replaceAll('_', '-')}` as '/{bagId}/{verb}',
+    tags,
+    summary,
+    ...needs(rightFor(verb)),
+    request: { params: BagParams, body: body(reads) },
+    responses: { ...everywhereWithBody, 201: json(BagDetail, 'The bag'), 404: missing, 409: not },
+  })
+  lifeRoutes.openapi(route, async (c) => {
+    const { ctx } = c.var
+    const { bagId } = c.req.valid('param')
+    const input: unknown = c.req.valid('json')
+    await ctx.database.db.transaction((tx) =>
+      actOnBag(ctx, tx, { bagId, verb }, (bag, facts) => command(input, { ctx, tx, bag, facts })),
+    )
+    return c.json(await readBag(ctx, bagId), 201)
+  })
+}

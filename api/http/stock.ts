@@ -1,0 +1,65 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import type { z } from 'zod'
+import { Stock, StockQuery } from '../../schema/http/life.ts'
+import { reachOf } from '../domain/rights.ts'
+import { findingsOfStock } from '../domain/take-out.ts'
+import { bagsInStock, factsOfAll } from '../stores/bags.ts'
+import { findFacility, noFacility } from '../stores/facilities.ts'
+import { demandRight } from '../usecases/demand.ts'
+import { needs } from './admission.ts'
+import { everywhere, json, problem } from './answers.ts'
+import { codesOf } from './bags.ts'
+import type { Env } from './env.ts'
+import { bagView } from './views/bags.ts'
+
+const read = createRoute({
+  method: 'get',
+  path: '/',
+  tags: ['Stock'],
+  summary: 'What is where, and may be issued or why not; what expires first comes first',
+  ...needs('bag.read'),
+  request: { query: StockQuery },
+  responses: { ...everywhere, 200: json(Stock, 'The stock'), 404: problem('No such facility') },
+})
+
+export const stockRoutes = new OpenAPIHono<Env>().openapi(read, async (c) => {
+  const { ctx } = c.var
+  const { db } = ctx.database
+  const { facility, issuable, limit, ...filter } = c.req.valid('query')
+  const facilityId = facility === undefined ? undefined : (await findFacility(db, facility)).id
+  if (facility !== undefined && facilityId !== undefined)
+    demandRight(ctx, 'bag.read', [facilityId], noFacility(facility))
+  const reach = reachOf(ctx.grants, 'bag.read')
+  const found = await bagsInStock(db, { ...filter, facilityId, reach, limit: limit + 1 })
+  const page = found.slice(0, limit)
+  const rows = page.map(({ bag }) => bag)
+  const codes = await codesOf(ctx, rows)
+  const facts = await factsOfAll(db, rows)
+  const now = ctx.now()
+  const bags = page
+    .map(({ bag, device }, index) => {
+      const whyNot = findingsOfStock(facts[index] as (typeof facts)[number], now)
+      return { ...bagView(bag, codes), device, issuable: whyNot.length === 0, whyNot: [...whyNot] }
+    })
+    .filter((bag) => issuable === undefined || bag.issuable === (issuable === 'true'))
+  return c.json({ levels: levelsOf(bags), bags, more: found.length > limit }, 200)
+})
+
+type StockBag = z.infer<typeof Stock>['bags'][number]
+
+/** How many of each kind there are where; the bags come by expiry, so the first of a kind expires first. */
+function levelsOf(bags: readonly StockBag[]): z.infer<typeof Stock>['levels'] {
+  const levels = new Map<string, z.infer<typeof Stock>['levels'][number]>()
+  for (const { holder, component, group, issuable, expiresAt } of bags) {
+    const key = [holder, component, group?.abo, group?.rhd].join('/')
+    const level = levels.get(key)
+    if (level) {
+      level.bags += 1
+      level.issuable += Number(issuable)
+    } else {
+      const first = { facility: holder ?? '', component, group, bags: 1, issuable: Number(issuable) }
+      levels.set(key, { ...first, firstExpiry: expiresAt })
+    }
+  }
+  return [...levels.values()]
+}

@@ -1,0 +1,65 @@
+import type { BagVerb } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import { type BagFacts, type Command, decide } from '../domain/bag.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { isWithin, type Right, reachOf, sightOf } from '../domain/rights.ts'
+import { applyEvent, type Bag, factsOf, findBag, lockBags, noBag } from '../stores/bags.ts'
+import type { Transaction } from '../stores/database.ts'
+
+/** What each verb takes, and at which end of a journey it must be held. */
+const needed: Record<BagVerb, { readonly right: Right; readonly at: 'holder' | 'destination' }> = {
+  process: { right: 'bag.process', at: 'holder' },
+  test: { right: 'bag.test', at: 'holder' },
+  release: { right: 'bag.release', at: 'holder' },
+  reserve: { right: 'bag.reserve', at: 'holder' },
+  unreserve: { right: 'bag.reserve', at: 'holder' },
+  distribute: { right: 'bag.distribute', at: 'holder' },
+  recall_shipment: { right: 'bag.distribute', at: 'holder' },
+  depart: { right: 'bag.transport', at: 'holder' },
+  arrive: { right: 'bag.transport', at: 'destination' },
+  receive: { right: 'bag.receive', at: 'destination' },
+  refuse: { right: 'bag.receive', at: 'destination' },
+  issue: { right: 'bag.issue', at: 'holder' },
+  cancel_issue: { right: 'bag.issue', at: 'holder' },
+  transfuse: { right: 'bag.transfuse', at: 'holder' },
+  return: { right: 'bag.transfuse', at: 'holder' },
+  reinstate: { right: 'bag.reinstate', at: 'holder' },
+  discard: { right: 'bag.discard', at: 'holder' },
+}
+
+export function rightFor(verb: BagVerb): Right {
+  return needed[verb].right
+}
+
+/**
+ * Do something to a bag: lock it, look at it, decide, and write what comes of it, all in one transaction. Of rivals the
+ * first wins; the others find the bag as it left it.
+ *
+ * @param commandFor makes the command of what is found, with the bag locked
+ * @throws Refusal `not_found`, `forbidden`, and what `decide` refuses
+ */
+export async function actOnBag(
+  ctx: Context,
+  tx: Transaction,
+  input: { readonly bagId: string; readonly verb: BagVerb },
+  commandFor: (bag: Bag, facts: BagFacts) => Promise<Command> | Command,
+): Promise<Bag> {
+  await lockBags(tx, [input.bagId])
+  const bag = await findBag(tx, input.bagId)
+  const { right, at } = needed[input.verb]
+  demandAct(ctx, right, bag, at)
+  const facts = await factsOf(tx, bag)
+  const now = ctx.now()
+  const event = decide(facts, await commandFor(bag, facts), now)
+  return applyEvent(tx, ctx.actor, bag, event, now)
+}
+
+/** The holder acts on what it holds, and who awaits it on what it receives; both see it. */
+function demandAct({ grants }: Context, right: Right, bag: Bag, at: 'holder' | 'destination'): void {
+  const { holderId, originId, destinationId } = bag
+  if (!isWithin(sightOf(grants), [holderId, originId, destinationId]))
+    throw new Refusal('not_found', noBag(bag.id))
+  const acts = at === 'holder' ? holderId : (destinationId ?? holderId)
+  if (!isWithin(reachOf(grants, right), [acts]))
+    throw new Refusal('forbidden', `none of your roles there allows ${right}`)
+}

@@ -1,0 +1,98 @@
+import type { Marker } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import type { BloodGroup } from '../domain/compatibility.ts'
+import { parseDin, parseProductCode } from '../domain/isbt128.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
+import type { Transaction } from '../stores/database.ts'
+import {
+  type Donation,
+  findDonation,
+  insertDonation,
+  insertGrouping,
+  insertTests,
+  noDonation,
+} from '../stores/donations.ts'
+import { findFacility, noFacility } from '../stores/facilities.ts'
+import { demandRight } from './demand.ts'
+import { uuidv7 } from './register-bag.ts'
+
+export type CollectInput = {
+  /** As typed with its check character, or as scanned. */
+  readonly din: string
+  /** The centre's own pseudonym of the donor. */
+  readonly donor: string
+  readonly facility: string
+  readonly productCode: string
+  /** ms UTC, exclusive. */
+  readonly expiresAt: number
+  /** ms UTC, not to come. */
+  readonly collectedAt: number
+}
+
+/** A donor has given: the donation and its bag of whole blood. @throws Refusal `already_exists`, `not_found`, `forbidden` */
+export async function collectDonation(ctx: Context, input: CollectInput): Promise<Bag> {
+  const now = ctx.now()
+  if (input.collectedAt > now) throw new Refusal('invalid_request', 'collectedAt: is still to come')
+  const identifier = parseDin(input.din)
+  const product = parseProductCode(input.productCode)
+  return ctx.database.db.transaction(async (tx) => {
+    const { id: facilityId } = await findFacility(tx, input.facility)
+    demandRight(ctx, 'bag.collect', [facilityId], noFacility(input.facility))
+    const donation: Donation = {
+      id: uuidv7(now),
+      scheme: 'ISBT128',
+      identifier,
+      donor: input.donor,
+      facilityId,
+      collectedAt: input.collectedAt,
+      registeredAt: now,
+    }
+    await insertDonation(tx, ctx.actor, donation)
+    const bag = await insertBag(tx, {
+      id: uuidv7(now),
+      scheme: 'ISBT128',
+      identifier,
+      ...product,
+      component: 'whole_blood',
+      expiresAt: input.expiresAt,
+      registeredAt: now,
+      originId: facilityId,
+      holderId: facilityId,
+      donationId: donation.id,
+      state: 'collected',
+      version: 1,
+    })
+    const data = { donation: donation.id, collectedAt: input.collectedAt }
+    await appendEvent(tx, ctx.actor, bag, { verb: 'collect', from: null, to: 'collected', data }, now)
+    return bag
+  })
+}
+
+/** Write down a group somebody determined. @throws Refusal `not_found`, `forbidden` */
+export async function groupDonation(ctx: Context, din: string, group: BloodGroup): Promise<void> {
+  await ctx.database.db.transaction(async (tx) => {
+    const { id } = await reachDonation(ctx, tx, din)
+    await insertGrouping(tx, ctx.actor, id, group, ctx.now())
+  })
+}
+
+/** Write down what a donation was tested for. @throws Refusal `not_found`, `forbidden` */
+export async function testDonation(
+  ctx: Context,
+  din: string,
+  results: readonly { readonly marker: Marker; readonly reactive: boolean }[],
+): Promise<void> {
+  await ctx.database.db.transaction(async (tx) => {
+    const { id } = await reachDonation(ctx, tx, din)
+    await insertTests(tx, ctx.actor, id, results, ctx.now())
+  })
+}
+
+/** Donors are their centre's alone: nobody else hears of a donation. */
+export async function reachDonation(ctx: Context, tx: Transaction, din: string): Promise<Donation> {
+  const identifier = parseDin(din)
+  const donation = await findDonation(tx, identifier)
+  demandRight(ctx, 'bag.test', [donation.facilityId], noDonation(identifier))
+  return donation
+}

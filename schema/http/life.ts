@@ -1,0 +1,227 @@
+import { z } from 'zod'
+import { Name } from '../topics.ts'
+import { abos, bagStates, components, findings, holdKinds, markers, rhds } from '../vocabulary.ts'
+import { Bag, BagId, BloodGroup, din } from './bags.ts'
+import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
+
+const reason = text(1_000)
+const pseudonym = Name.meta({ description: 'the facility’s own pseudonym of a patient; never a name' })
+const group = { abo: z.enum(abos), rhd: z.enum(rhds) }
+const productCode = z.string().min(1).max(20).meta({ example: 'E0336V00' })
+
+export const DonationInput = z
+  .strictObject({
+    din,
+    donor: Name.meta({ description: 'the centre’s own pseudonym of the donor' }),
+    facility: Name,
+    productCode,
+    expiresAt: InstantInput.meta({ description: 'of the whole blood, exclusive' }),
+    collectedAt: InstantInput.optional().meta({ description: 'otherwise now' }),
+  })
+  .meta({ id: 'DonationInput' })
+
+export const DonationParams = z.strictObject({ din })
+
+export const GroupingInput = z.strictObject(group).meta({ id: 'GroupingInput' })
+
+export const TestsInput = z
+  .strictObject({
+    results: z
+      .array(z.strictObject({ marker: z.enum(markers), reactive: z.boolean() }))
+      .min(1)
+      .max(50),
+  })
+  .meta({ id: 'TestsInput' })
+
+export const Donation = z
+  .object({
+    din: z.string().meta({ description: 'with its check character' }),
+    groupings: z
+      .array(z.object(group))
+      .meta({ description: 'two that agree, each by another, make the group' }),
+    tested: z.array(z.enum(markers)),
+    reactive: z.array(z.enum(markers)),
+  })
+  .meta({ id: 'Donation' })
+
+export const ReasonInput = z.strictObject({ reason }).meta({ id: 'BagReasonInput' })
+
+export const Recalled = z.object({ held: z.array(z.uuid()) }).meta({ id: 'Recalled' })
+
+export const NothingInput = z.strictObject({}).meta({ id: 'NothingInput' })
+
+export const ReserveInput = z
+  .strictObject({ patient: pseudonym, until: InstantInput })
+  .meta({ id: 'ReserveInput' })
+
+export const DistributeInput = z
+  .strictObject({ to: Name.meta({ description: 'the facility it goes to' }), box: Name.optional() })
+  .meta({ id: 'DistributeInput' })
+
+export const ReceiveInput = z
+  .strictObject({ remark: text(1_000).optional() })
+  .meta({ id: 'ReceiveInput', description: 'label, look and logger were checked' })
+
+export const IssueInput = z
+  .strictObject({
+    patient: pseudonym.optional().meta({ description: 'not needed in an emergency only' }),
+    emergency: z.boolean().default(false),
+    override: reason
+      .optional()
+      .meta({ description: 'a physician’s word for RhD-positive cells: who and why' }),
+  })
+  .refine(({ patient, emergency }) => patient !== undefined || emergency, {
+    path: ['patient'],
+    message: 'say for whom, or that it is an emergency',
+  })
+  .meta({ id: 'IssueInput' })
+
+export const TransfuseInput = z
+  .strictObject({
+    patient: pseudonym.optional(),
+    startedAt: InstantInput,
+    endedAt: InstantInput.optional(),
+    reaction: z.boolean().default(false),
+  })
+  .meta({ id: 'TransfuseInput' })
+
+const child = z.strictObject({
+  productCode,
+  component: z.enum(components),
+  expiresAt: InstantInput,
+  lowTitre: z.boolean().default(false),
+})
+
+export const ProcessInput = z
+  .strictObject({ children: z.array(child).min(1).max(20) })
+  .meta({ id: 'ProcessInput' })
+
+export const Children = z.object({ children: z.array(Bag) }).meta({ id: 'Children' })
+
+export const HoldInput = z.strictObject({ kind: z.enum(holdKinds), reason }).meta({ id: 'HoldInput' })
+
+export const HoldParams = z.strictObject({
+  bagId: BagId,
+  holdId: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
+})
+
+export const BagEvents = z
+  .object({
+    events: z.array(
+      z
+        .object({
+          version: z.int(),
+          verb: z.string(),
+          from: orNull(z.enum(bagStates)),
+          to: z.enum(bagStates),
+          at: InstantText,
+          data: z.record(z.string(), z.unknown()),
+        })
+        .meta({ id: 'BagEvent' }),
+    ),
+  })
+  .meta({ id: 'BagEvents', description: 'oldest first; patients are told where they are known' })
+
+export const PatientInput = z
+  .strictObject({
+    abo: orNull(z.enum(abos)).default(null),
+    rhd: orNull(z.enum(rhds)).default(null),
+    antiD: z.boolean().default(false),
+    sampleUntil: InstantInput.optional().meta({
+      description: 'until when the newest sample may be relied on',
+    }),
+  })
+  .meta({ id: 'PatientInput' })
+
+export const PatientParams = z.strictObject({ code: Name, pseudonym })
+
+export const Patient = z
+  .object({
+    pseudonym: z.string(),
+    abo: orNull(z.enum(abos)),
+    rhd: orNull(z.enum(rhds)),
+    antiD: z.boolean(),
+    sampleUntil: orNull(InstantText),
+  })
+  .meta({ id: 'Patient' })
+
+export const TakeOutInput = z
+  .strictObject({
+    device: Name,
+    patient: pseudonym.optional(),
+    emergency: z.boolean().default(false),
+    reason: reason.optional().meta({ description: 'needed in an emergency' }),
+  })
+  .meta({ id: 'TakeOutInput' })
+
+export const TakeOut = z
+  .object({
+    takeOutId: z.uuid(),
+    expiresAt: InstantText,
+    bags: z.array(Bag).meta({ description: 'what may be taken, the best first' }),
+  })
+  .meta({ id: 'TakeOut' })
+
+export const TakeOutParams = z.strictObject({ takeOutId: z.uuid().toLowerCase() })
+
+export const ScanInput = z
+  .strictObject({
+    din,
+    productCode,
+    override: reason
+      .optional()
+      .meta({ description: 'a physician’s word for RhD-positive cells: who and why' }),
+  })
+  .meta({ id: 'ScanInput' })
+
+export const ScanAnswer = z
+  .object({
+    answer: z.enum(['GO', 'STOP', 'CALL']).meta({
+      description:
+        'GO: it is issued. STOP: put it back. CALL: a person decides. Nothing is issued but with GO',
+    }),
+    reason: orNull(
+      z.object({ code: z.enum(findings), zh: z.string(), en: z.string() }).meta({ id: 'ScanReason' }),
+    ),
+    findings: z.array(z.enum(findings)).meta({ description: 'all that speaks against it' }),
+    bagId: orNull(z.uuid()),
+  })
+  .meta({ id: 'ScanAnswer' })
+
+export const StockQuery = z.strictObject({
+  facility: Name.optional(),
+  component: z.enum(components).optional(),
+  abo: z.enum(abos).optional(),
+  rhd: z.enum(rhds).optional(),
+  issuable: z.enum(['true', 'false']).optional(),
+  limit: limit(10_000, 1_000),
+})
+
+const StockBag = Bag.extend({
+  device: orNull(z.string()).meta({ description: 'the device it is inside, or was last known in' }),
+  issuable: z.boolean(),
+  whyNot: z.array(z.enum(findings)).meta({ description: 'what keeps it from being issued to anybody' }),
+}).meta({ id: 'StockBag' })
+
+const StockLevel = z
+  .object({
+    facility: z.string(),
+    component: z.enum(components),
+    group: orNull(BloodGroup),
+    bags: z.int(),
+    issuable: z.int(),
+    firstExpiry: InstantText,
+  })
+  .meta({ id: 'StockLevel' })
+
+export const Stock = z
+  .object({
+    levels: z.array(StockLevel).meta({ description: 'of the bags told below' }),
+    bags: z.array(StockBag).meta({ description: 'what expires first comes first' }),
+    more: z.boolean().meta({ description: 'there are more than the limit' }),
+  })
+  .meta({ id: 'Stock' })

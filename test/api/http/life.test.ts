@@ -1,0 +1,386 @@
+import { describe, expect } from 'vitest'
+import { BagDetail, Trace } from '../../../schema/http/bags.ts'
+import { BagEvents, Recalled, ScanAnswer, Stock, TakeOut } from '../../../schema/http/life.ts'
+import {
+  aBagInStock,
+  aCity,
+  aMadeBag,
+  aPatient,
+  aWorker,
+  type City,
+  done,
+  refusal,
+  step,
+  test as tested,
+} from '../../support/hospital.ts'
+import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { type Door, iso, test } from './door.ts'
+
+const minute = 60_000
+
+/** A fridge at the hospital that has the bag inside, and has been cold. */
+async function putInside(door: Door, bagId: string, celsius = 4): Promise<void> {
+  const { world } = door
+  const { now } = world.clock
+  await aDevice(world, 'fridge-or', {}, noon - 86_400_000)
+  await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: `tag-${bagId}`, from: iso(now) })
+  world.clock.now = now + 10 * minute
+  await world.ingest.accept([
+    aMessage({
+      device: 'fridge-or',
+      seq: 0,
+      receivedAt: world.clock.now,
+      body: [aReading(now, 4), aReading(now + 5 * minute, celsius), aReading(now + 10 * minute, 4)],
+    }),
+    aMessage({
+      device: 'fridge-or',
+      seq: 1,
+      channel: 'bags',
+      receivedAt: world.clock.now,
+      body: [{ at: now + minute, added: [`tag-${bagId}`], removed: [] }],
+    }),
+  ])
+}
+
+function open({ nurse }: City, patient: string) {
+  return done(nurse.post('/take-outs', { device: 'fridge-or', patient }), TakeOut)
+}
+
+function scan({ nurse }: City, takeOutId: string, din: string) {
+  return done(nurse.post(`/take-outs/${takeOutId}/scans`, { din, productCode: 'E0336V00' }), ScanAnswer)
+}
+
+describe('a bag', () => {
+  test('goes from the arm to the patient, each step by whom it is for', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId)
+
+    const { takeOutId, bags } = await open(city, 'P1')
+    expect(bags.map((bag) => bag.bagId)).toEqual([bagId])
+    expect(await scan(city, takeOutId, din)).toEqual({
+      answer: 'GO',
+      reason: null,
+      findings: [],
+      bagId,
+    })
+    const given = await step(city.nurse, bagId, 'transfuse', {
+      patient: 'P1',
+      startedAt: iso(door.world.clock.now),
+    })
+    expect(given).toMatchObject({ state: 'transfused', holder: 'H1', place: { device: 'fridge-or' } })
+
+    const { events } = await done(city.lab.get(`/bags/${bagId}/events`), BagEvents)
+    expect(events.map(({ verb, to }) => [verb, to])).toEqual([
+      ['register', 'collected'],
+      ['test', 'quarantined'],
+      ['release', 'available'],
+      ['distribute', 'distributed'],
+      ['depart', 'in_transit'],
+      ['receive', 'available'],
+      ['issue', 'issued'],
+      ['transfuse', 'transfused'],
+    ])
+    expect(events.at(-1)?.data).toMatchObject({ patient: 'P1', discrepancies: [] })
+    const centres = await done(city.collector.get(`/bags/${bagId}/events`), BagEvents)
+    expect(JSON.stringify(centres)).not.toContain('P1')
+    const trace = await done(city.lab.get(`/bags/${bagId}/trace`), Trace)
+    expect(trace.places).toMatchObject([
+      { state: 'inside', device: 'fridge-or', ms: { inRange: 9 * minute } },
+    ])
+
+    const { pool } = door.world.deps.database
+    const { rows: news } = await pool.query(`select kind from news where subject = $1 order by id`, [bagId])
+    expect(news.map(({ kind }) => kind)).toEqual([
+      'bag.registered',
+      'bag.tested',
+      'bag.released',
+      'bag.distributed',
+      'bag.departed',
+      'bag.received',
+      'bag.issued',
+      'bag.transfused',
+    ])
+    const { rows: audit } = await pool.query(
+      `select count(*)::int as n from audit_entry where subject = $1 and actor is not null`,
+      [bagId],
+    )
+    expect(audit).toEqual([{ n: 8 }])
+  })
+
+  test('is released when two agree on its group, all is tested, and by another person', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aMadeBag(city, 1)
+    const path = `/donations/${encodeURIComponent(din)}`
+    const into = () => refusal(city.collector.post(`/bags/${bagId}/test`))
+    expect(await into()).toMatchObject({ status: 409, code: 'not_tested' })
+    const o = { abo: 'O', rhd: 'positive' }
+    for (let i = 0; i < 2; i++) await city.collector.post(`${path}/groupings`, o)
+    // Twice by one is not by two.
+    expect(await into()).toMatchObject({
+      code: 'not_tested',
+      detail: expect.stringContaining('two who agree'),
+    })
+    await city.tester.post(`${path}/groupings`, o)
+    expect(await into()).toMatchObject({ code: 'not_tested', detail: expect.stringContaining('hbsag') })
+    const results = ['hbsag', 'anti_hcv', 'hiv', 'syphilis', 'nat'].map((marker) => ({
+      marker,
+      reactive: false,
+    }))
+    await city.tester.post(`${path}/tests`, { results })
+    expect(await refusal(city.second.post(`/bags/${bagId}/release`))).toMatchObject({ code: 'illegal_move' })
+    expect(await step(city.collector, bagId, 'test')).toMatchObject({ state: 'quarantined', group: o })
+    for (const worker of [city.collector, city.tester])
+      expect(await refusal(worker.post(`/bags/${bagId}/release`))).toMatchObject({
+        status: 403,
+        code: 'second_person',
+      })
+    expect(await step(city.second, bagId, 'release')).toMatchObject({ state: 'available' })
+  })
+
+  test('whose groupings differ, or that was reactive once, is not released', async ({ door }) => {
+    const city = await aCity(door)
+    const first = await aMadeBag(city, 1)
+    await tested(city, first.din)
+    await city.second.post(`/donations/${encodeURIComponent(first.din)}/groupings`, {
+      abo: 'A',
+      rhd: 'positive',
+    })
+    expect(await refusal(city.collector.post(`/bags/${first.bagId}/test`))).toMatchObject({
+      code: 'not_tested',
+      detail: expect.stringContaining('differ'),
+    })
+
+    const second = await aMadeBag(city, 2)
+    const path = `/donations/${encodeURIComponent(second.din)}/tests`
+    await city.tester.post(path, { results: [{ marker: 'hiv', reactive: true }] })
+    await tested(city, second.din)
+    expect(await step(city.collector, second.bagId, 'test')).toMatchObject({
+      holds: [{ kind: 'test_reactive', reason: 'hiv reactive' }],
+    })
+    expect(await refusal(city.second.post(`/bags/${second.bagId}/release`))).toMatchObject({ code: 'held' })
+    expect(await step(city.second, second.bagId, 'discard', { reason: 'reactive' })).toMatchObject({
+      state: 'discarded',
+    })
+    expect(await refusal(city.second.post(`/bags/${second.bagId}/release`))).toMatchObject({
+      code: 'illegal_move',
+      detail: expect.stringContaining('its life is over'),
+    })
+  })
+
+  test('that was recalled is held wherever it is, and lifted by another person only', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    const { held } = await done(
+      city.second.post(`/donations/${encodeURIComponent(din)}/recall`, { reason: 'donor was ill' }),
+      Recalled,
+    )
+    expect(held).toContain(bagId)
+    expect(held).toHaveLength(2)
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { patient: 'P1' }))).toMatchObject({
+      status: 409,
+      code: 'held',
+    })
+    const [hold] = (await done(city.lab.get(`/bags/${bagId}`), BagDetail)).holds
+    const lift = `/bags/${bagId}/holds/${hold?.holdId}/lift`
+    expect(await refusal(city.second.post(lift, { reason: 'it is well' }))).toMatchObject({
+      code: 'second_person',
+    })
+    expect(await done(city.lab.post(lift, { reason: 'centre says so' }), BagDetail)).toMatchObject({
+      holds: [],
+    })
+    expect(await step(city.lab, bagId, 'issue', { patient: 'P1' })).toMatchObject({ state: 'issued' })
+  })
+
+  test('kept for one patient is for no other, until then', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1)
+    for (const name of ['P1', 'P2']) await aPatient(city, name)
+    const until = iso(noon + 60 * minute)
+    const kept = await step(city.lab, bagId, 'reserve', { patient: 'P1', until })
+    expect(kept).toMatchObject({ reservedFor: 'P1', reservedUntil: until })
+    const seen = await done(city.collector.get(`/bags/${bagId}`), BagDetail)
+    expect(seen).toMatchObject({ reservedFor: null, reservedUntil: until })
+    for (const [path, body] of [
+      ['issue', { patient: 'P2' }],
+      ['reserve', { patient: 'P2', until }],
+      ['distribute', { to: 'C1' }],
+    ] as const)
+      expect(await refusal(city.lab.post(`/bags/${bagId}/${path}`, body))).toMatchObject({ code: 'reserved' })
+    door.world.clock.now = noon + 60 * minute
+    expect(await step(city.lab, bagId, 'issue', { patient: 'P2' })).toMatchObject({ state: 'issued' })
+  })
+
+  test('of another group, or RhD positive for who lacks it, is not issued', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1, { abo: 'A', rhd: 'positive' })
+    await aPatient(city, 'P-o')
+    await aPatient(city, 'P-neg', { abo: 'A', rhd: 'negative' })
+    await aPatient(city, 'P-anti-d', { abo: 'A', rhd: 'negative', antiD: true })
+    const override = 'Dr Wang: bleeding, no RhD negative in the city'
+    const issue = (patient: string, more = {}) =>
+      refusal(city.lab.post(`/bags/${bagId}/issue`, { patient, ...more }))
+    expect(await issue('P-o')).toMatchObject({ code: 'incompatible' })
+    expect(await issue('P-o', { override })).toMatchObject({ code: 'incompatible' })
+    expect(await issue('P-neg')).toMatchObject({ code: 'incompatible' })
+    expect(await issue('P-anti-d', { override })).toMatchObject({ code: 'incompatible' })
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { emergency: true }))).toMatchObject({
+      code: 'incompatible',
+    })
+    expect(await step(city.lab, bagId, 'issue', { patient: 'P-neg', override })).toMatchObject({
+      state: 'issued',
+    })
+  })
+
+  test('that was issued and came back is not used for another; one refused on arrival may be', async ({
+    door,
+  }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await step(city.lab, bagId, 'issue', { patient: 'P1' })
+    await step(city.nurse, bagId, 'return', { reason: 'operation over' })
+    const reason = { reason: 'looks well' }
+    expect(await refusal(city.lab.post(`/bags/${bagId}/reinstate`, reason))).toMatchObject({
+      code: 'no_return',
+    })
+    await step(city.lab, bagId, 'discard', { reason: 'returned' })
+
+    const made = await aMadeBag(city, 2)
+    await tested(city, made.din)
+    await step(city.collector, made.bagId, 'test')
+    await step(city.second, made.bagId, 'release')
+    await step(city.second, made.bagId, 'distribute', { to: 'H1' })
+    expect(await refusal(city.lab.post(`/bags/${made.bagId}/receive`))).toMatchObject({
+      code: 'illegal_move',
+    })
+    await step(city.courier, made.bagId, 'depart')
+    const refused = await step(city.lab, made.bagId, 'refuse', { reason: 'label torn' })
+    expect(refused).toMatchObject({ state: 'returned', holder: 'H1', destination: null })
+    expect(await step(city.lab, made.bagId, 'reinstate', reason)).toMatchObject({ state: 'available' })
+  })
+
+  test('is there for who holds, made or awaits it, and for nobody else', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aMadeBag(city, 1)
+    expect((await city.lab.get(`/bags/${bagId}`)).status).toBe(404)
+    expect((await city.lab.post(`/bags/${bagId}/discard`, { reason: 'x' })).status).toBe(404)
+    await tested(city, (await done(city.collector.get(`/bags/${bagId}`), BagDetail)).din)
+    await step(city.collector, bagId, 'test')
+    await step(city.second, bagId, 'release')
+    await step(city.second, bagId, 'distribute', { to: 'H1' })
+    expect((await city.lab.get(`/bags/${bagId}`)).status).toBe(200)
+    // Awaiting is not holding.
+    expect((await city.lab.post(`/bags/${bagId}/discard`, { reason: 'x' })).status).toBe(403)
+    const stranger = await aWorker(door, 'far', 'courier', 'H1')
+    expect((await stranger.post(`/bags/${bagId}/depart`)).status).toBe(403)
+  })
+})
+
+describe('a scan at the fridge', () => {
+  test.for([
+    ['what was never seen in a container', 'CALL', 'unverified', 'never'],
+    ['what was kept too warm', 'STOP', 'out_of_range', 'warm'],
+    ['what is no bag of ours', 'STOP', 'unknown_bag', 'unknown'],
+    ['what is held', 'STOP', 'held', 'held'],
+    ['what has expired', 'STOP', 'expired', 'expired'],
+    ['a wrong group', 'STOP', 'wrong_group', 'group'],
+    ['a patient without a valid sample', 'CALL', 'no_valid_sample', 'sample'],
+    ['what was issued already', 'STOP', 'not_in_stock', 'twice'],
+  ] as const)('of %s is answered %s: %s', async ([, answer, code, how], { door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1', {
+      ...(how === 'group' ? { abo: 'O', rhd: 'negative', antiD: true } : {}),
+      ...(how === 'sample' ? { sampleUntil: iso(noon - minute) } : {}),
+    })
+    if (how === 'never') {
+      await aDevice(door.world, 'fridge-or', {}, noon - 86_400_000)
+      door.world.clock.now += 31 * minute
+    } else await putInside(door, bagId, how === 'warm' ? 9 : 4)
+    if (how === 'held')
+      await done(city.lab.post(`/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' }), BagDetail)
+    if (how === 'expired') {
+      await door.world.deps.database.pool.query('update bag set expires_at = $1', [door.world.clock.now])
+    }
+    const { takeOutId } = await open(city, 'P1')
+    if (how === 'twice') await scan(city, takeOutId, din)
+    const told = await scan(city, takeOutId, how === 'unknown' ? '=A99992699999900' : din)
+    expect(told).toMatchObject({ answer, reason: { code, zh: expect.any(String), en: expect.any(String) } })
+    const { state } = await done(city.lab.get(`/bags/${bagId}`), BagDetail)
+    expect(state).toBe(how === 'twice' ? 'issued' : 'available')
+    const { rows } = await door.world.deps.database.pool.query(
+      'select answer from scan_answer order by id desc',
+    )
+    expect(rows[0]).toEqual({ answer })
+  })
+
+  test('in an emergency needs no patient, but what fits everybody and a reason', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await putInside(door, bagId)
+    const device = 'fridge-or'
+    expect(await refusal(city.nurse.post('/take-outs', { device }))).toMatchObject({ status: 400 })
+    expect(await refusal(city.nurse.post('/take-outs', { device, emergency: true }))).toMatchObject({
+      status: 400,
+    })
+    const session = { device, emergency: true, reason: 'haemorrhage' }
+    const { takeOutId } = await done(city.nurse.post('/take-outs', session), TakeOut)
+    const label = { din, productCode: 'E0336V00' }
+    const path = `/take-outs/${takeOutId}/scans`
+    expect(await done(city.nurse.post(path, label), ScanAnswer)).toMatchObject({
+      answer: 'CALL',
+      reason: { code: 'rhd_override_missing' },
+    })
+    const override = 'Dr Wang'
+    expect(await done(city.nurse.post(path, { ...label, override }), ScanAnswer)).toMatchObject({
+      answer: 'GO',
+      bagId,
+    })
+  })
+
+  test('after the door session is over is refused', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId)
+    const { takeOutId, expiresAt } = await open(city, 'P1')
+    door.world.clock.now = Date.parse(expiresAt)
+    const label = { din, productCode: 'E0336V00' }
+    expect(await refusal(city.nurse.post(`/take-outs/${takeOutId}/scans`, label))).toMatchObject({
+      code: 'expired',
+    })
+  })
+})
+
+describe('the stock', () => {
+  test('tells what is where, what expires first in front, and why a bag may not be issued', async ({
+    door,
+  }) => {
+    const city = await aCity(door)
+    const bags = []
+    for (let number = 1; number <= 3; number++) bags.push((await aBagInStock(city, number)).bagId)
+    const [first = '', second = '', third = ''] = bags
+    const sooner = 'update bag set expires_at = expires_at - $2::integer where id = $1'
+    for (const [id, ms] of [
+      [third, 2_000],
+      [first, 1_000],
+    ])
+      await door.world.deps.database.pool.query(sooner, [id, ms])
+    await done(city.lab.post(`/bags/${second}/holds`, { kind: 'visual', reason: 'clots' }), BagDetail)
+    const stock = await done(city.lab.get('/stock?facility=H1&component=red_cells'), Stock)
+    expect(stock.bags.map(({ bagId, issuable, whyNot }) => [bagId, issuable, whyNot])).toEqual([
+      [third, true, []],
+      [first, true, []],
+      [second, false, ['held']],
+    ])
+    expect(stock.levels).toMatchObject([
+      { facility: 'H1', component: 'red_cells', group: { abo: 'O', rhd: 'positive' }, bags: 3, issuable: 2 },
+    ])
+    expect((await done(city.lab.get('/stock?issuable=false'), Stock)).bags).toHaveLength(1)
+    expect((await city.lab.get('/stock?facility=C1')).status).toBe(404)
+    expect((await done(city.lab.get('/stock?abo=A'), Stock)).bags).toEqual([])
+  })
+})

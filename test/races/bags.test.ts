@@ -1,0 +1,234 @@
+import mqtt from 'mqtt'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ServiceProcess, startServiceProcess } from '../faults/service.ts'
+import { createServerDatabase, describeOnServer } from '../support/database.ts'
+
+const key = 'dGhlIGtleSBvZiB0aGUgYWRtaW5pc3RyYXRvcg=='
+const rivals = 8
+const bags = 100
+
+type Answer = { readonly status: number; readonly body: Record<string, unknown> }
+
+/** Two processes on one server, with pools of their own: what one cannot know of the other only the database can tell. */
+describeOnServer('rivals for a bag', (url) => {
+  let created: { url: string; drop(): Promise<void> }
+  const services: ServiceProcess[] = []
+  let pool: pg.Pool
+  let drawn = 0
+
+  beforeAll(async () => {
+    created = await createServerDatabase(url)
+    pool = new pg.Pool({ connectionString: created.url, max: 2 })
+    const environment = {
+      DATABASE_URL: created.url,
+      DATABASE_POOL: '8',
+      HEMOTRAIL_ADMIN_KEY: key,
+      LOG_LEVEL: 'info',
+    }
+    for (let i = 0; i < 2; i++) services.push(await startServiceProcess(environment))
+    await must(ask(0, 'POST', '/facilities', facility('H1')))
+    await must(ask(0, 'POST', '/facilities', facility('H2')))
+    const sampleUntil = new Date(Date.now() + 86_400_000).toISOString()
+    for (let i = 0; i < rivals; i++)
+      await must(ask(0, 'PUT', `/facilities/H1/patients/P${i}`, { abo: 'O', rhd: 'positive', sampleUntil }))
+  })
+  afterAll(async () => {
+    for (const service of services) await service.stop()
+    await pool?.end()
+    await created?.drop()
+  })
+
+  const facility = (code: string) => ({ code, name: code, kind: 'hospital', timeZone: 'Asia/Shanghai' })
+
+  async function ask(by: number, method: string, path: string, body: unknown): Promise<Answer> {
+    const response = await fetch(new URL(path, services[by % 2]?.url), {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+
+  async function must(answer: Promise<Answer>): Promise<Record<string, unknown>> {
+    const { status, body } = await answer
+    expect(status, JSON.stringify(body)).toBeLessThan(300)
+    return body
+  }
+
+  async function aBag(): Promise<string> {
+    const body = await must(
+      ask(0, 'POST', '/bags', {
+        din: `=A999926${String(++drawn).padStart(6, '0')}00`,
+        productCode: 'E0336V00',
+        component: 'red_cells',
+        group: { abo: 'O', rhd: 'positive' },
+        expiresAt: new Date(Date.now() + 10 * 86_400_000).toISOString(),
+        facility: 'H1',
+      }),
+    )
+    return String(body.bagId)
+  }
+
+  type Move = { readonly verb: string; readonly body: object }
+
+  /**
+   * Eight at once at each of a hundred bags, each by another service in turn: as many winners as there may be, the others
+   * told why, and as many events, audit entries and news as winners.
+   */
+  async function compete(
+    prepare: (bagId: string) => Promise<void>,
+    moveOf: (rival: number) => Move,
+    check: (answers: readonly (Answer & Move)[], bagId: string) => void,
+  ): Promise<void> {
+    for (let i = 0; i < bags; i++) {
+      const bagId = await aBag()
+      await prepare(bagId)
+      const before = await countsOf(bagId)
+      const answers = await Promise.all(
+        Array.from({ length: rivals }, async (_, rival) => {
+          const move = moveOf(rival)
+          return { ...move, ...(await ask(rival, 'POST', `/bags/${bagId}/${move.verb}`, move.body)) }
+        }),
+      )
+      for (const { status, body } of answers)
+        if (status !== 201) {
+          expect(status, JSON.stringify(body)).toBe(409)
+          expect(body.detail).toEqual(expect.stringContaining('E0336V00'))
+        }
+      check(answers, bagId)
+      const won = answers.filter(({ status }) => status === 201).length
+      const after = await countsOf(bagId)
+      expect(after).toEqual({
+        events: before.events + won - holdsAmong(answers),
+        audit: before.audit + won,
+        news: before.news + won,
+      })
+    }
+  }
+
+  const holdsAmong = (answers: readonly (Answer & Move)[]) =>
+    answers.filter(({ verb, status }) => verb === 'holds' && status === 201).length
+
+  async function countsOf(bagId: string) {
+    const { rows } = await pool.query(
+      `select (select count(*) from bag_event where bag_id = $1)::int as events,
+              (select count(*) from audit_entry where subject = $1::text and actor is not null)::int as audit,
+              (select count(*) from news where subject = $1::text)::int as news`,
+      [bagId],
+    )
+    return rows[0] as { events: number; audit: number; news: number }
+  }
+
+  const nothing = async () => {}
+  const oneWinner = (answers: readonly Answer[]) =>
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+  const issueFor = (rival: number) => ({ verb: 'issue', body: { patient: `P${rival}` } })
+  const minutes = 60_000
+
+  test('issue it once', () => compete(nothing, issueFor, oneWinner), minutes)
+
+  test(
+    'reserve it or issue it for another, not both',
+    () =>
+      compete(
+        nothing,
+        (rival) =>
+          rival % 2 === 0
+            ? issueFor(rival)
+            : {
+                verb: 'reserve',
+                body: { patient: `P${rival}`, until: new Date(Date.now() + 3_600_000).toISOString() },
+              },
+        oneWinner,
+      ),
+    minutes,
+  )
+
+  test(
+    'call it back or issue it: once it is called back it is not issued',
+    () =>
+      compete(
+        nothing,
+        (rival) =>
+          rival % 2 === 0
+            ? issueFor(rival)
+            : { verb: 'holds', body: { kind: 'recall', reason: 'donor ill' } },
+        (answers) => {
+          const issued = answers.filter(({ verb, status }) => verb === 'issue' && status === 201)
+          expect(issued.length).toBeLessThanOrEqual(1)
+          expect(holdsAmong(answers)).toBe(rivals / 2)
+          for (const { verb, status, body } of answers)
+            if (verb === 'issue' && status === 409)
+              expect(body.code).toBe(issued.length === 1 && body.code !== 'held' ? 'illegal_move' : 'held')
+        },
+      ),
+    minutes,
+  )
+
+  test(
+    'take it back or discard it, not both',
+    () =>
+      compete(
+        async (bagId) => void (await must(ask(0, 'POST', `/bags/${bagId}/issue`, { patient: 'P0' }))),
+        (rival) => ({ verb: rival % 2 === 0 ? 'return' : 'discard', body: { reason: 'rivals' } }),
+        (answers) => {
+          // What came back may still be discarded; what was discarded does not come back.
+          const won = answers.filter(({ status }) => status === 201).map(({ verb }) => verb)
+          expect(won.filter((verb) => verb === 'discard')).toHaveLength(1)
+          expect(won.filter((verb) => verb === 'return').length).toBeLessThanOrEqual(1)
+        },
+      ),
+    minutes,
+  )
+
+  test(
+    'issue it while its fridge sees it come and go',
+    async () => {
+      const { secret } = await must(
+        ask(0, 'POST', '/devices', {
+          name: 'fridge-1',
+          kind: 'fridge',
+          facility: 'H1',
+          profile: { low: 2, high: 6 },
+        }),
+      )
+      const tags: string[] = []
+      let isOver = false
+      // Now by one broker, now by the other, as a fridge that loses its connection does.
+      const watching = (async () => {
+        for (let seq = 0; !isOver; ) {
+          const [service] = services.slice((seq / 20) % 2)
+          const url = `mqtt://127.0.0.1:${service?.mqttPort}`
+          const credentials = { username: 'fridge-1', password: String(secret), reconnectPeriod: 0 }
+          const link = await mqtt.connectAsync(url, credentials)
+          for (const end = seq + 20; seq < end && !isOver; seq++) {
+            const at = Date.now()
+            const [added, removed] = seq % 2 === 0 ? [[...tags], []] : [[], [...tags]]
+            const body = [{ at, added, removed }]
+            const message = { v: 1, boot: 'boot-a', seq, sentAt: at, uptimeMs: seq, body }
+            await link.publishAsync('hemotrail/v1/H1/fridge-1/bags', JSON.stringify(message), { qos: 1 })
+          }
+          await link.endAsync()
+        }
+      })()
+      await compete(
+        async (bagId) => {
+          const tag = `tag-${bagId}`
+          await must(ask(0, 'POST', `/bags/${bagId}/tags`, { tag }))
+          tags.splice(0, tags.length, ...tags.slice(-4), tag)
+        },
+        issueFor,
+        oneWinner,
+      ).finally(() => {
+        isOver = true
+      })
+      await watching
+      const { rows } = await pool.query(
+        `select count(distinct bag_id)::int as n from bag_place where known_to is null`,
+      )
+      expect(rows[0].n).toBeGreaterThan(bags / 2)
+    },
+    2 * minutes,
+  )
+})
