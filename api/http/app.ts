@@ -47,6 +47,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.use(admit(services))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.route('/session', sessionRoutes)
+  app.use(nudgeNews)
   app.use(answerOnce(services))
   app.route('/people', peopleRoutes)
   app.route('/api-keys', apiKeyRoutes)
@@ -119,6 +120,12 @@ const about = {
 function refuseBody(): never {
   throw new Refusal('too_large', `a request body may have ${maxBodyBytes} bytes`)
 }
+
+/** What has been written may be news; it is committed by now. */
+const nudgeNews = createMiddleware<Env>(async (c, next) => {
+  await next()
+  if (c.req.method !== 'GET' && c.res.ok) c.var.services.news.nudge()
+})
 
 const logRequest = createMiddleware<Env>(async (c, next) => {
   const began = performance.now()

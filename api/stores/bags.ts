@@ -1,15 +1,18 @@
 import { and, asc, desc, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import { auditEntry } from '../../schema/tables/audit.ts'
 import { bag, bagEvent, bagHold, bagLineage, bagPlace, tagAssignment } from '../../schema/tables/bags.ts'
 import { device } from '../../schema/tables/devices.ts'
+import { news } from '../../schema/tables/news.ts'
 import type { Abo, BagState, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { BagEvent, BagFacts } from '../domain/bag.ts'
+import type { BagEvent, BagFacts, Hold } from '../domain/bag.ts'
 import { dinCheckCharacter } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { appendNews } from './news.ts'
+import { kept } from './pool.ts'
 import { isIn, isOneOf } from './rows.ts'
 
 export type Bag = typeof bag.$inferSelect
@@ -22,26 +25,6 @@ export async function findBag(db: Database | Transaction, id: string): Promise<B
   const [found] = await db.select().from(bag).where(eq(bag.id, id))
   if (!found) throw new Refusal('not_found', noBag(id))
   return found
-}
-
-/** The bag with this label; null where none is registered. */
-export async function bagByLabel(
-  db: Database | Transaction,
-  identifier: string,
-  { productCode, division }: Pick<Bag, 'productCode' | 'division'>,
-): Promise<Bag | null> {
-  const [found] = await db
-    .select()
-    .from(bag)
-    .where(
-      and(
-        eq(bag.scheme, 'ISBT128'),
-        eq(bag.identifier, identifier),
-        eq(bag.productCode, productCode),
-        eq(bag.division, division),
-      ),
-    )
-  return found ?? null
 }
 
 export type BagFilter = {
@@ -136,24 +119,32 @@ export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[
     )
     .orderBy(asc(bagHold.id))
   return rows.map((row) => {
-    const { id, component, state, expiresAt, abo, rhd, lowTitre, holderId, destinationId } = row
-    return {
-      id,
-      label: labelOf(row),
-      component,
-      state,
-      expiresAt,
-      group: abo !== null && rhd !== null ? { abo, rhd } : null,
-      lowTitre,
-      holderId,
-      destinationId,
-      reservation:
-        row.reservedFor !== null && row.reservedUntil !== null
-          ? { patient: row.reservedFor, until: row.reservedUntil }
-          : null,
-      holds: holds.filter(({ bagId }) => bagId === id).map(({ bagId: _, ...hold }) => hold),
-    }
+    const theirs = holds.filter(({ bagId }) => bagId === row.id)
+    return factsWith(
+      row,
+      theirs.map(({ bagId: _, ...hold }) => hold),
+    )
   })
+}
+
+/** A bag with the holds that are known to stand. */
+export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {
+  const { id, component, state, expiresAt, abo, rhd, lowTitre, holderId, destinationId } = row
+  const { reservedFor, reservedUntil } = row
+  return {
+    id,
+    label: labelOf(row),
+    component,
+    state,
+    expiresAt,
+    group: abo !== null && rhd !== null ? { abo, rhd } : null,
+    lowTitre,
+    holderId,
+    destinationId,
+    reservation:
+      reservedFor !== null && reservedUntil !== null ? { patient: reservedFor, until: reservedUntil } : null,
+    holds,
+  }
 }
 
 export type StockFilter = {
@@ -205,23 +196,45 @@ export async function applyEvent(
   event: BagEvent,
   now: number,
 ): Promise<Bag> {
-  const { group, reservation, ...moved } = event.changes
-  const version = before.version + 1
-  const [after] = await tx
-    .update(bag)
-    .set({
-      ...moved,
-      ...(group === undefined ? {} : { abo: group?.abo ?? null, rhd: group?.rhd ?? null }),
-      ...(reservation === undefined
-        ? {}
-        : { reservedFor: reservation?.patient ?? null, reservedUntil: reservation?.until ?? null }),
-      state: event.to,
-      version,
-    })
-    .where(and(eq(bag.id, before.id), eq(bag.version, before.version)))
-    .returning()
-  if (!after) throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
-  await appendEvent(tx, actor, after, event, now, before)
+  const { group = before, reservation, ...moved } = event.changes
+  const after: Bag = {
+    ...before,
+    ...moved,
+    abo: group?.abo ?? null,
+    rhd: group?.rhd ?? null,
+    ...(reservation === undefined
+      ? {}
+      : { reservedFor: reservation?.patient ?? null, reservedUntil: reservation?.until ?? null }),
+    state: event.to,
+    version: before.version + 1,
+  }
+  const { verb, from, to, data } = event
+  const { rowCount } = await tx.execute(sql`
+    ${kept}
+    with moved as (
+      update ${bag} set state = ${after.state}, version = ${after.version}, holder_id = ${after.holderId}::integer,
+        destination_id = ${after.destinationId}::integer, abo = ${after.abo}, rhd = ${after.rhd},
+        reserved_for = ${after.reservedFor}, reserved_until = ${after.reservedUntil}::bigint
+      where id = ${before.id} and version = ${before.version} returning id
+    ), event as (
+      insert into ${bagEvent} (bag_id, version, verb, "from", "to", at, actor, data)
+      select id, ${after.version}::integer, ${verb}, ${from}, ${to}, ${now}::bigint, ${JSON.stringify(actor)}::jsonb,
+             ${JSON.stringify(data)}::jsonb
+      from moved
+    ), told as (
+      insert into ${news} (at, kind, subject, facility_ids, data)
+      select ${now}::bigint, ${`bag.${done[verb]}`}, id, ${`{${concerned(before, after).join()}}`}::integer[],
+             ${JSON.stringify({ from, to })}::jsonb
+      from moved
+    ), audited as (
+      insert into ${auditEntry} (at, actor, action, subject_kind, subject, before, after)
+      select ${now}::bigint, ${JSON.stringify(actor)}::jsonb, ${`bag.${done[verb]}`}, 'bag', id,
+             ${JSON.stringify({ state: from })}::jsonb, ${JSON.stringify({ ...data, state: to })}::jsonb
+      from moved
+    )
+    select from moved`)
+  if (rowCount !== 1)
+    throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
   for (const hold of event.places) await insertHold(tx, actor, after, hold, now)
   return after
 }
@@ -260,14 +273,13 @@ type Written = Pick<BagEvent, 'to' | 'data'> & {
   readonly from: BagEvent['from'] | null
 }
 
-/** The event of a bag whose row stands as it leaves it. */
+/** The first event of a bag, whose row stands already. */
 export async function appendEvent(
   tx: Transaction,
   actor: Actor,
   after: Bag,
   { verb, from, to, data }: Written,
   now: number,
-  before: Bag = after,
 ): Promise<void> {
   await tx
     .insert(bagEvent)
@@ -277,7 +289,7 @@ export async function appendEvent(
       at: now,
       kind: `bag.${done[verb]}`,
       subject: after.id,
-      facilityIds: concerned(before, after),
+      facilityIds: concerned(after),
       data: { from, to },
     },
   ])

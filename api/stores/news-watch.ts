@@ -1,7 +1,7 @@
 import type { Log } from '../context.ts'
 import type { OpenDatabase } from './database.ts'
 import { cursorText, newestNews } from './news.ts'
-import { onNews } from './signals.ts'
+import { onNews, signalNews } from './signals.ts'
 import { failureClass } from './sql-state.ts'
 
 /** Wakes the readers of news in this process. It only wakes: the rows are the truth. */
@@ -14,8 +14,13 @@ export type NewsWatch = {
   newest(): string
   /** Wait for something newer, for `pulseMs` or `withinMs` at most; the end of either signal ends it too. */
   newer(seen: string, options?: { readonly signal?: AbortSignal; readonly withinMs?: number }): Promise<void>
+  /** Something was committed here that may be news: readers look, those of other processes a moment later. */
+  nudge(): void
   close(): Promise<void>
 }
+
+/** How long a notification waits for others to speak for, ms. */
+const nudgeMs = 20
 
 export type NewsWatchOptions = {
   readonly log: Log
@@ -36,6 +41,7 @@ export function createNewsWatch(
   let newest = ''
   let isStale = true
   let isLooking = false
+  let nudging: NodeJS.Timeout | undefined
   let listening: Promise<() => Promise<void>> | undefined
 
   async function look(): Promise<void> {
@@ -67,6 +73,17 @@ export function createNewsWatch(
     })
   }
 
+  function nudge(): void {
+    if (waiting.size > 0) void look()
+    // One notification speaks for all that is committed meanwhile.
+    nudging ??= setTimeout(() => {
+      nudging = undefined
+      signalNews(database.db).catch((error) => {
+        if (failureClass(error) !== 'away') log.error({ err: error }, 'telling of news failed')
+      })
+    }, nudgeMs)
+  }
+
   const poll = setInterval(() => void look(), pollMs)
   poll.unref()
 
@@ -74,6 +91,7 @@ export function createNewsWatch(
     pulseMs,
     stopped: stopping.signal,
     newest: () => newest,
+    nudge,
     async newer(seen, { signal, withinMs = pulseMs } = {}) {
       if (newest !== seen || signal?.aborted || stopping.signal.aborted) return
       listen()
@@ -93,6 +111,7 @@ export function createNewsWatch(
     async close() {
       stopping.abort()
       clearInterval(poll)
+      clearTimeout(nudging)
       for (const wake of [...waiting]) wake()
       const stop = await listening?.catch(() => undefined)
       await stop?.()

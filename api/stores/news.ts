@@ -2,7 +2,6 @@ import { and, asc, desc, type SQL, sql } from 'drizzle-orm'
 import { news } from '../../schema/tables/news.ts'
 import type { Reach } from '../domain/rights.ts'
 import type { Database, Transaction } from './database.ts'
-import { signalNews } from './signals.ts'
 
 export type NewsItem = {
   readonly at: number
@@ -26,7 +25,6 @@ export type News = Omit<NewsItem, 'facilityIds' | 'data'> & {
 export async function appendNews(tx: Transaction, items: readonly NewsItem[]): Promise<void> {
   if (items.length === 0) return
   await tx.insert(news).values(items.map((item) => ({ ...item, facilityIds: [...item.facilityIds] })))
-  await signalNews(tx)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { OpenDatabase, Transaction } from './database.ts'
+import type { Database, OpenDatabase, Transaction } from './database.ts'
 
 /** Tells every process of the service that what it remembers of a device is old. It only wakes: the rows are the truth. */
 export type DeviceChanged = {
@@ -24,9 +24,12 @@ export async function onDeviceChanged(
   return database.listen(deviceChannel, (payload) => handler(payload === null ? null : JSON.parse(payload)))
 }
 
-/** Sent when the transaction commits, and only then. It says nothing: the news is read from its rows. */
-export async function signalNews(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_notify(${newsChannel}, '')`)
+/**
+ * Say that there is news, to be sent after it is committed. It says nothing more: the news is read from its rows. Not
+ * within the transaction that makes the news: Postgres lets only one transaction that notifies commit at a time.
+ */
+export async function signalNews(db: Database): Promise<void> {
+  await db.execute(sql`select pg_notify(${newsChannel}, '')`)
 }
 
 /** Hear that there is news, or may have been. */

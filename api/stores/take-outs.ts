@@ -1,28 +1,14 @@
-import { and, asc, eq, isNull } from 'drizzle-orm'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { bag, bagPlace, scanAnswer, takeOut } from '../../schema/tables/bags.ts'
-import { device } from '../../schema/tables/devices.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import { Refusal } from '../domain/refusal.ts'
 import type { Answer } from '../domain/take-out.ts'
 import { appendAudit } from './audit.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-
-export type TakeOut = typeof takeOut.$inferSelect & { readonly device: string }
+import { kept } from './pool.ts'
 
 export const noTakeOut = (id: string) => `no take-out has the id ${id}`
-
-/** @throws Refusal `not_found` */
-export async function findTakeOut(db: Database | Transaction, id: string): Promise<TakeOut> {
-  const [found] = await db
-    .select({ takeOut, device: device.name })
-    .from(takeOut)
-    .innerJoin(device, eq(device.id, takeOut.deviceId))
-    .where(eq(takeOut.id, id))
-  if (!found) throw new Refusal('not_found', noTakeOut(id))
-  return { ...found.takeOut, device: found.device }
-}
 
 export async function insertTakeOut(
   tx: Transaction,
@@ -52,11 +38,19 @@ export async function insertAnswer(
     readonly knownAt: number
   },
 ): Promise<void> {
-  await tx.insert(scanAnswer).values({ ...row, actor })
+  const { takeOutId, scanned, bagId, answer, findings, knownAt } = row
+  await tx.execute(sql`
+    ${kept}
+    insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, known_at, actor)
+    values (${takeOutId}, ${scanned}, ${bagId}::uuid, ${answer}, ${JSON.stringify(findings)}::jsonb,
+            ${knownAt}::bigint, ${JSON.stringify(actor)}::jsonb)`)
 }
 
-/** The bags now inside a device that are in stock, those that expire first in front. */
-export async function bagsInside(db: Database | Transaction, deviceId: number): Promise<Bag[]> {
+/** The bags of a facility that are in stock and inside a device now, those that expire first in front. */
+export async function bagsInside(
+  db: Database | Transaction,
+  { deviceId, facilityId }: { readonly deviceId: number; readonly facilityId: number },
+): Promise<Bag[]> {
   const rows = await db
     .select({ bag })
     .from(bag)
@@ -64,6 +58,7 @@ export async function bagsInside(db: Database | Transaction, deviceId: number): 
     .where(
       and(
         eq(bagPlace.deviceId, deviceId),
+        eq(bag.holderId, facilityId),
         eq(bagPlace.state, 'inside'),
         isNull(bagPlace.to),
         isNull(bagPlace.knownTo),

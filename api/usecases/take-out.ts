@@ -1,26 +1,22 @@
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { decide, type Patient } from '../domain/bag.ts'
+import { type BagFacts, decide, type Patient, reservedFor } from '../domain/bag.ts'
 import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { type Answer, type AnswerRule, answerTo, findingsOfScan, type Kept } from '../domain/take-out.ts'
+import { type Answer, type AnswerRule, answerTo, findingsOfScan } from '../domain/take-out.ts'
 import { cnAnswers, cnHandlingMs } from '../policies/answers.ts'
-import { applyEvent, type Bag, bagByLabel, eventsOf, factsOf, findBag, lockBags } from '../stores/bags.ts'
+import { applyEvent, type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient } from '../stores/patients.ts'
-import {
-  bagsInside,
-  findTakeOut,
-  insertAnswer,
-  insertTakeOut,
-  noTakeOut,
-  type TakeOut,
-} from '../stores/take-outs.ts'
+import { lockByLabel, type ScanFacts, scanFacts } from '../stores/scans.ts'
+import { bagsInside, insertAnswer, insertTakeOut, noTakeOut } from '../stores/take-outs.ts'
 import { demandRight, reachDevice } from './demand.ts'
+import { howKept } from './how-kept.ts'
 import { uuidv7 } from './register-bag.ts'
-import { traceBag } from './trace-bag.ts'
+
+const jurisdiction = 'CN'
 
 /** A door session lasts this long, ms. */
 const sessionMs = 5 * 60_000
@@ -67,7 +63,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       openedAt: now,
       expiresAt,
     })
-    return { id, expiresAt, bags: await suggestions(tx, device.id, patient, now) }
+    return { id, expiresAt, bags: await suggestions(tx, { deviceId: device.id, facilityId }, patient, now) }
   })
 }
 
@@ -76,15 +72,17 @@ const mostSuggestions = 20
 
 async function suggestions(
   tx: Transaction,
-  deviceId: number,
+  place: { readonly deviceId: number; readonly facilityId: number },
   patient: Patient | null,
   now: number,
 ): Promise<Bag[]> {
   const ranked: { bag: Bag; rank: number }[] = []
-  for (const bag of await bagsInside(tx, deviceId)) {
-    const facts = await factsOf(tx, bag)
+  const inside = await bagsInside(tx, place)
+  const known = await factsOfAll(tx, inside)
+  for (const [index, bag] of inside.entries()) {
+    const facts = known[index] as BagFacts
     if (!facts.group || facts.holds.length > 0 || bag.expiresAt <= now) continue
-    const keeper = facts.reservation && facts.reservation.until > now ? facts.reservation.patient : null
+    const keeper = reservedFor(facts, now)
     if (keeper !== null && keeper !== patient?.pseudonym) continue
     const { verdict, needs, rank } = compatibilityOf(
       bag.component,
@@ -127,19 +125,18 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
   const identifier = parseDin(input.din)
   const product = parseProductCode(input.productCode)
   return ctx.database.db.transaction(async (tx) => {
-    const session = await findTakeOut(tx, input.takeOutId)
+    const bagId = await lockByLabel(tx, identifier, product)
+    const known = await scanFacts(tx, { takeOutId: input.takeOutId, bagId, jurisdiction })
+    if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
+    const { session, patient } = known
     demandRight(ctx, 'bag.issue', [session.facilityId], noTakeOut(input.takeOutId))
     if (session.expiresAt <= now) throw new Refusal('expired', 'the door session is over: open another')
-    const known = await bagByLabel(tx, identifier, product)
-    if (known) await lockBags(tx, [known.id])
     // What another facility holds is no bag of ours: nothing is told of it.
-    const found = known && (await findBag(tx, known.id))
-    const bag = found && found.holderId === session.facilityId ? found : null
-    const patient = await patientOf(tx, session.facilityId, session.pseudonym)
-    const facts = bag && (await factsOf(tx, bag))
+    const { bag } = known
+    const facts = bag && factsWith(bag, known.holds)
     const findings = findingsOfScan({
       bag: facts,
-      kept: bag && (await howKept(ctx, tx, bag, now)),
+      kept: bag && (await howKept(ctx, tx, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)),
       patient,
       emergency: session.emergency,
       override: input.override !== null,
@@ -156,9 +153,9 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
 }
 
 type Issue = {
-  readonly session: TakeOut
+  readonly session: ScanFacts['session']
   readonly bag: Bag
-  readonly facts: Awaited<ReturnType<typeof factsOf>>
+  readonly facts: BagFacts
   readonly patient: Patient | null
   readonly input: ScanInput
 }
@@ -173,30 +170,4 @@ function issue(ctx: Context, tx: Transaction, { session, bag, facts, patient, in
 
 function patientOf(tx: Transaction, facilityId: number, pseudonym: string | null): Promise<Patient | null> {
   return pseudonym === null ? Promise.resolve(null) : findPatient(tx, facilityId, pseudonym)
-}
-
-/** The verbs by which a person vouches for how a bag was kept until then. */
-const vouching = new Set(['collect', 'register', 'release', 'receive', 'reinstate'])
-
-/**
- * How a bag was kept since somebody last vouched for it. On its way into the first container it was in hands: for so long
- * as handling may last that is uncontrolled, beyond it nobody knows.
- */
-async function howKept(ctx: Context, tx: Transaction, bag: Bag, now: number): Promise<Kept> {
-  const events = await eventsOf(tx, bag.id)
-  const since = events.findLast(({ verb }) => vouching.has(verb))?.at ?? bag.registeredAt
-  const deps = { database: { ...ctx.database, db: tx }, now: ctx.now }
-  const { total, beforeFirstSeen } = await traceBag(deps, {
-    bagId: bag.id,
-    jurisdiction: 'CN',
-    asOf: now,
-    since,
-  })
-  const carriedMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
-  const handledMs = Math.min(carriedMs, cnHandlingMs)
-  return {
-    outOfRangeMs: total.belowMs + total.aboveMs,
-    unverifiedMs: total.unverifiedMs - handledMs,
-    uncontrolledMs: total.uncontrolledMs + handledMs,
-  }
 }

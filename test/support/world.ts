@@ -28,7 +28,7 @@ export type World = {
 }
 
 /** A service without doors on a test's database, with one facility and the policies it comes with. */
-export async function aWorld(database: OpenDatabase, holdMs = 2_000): Promise<World> {
+export async function aWorld(database: OpenDatabase, holdMs = 2_000, code = 'H1'): Promise<World> {
   const clock = { now: noon }
   const deps: Deps = {
     database,
@@ -39,7 +39,7 @@ export async function aWorld(database: OpenDatabase, holdMs = 2_000): Promise<Wo
   }
   const ctx: Context = { ...deps, actor: { kind: 'person', id: 'administrator' }, grants: everywhere }
   await createFacility(ctx, {
-    code: 'H1',
+    code,
     name: 'First Hospital',
     kind: 'hospital',
     timeZone: 'Asia/Shanghai',
@@ -71,11 +71,12 @@ export async function aDevice(
   name: string,
   profile: Partial<Profile> = {},
   inServiceFrom = Date.parse('2020-01-01T00:00:00Z'),
+  facility = 'H1',
 ): Promise<{ name: string; secret: string }> {
   const { secret } = await provisionDevice(ctx, {
     name,
     kind: 'fridge',
-    facility: 'H1',
+    facility,
     inServiceFrom,
     profile: { ...bloodFridge, ...profile },
   })
