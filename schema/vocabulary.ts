@@ -115,6 +115,7 @@ export type HoldKind = (typeof holdKinds)[number]
 export const findings = [
   'unknown_bag',
   'recalled',
+  'special_label',
   'wrong_group',
   'not_released',
   'not_in_stock',

@@ -17,6 +17,8 @@ export type BagFacts = {
   readonly expiresAt: number
   readonly group: BloodGroup | null
   readonly lowTitre: boolean
+  /** For the shared pool, not labelled for one person, for research or to be thrown away (ISBT 128 collection type). */
+  readonly isForAnybody: boolean
   readonly holderId: number | null
   readonly destinationId: number | null
   readonly reservation: { readonly patient: string; readonly until: number } | null
@@ -56,7 +58,12 @@ export type Command =
       readonly override: string | null
       readonly takeOut: string | null
     }
-  | { readonly verb: 'cancel_issue'; readonly reason: string }
+  | {
+      readonly verb: 'cancel_issue'
+      readonly reason: string
+      /** It is seen inside its container still. */
+      readonly isInside: boolean
+    }
   | {
       readonly verb: 'transfuse'
       readonly patient: string | null
@@ -87,8 +94,6 @@ export type BagEvent = {
   readonly changes: Changes
   /** What else is to be known of it. */
   readonly data: Readonly<Record<string, unknown>>
-  /** Holds that come with it. */
-  readonly places: readonly Omit<Hold, 'id'>[]
 }
 
 /**
@@ -96,18 +101,17 @@ export type BagEvent = {
  * transfusion happened is not a command: it is written down whatever the rules say, with what they would have said.
  *
  * @throws Refusal `illegal_move`, `held`, `expired`, `reserved`, `incompatible`, `not_tested`, `second_person`,
- * `no_return`
+ * `no_return`, `special_label`
  */
 export function decide(bag: BagFacts, command: Command, now: number): BagEvent {
   const to = move(bag.state, command.verb, bag.label)
-  const { changes = {}, data = {}, places = [] } = consequences(bag, command, now)
-  return { verb: command.verb, from: bag.state, to, changes, data, places }
+  const { changes = {}, data = {} } = consequences(bag, command, now)
+  return { verb: command.verb, from: bag.state, to, changes, data }
 }
 
 type Consequences = {
   readonly changes?: Changes
   readonly data?: Readonly<Record<string, unknown>>
-  readonly places?: readonly Omit<Hold, 'id'>[]
 }
 
 function consequences(bag: BagFacts, command: Command, now: number): Consequences {
@@ -115,14 +119,11 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
     case 'process':
       mustBeFree(bag)
       mustBeInDate(bag, now)
+      mustBeUnreserved(bag, null, now)
       return { data: { children: command.children } }
     case 'test': {
       const { group, reactive } = findingsOf(bag, command.donation)
-      const places = reactive.map((marker) => ({
-        kind: 'test_reactive' as const,
-        reason: `${marker} reactive`,
-      }))
-      return { changes: { group }, data: { group, reactive }, places }
+      return { changes: { group }, data: { group, reactive } }
     }
     case 'release': {
       mustBeFree(bag)
@@ -179,13 +180,17 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       mustBeFree(bag)
       mustBeInDate(bag, now)
       mustBeUnreserved(bag, patient?.pseudonym ?? null, now)
-      mustFit(bag, patient ?? unknownPatient, override !== null)
+      mustBeForAnybody(bag)
+      mustFit(bag, patient ? trusted(patient, emergency, now) : unknownPatient, override !== null)
       return {
         changes: { reservation: null },
         data: { patient: patient?.pseudonym ?? null, emergency, override, takeOut },
       }
     }
     case 'cancel_issue':
+      if (!command.isInside)
+        throw new Refusal('no_return', `bag ${bag.label} is not seen in its container any more: return it`)
+      return { data: { reason: command.reason } }
     case 'return':
       return { data: { reason: command.reason } }
     case 'reinstate':
@@ -215,6 +220,12 @@ export const unknownPatient: Patient = {
   sampleUntil: null,
 }
 
+/** What is recorded of a patient's group holds with a valid sample only; in an emergency without one nothing is known. */
+export function trusted(patient: Patient, emergency: boolean, now: number): Patient {
+  const isValid = (patient.sampleUntil ?? 0) > now
+  return emergency && !isValid ? { ...patient, group: unknownPatient.group } : patient
+}
+
 /** The bag one event later. */
 export function evolve(bag: BagFacts, event: BagEvent): BagFacts {
   return { ...bag, ...event.changes, state: event.to }
@@ -233,6 +244,10 @@ function mustBeFree({ label, holds }: BagFacts): void {
 function mustBeInDate({ label, expiresAt }: BagFacts, now: number): void {
   if (now >= expiresAt)
     throw new Refusal('expired', `bag ${label} expired at ${new Date(expiresAt).toISOString()}: discard it`)
+}
+
+function mustBeForAnybody({ label, isForAnybody }: BagFacts): void {
+  if (!isForAnybody) throw new Refusal('special_label', `bag ${label} is labelled for a special use`)
 }
 
 function mustBeUnreserved(bag: BagFacts, patient: string | null, now: number): void {

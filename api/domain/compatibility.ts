@@ -62,7 +62,7 @@ export function compatibilityOf(
   const cellsFit = rule.cells === 'none' || !meet(donorHas, recipientFights)
   if (rule.cells === 'must_fit' && !cellsFit) return incompatible
   const plasmaFits = rule.plasma === 'none' || !meet(donorFights, recipientHas)
-  if (!plasmaFits && !rule.lowTitreExcuses.includes(donor.abo)) return incompatible
+  if (!plasmaFits && !isExcused(rule, donor, recipient)) return incompatible
 
   const needsOverride = rule.rhd && donor.rhd === 'positive' && recipient.rhd !== 'positive'
   const isDNegativeWasted = rule.rhd && donor.rhd === 'negative' && recipient.rhd === 'positive'
@@ -82,6 +82,11 @@ export function compatibilityOf(
       (plasmaFits ? 0 : weight.lowTitre) +
       (needsOverride ? weight.override : 0),
   }
+}
+
+/** To who is not grouped yet plasma of B is not given, however low its titre: A and O are the more usual. */
+function isExcused({ lowTitreExcuses }: Rule, donor: BloodGroup, recipient: RecipientGroup): boolean {
+  return lowTitreExcuses.includes(donor.abo) && (recipient.abo !== null || donor.abo !== 'B')
 }
 
 /** Each outweighs all before it together. */

@@ -19,6 +19,8 @@ export const refusalCodes = [
   'not_tested',
   'second_person',
   'no_return',
+  'special_label',
+  'breached',
   'device_revoked',
   'unavailable',
   'too_large',

@@ -1,5 +1,5 @@
 import type { Finding } from '../../schema/vocabulary.ts'
-import { type BagFacts, type Patient, reservedFor } from './bag.ts'
+import { type BagFacts, type Patient, reservedFor, trusted, unknownPatient } from './bag.ts'
 import { compatibilityOf } from './compatibility.ts'
 
 export type Answer = 'GO' | 'STOP' | 'CALL'
@@ -56,8 +56,9 @@ export function findingsOfScan({
   else if (bag.state !== 'available') found.push('not_in_stock')
   for (const { kind } of bag.holds) found.push(findingOfHold(kind))
   if (now >= bag.expiresAt) found.push('expired')
+  if (!bag.isForAnybody) found.push('special_label')
 
-  const group = patient?.group ?? { abo: null, rhd: null }
+  const { group } = patient ? trusted(patient, emergency, now) : unknownPatient
   if (!bag.group) found.push('wrong_group')
   else {
     const { verdict, needs } = compatibilityOf(bag.component, bag.group, group)
@@ -85,6 +86,7 @@ export function findingsOfStock(bag: BagFacts, now: number): readonly Finding[] 
   else if (bag.state !== 'available') found.push('not_in_stock')
   for (const { kind } of bag.holds) found.push(findingOfHold(kind))
   if (now >= bag.expiresAt) found.push('expired')
+  if (!bag.isForAnybody) found.push('special_label')
   if (!bag.group) found.push('wrong_group')
   if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
   return [...new Set(found)]

@@ -157,9 +157,14 @@ export async function readBag(ctx: Context, bagId: string) {
   const place = (await datedPlacesOf(db, bagId)).at(-1)
   const device = place && (await findDevice(db, place.device))
   const current = place && device ? { ...place, placements: device.placements } : null
+  const knowsTests = isWithin(reachOf(ctx.grants, 'bag.test'), [bag.originId])
   const known = {
     tags: await tagsOf(db, bagId),
-    holds: (await holdsOf(db, bagId)).filter(({ liftedAt }) => liftedAt === null),
+    holds: (await holdsOf(db, bagId))
+      .filter(({ liftedAt }) => liftedAt === null)
+      .map((hold) =>
+        hold.kind === 'test_reactive' && !knowsTests ? { ...hold, reason: 'told by its centre' } : hold,
+      ),
     knowsPatients: knowsPatients(ctx, bag),
   }
   return bagDetail(bag, await codesOf(ctx, [bag]), known, current, ctx.now())

@@ -19,8 +19,9 @@ import type { BagVerb } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import type { BagFacts, Command } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { isWithin, reachOf } from '../domain/rights.ts'
 import { cnReturns } from '../policies/answers.ts'
-import { type Bag, eventsOf } from '../stores/bags.ts'
+import { type Bag, eventsOf, isInside } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
 import { findFacility } from '../stores/facilities.ts'
@@ -29,6 +30,7 @@ import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
 import { processBag } from '../usecases/process-bag.ts'
+import { traceBag } from '../usecases/trace-bag.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import { codesOf, knowsPatients, readBag } from './bags.ts'
@@ -54,10 +56,8 @@ function act<Body extends z.ZodType>(described: Act<Body>): Act<Body> {
   return described
 }
 
-const because = (
-  verb: 'unreserve' | 'recall_shipment' | 'refuse' | 'cancel_issue' | 'return' | 'discard',
-  summary: string,
-) => act({ summary, reads: ReasonInput, command: ({ reason }) => ({ verb, reason }) })
+const because = (verb: 'unreserve' | 'recall_shipment' | 'refuse' | 'return' | 'discard', summary: string) =>
+  act({ summary, reads: ReasonInput, command: ({ reason }) => ({ verb, reason }) })
 
 const acts = {
   test: act({
@@ -105,15 +105,26 @@ const acts = {
   issue: act({
     summary: 'Hand it out for a patient over the counter',
     reads: IssueInput,
-    command: async ({ patient, emergency, override = null }, { tx, bag }) => ({
-      verb: 'issue',
-      patient: patient === undefined ? null : await patientAt(tx, bag.holderId, patient),
-      emergency,
-      override,
-      takeOut: null,
+    command: async ({ patient, emergency, override = null }, { ctx, tx, bag, facts }) => {
+      await mustBeWellKept(ctx, tx, facts)
+      return {
+        verb: 'issue',
+        patient: patient === undefined ? null : await patientAt(tx, bag.holderId, patient),
+        emergency,
+        override,
+        takeOut: null,
+      }
+    },
+  }),
+  cancel_issue: act({
+    summary: 'It was not taken after all and is seen inside still: back into stock',
+    reads: ReasonInput,
+    command: async ({ reason }, { tx, bag }) => ({
+      verb: 'cancel_issue',
+      reason,
+      isInside: await isInside(tx, bag.id),
     }),
   }),
-  cancel_issue: because('cancel_issue', 'It was not taken after all: back into stock'),
   transfuse: act({
     summary: 'It was given; written down whatever speaks against it',
     reads: TransfuseInput,
@@ -138,6 +149,14 @@ const acts = {
   }),
   discard: because('discard', 'It is not used: its fate'),
 } as const satisfies Partial<Record<BagVerb, unknown>>
+
+/** What was measured outside its limits is not handed out, at the counter as little as at a fridge. */
+async function mustBeWellKept(ctx: Context, tx: Transaction, { id, label }: BagFacts): Promise<void> {
+  const deps = { database: { ...ctx.database, db: tx }, now: ctx.now }
+  const { total } = await traceBag(deps, { bagId: id, jurisdiction: 'CN' })
+  if (total.belowMs + total.aboveMs > 0)
+    throw new Refusal('breached', `bag ${label} was measured outside its limits: see its trace`)
+}
 
 /** A patient of the holder, in the words that are said of any it does not know. */
 function patientAt(tx: Transaction, holderId: number | null, pseudonym: string) {
@@ -210,17 +229,17 @@ export const lifeRoutes = new OpenAPIHono<Env>()
     const { bagId } = c.req.valid('param')
     const { db } = c.var.ctx.database
     const bag = await reachBag(c.var.ctx, db, bagId, 'bag.read')
+    const events = await eventsOf(db, bagId)
+    // Whom an earlier holder kept it for is that holder's to know, and what its donation was tested for its centre's.
+    const received = events.findLast(({ verb }) => verb === 'receive' || verb === 'refuse')?.version ?? 0
     const isTold = knowsPatients(c.var.ctx, bag)
-    const told = (await eventsOf(db, bagId)).map(({ version, verb, from, to, at, data }) => {
-      const { patient, ...rest } = data as Record<string, unknown>
-      return {
-        version,
-        verb,
-        from,
-        to,
-        at: iso(at),
-        data: isTold && patient !== undefined ? { ...rest, patient } : rest,
-      }
+    const knowsTests = isWithin(reachOf(c.var.ctx.grants, 'bag.test'), [bag.originId])
+    const told = events.map(({ version, verb, from, to, at, data }) => {
+      const { patient, reactive, ...rest } = data as Record<string, unknown>
+      const said: Record<string, unknown> = rest
+      if (patient !== undefined && isTold && version > received) said.patient = patient
+      if (reactive !== undefined && knowsTests) said.reactive = reactive
+      return { version, verb, from, to, at: iso(at), data: said }
     })
     return c.json({ events: told }, 200)
   })

@@ -41,8 +41,8 @@ export const patientRoutes = new OpenAPIHono<Env>()
     const { code, pseudonym } = c.req.valid('param')
     const { abo, rhd, antiD, sampleUntil = null } = c.req.valid('json')
     const patient = { pseudonym, group: { abo, rhd }, antiD, sampleUntil }
-    await setPatient(c.var.ctx, code, patient)
-    return c.json(patientView(patient), 200)
+    const facilityId = await setPatient(c.var.ctx, code, patient)
+    return c.json(patientView(await findPatient(c.var.ctx.database.db, facilityId, pseudonym)), 200)
   })
 
 function patientView({ pseudonym, group, antiD, sampleUntil }: Known) {

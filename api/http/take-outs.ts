@@ -15,7 +15,7 @@ const open = createRoute({
   path: '/',
   tags,
   summary: 'At a fridge: say for whom, and learn which bags',
-  ...needs('bag.issue'),
+  ...needs('bag.take_out'),
   request: { body: body(TakeOutInput) },
   responses: {
     ...everywhereWithBody,
@@ -29,7 +29,7 @@ const scan = createRoute({
   path: '/{takeOutId}/scans',
   tags,
   summary: 'Scan the bag in hand: GO, STOP or CALL',
-  ...needs('bag.issue'),
+  ...needs('bag.take_out'),
   request: { params: TakeOutParams, body: body(ScanInput) },
   responses: {
     ...everywhereWithBody,

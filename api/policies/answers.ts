@@ -4,6 +4,13 @@ import type { AnswerRule } from '../domain/take-out.ts'
 export const cnAnswers: readonly AnswerRule[] = [
   { code: 'unknown_bag', answer: 'STOP', rank: 10, zh: '未知血袋，请放回', en: 'Unknown bag: put it back' },
   { code: 'recalled', answer: 'STOP', rank: 20, zh: '已召回，请放回', en: 'Recalled: put it back' },
+  {
+    code: 'special_label',
+    answer: 'STOP',
+    rank: 25,
+    zh: '特殊用途标签，请放回',
+    en: 'Labelled for a special use: put it back',
+  },
   { code: 'wrong_group', answer: 'STOP', rank: 30, zh: '血型不符，请放回', en: 'Wrong group: put it back' },
   { code: 'not_released', answer: 'STOP', rank: 40, zh: '尚未放行，请放回', en: 'Not released: put it back' },
   {

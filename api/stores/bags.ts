@@ -1,6 +1,14 @@
 import { and, asc, desc, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
-import { bag, bagEvent, bagHold, bagLineage, bagPlace, tagAssignment } from '../../schema/tables/bags.ts'
+import {
+  bag,
+  bagEvent,
+  bagHold,
+  bagLineage,
+  bagPlace,
+  donation,
+  tagAssignment,
+} from '../../schema/tables/bags.ts'
 import { device } from '../../schema/tables/devices.ts'
 import { news } from '../../schema/tables/news.ts'
 import type { Abo, BagState, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
@@ -127,6 +135,9 @@ export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[
   })
 }
 
+/** Collection types for anybody: not specified, volunteer, and 7 (ISBT 128 ST-001 table of collection types). */
+const sharedPool = new Set(['0', 'V', '7'])
+
 /** A bag with the holds that are known to stand. */
 export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {
   const { id, component, state, expiresAt, abo, rhd, lowTitre, holderId, destinationId } = row
@@ -139,6 +150,7 @@ export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {
     expiresAt,
     group: abo !== null && rhd !== null ? { abo, rhd } : null,
     lowTitre,
+    isForAnybody: sharedPool.has(row.collectionType),
     holderId,
     destinationId,
     reservation:
@@ -235,7 +247,6 @@ export async function applyEvent(
     select from moved`)
   if (rowCount !== 1)
     throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
-  for (const hold of event.places) await insertHold(tx, actor, after, hold, now)
   return after
 }
 
@@ -364,14 +375,36 @@ export async function insertLineage(tx: Transaction, parentId: string, childId: 
 }
 
 /** Bags of a donation, and all that was made of them, by ascending id. */
-export async function bagsOfDonation(tx: Transaction, donationId: string): Promise<string[]> {
+async function bagsOfDonation(tx: Transaction, donationId: string): Promise<string[]> {
   const { rows } = await tx.execute<{ id: string }>(sql`
     with recursive family (id) as (
-      select id from ${bag} where donation_id = ${donationId}
+      select b.id from ${bag} b join ${donation} d on d.id = ${donationId}
+      where b.donation_id = d.id or (b.scheme = d.scheme and b.identifier = d.identifier)
       union select child_id from ${bagLineage} join family on family.id = parent_id
     )
     select id from family order by id`)
   return rows.map(({ id }) => id)
+}
+
+/** Lock the bags of a donation and all that was made of them; while that waits one of them may have had children. */
+export async function lockFamily(tx: Transaction, donationId: string): Promise<Bag[]> {
+  let locked: readonly string[] = []
+  for (let family = await bagsOfDonation(tx, donationId); family.length > locked.length; ) {
+    locked = await lockBags(tx, family)
+    family = await bagsOfDonation(tx, donationId)
+  }
+  const rows: Bag[] = []
+  for (const id of locked) rows.push(await findBag(tx, id))
+  return rows
+}
+
+/** Is it inside a container as far as anybody has seen? */
+export async function isInside(tx: Transaction, bagId: string): Promise<boolean> {
+  const [place] = await tx
+    .select({ state: bagPlace.state })
+    .from(bagPlace)
+    .where(and(eq(bagPlace.bagId, bagId), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+  return place?.state === 'inside'
 }
 
 /** What was done to a bag, oldest first. */

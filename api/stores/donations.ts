@@ -22,6 +22,15 @@ export async function findDonation(db: Database | Transaction, identifier: strin
   return found
 }
 
+/** Is the donation of this number one of ours? */
+export async function isCollectedHere(tx: Transaction, identifier: string): Promise<boolean> {
+  const [found] = await tx
+    .select({ id: donation.id })
+    .from(donation)
+    .where(and(eq(donation.scheme, 'ISBT128'), eq(donation.identifier, identifier)))
+  return found !== undefined
+}
+
 /** @throws Refusal `already_exists` */
 export async function insertDonation(tx: Transaction, actor: Actor, row: Donation): Promise<void> {
   const added = await tx.insert(donation).values(row).onConflictDoNothing().returning({ id: donation.id })

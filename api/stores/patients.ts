@@ -44,7 +44,14 @@ export async function savePatient(
   { pseudonym, group, antiD, sampleUntil }: Patient,
   now: number,
 ): Promise<void> {
-  const facts = { abo: group.abo, rhd: group.rhd, antiD, sampleUntil, updatedAt: now }
+  const [before] = await tx
+    .select()
+    .from(patient)
+    .where(and(eq(patient.facilityId, facilityId), eq(patient.pseudonym, pseudonym)))
+    .for('update')
+  // Once found is found: nobody unsays it by leaving it out.
+  const hasAntiD = antiD || before?.antiD === true
+  const facts = { abo: group.abo, rhd: group.rhd, antiD: hasAntiD, sampleUntil, updatedAt: now }
   await tx
     .insert(patient)
     .values({ facilityId, pseudonym, ...facts })
@@ -54,6 +61,7 @@ export async function savePatient(
     action: 'patient.saved',
     subjectKind: 'patient',
     subject: `${facilityId}/${pseudonym}`,
+    before: before ?? null,
     after: facts,
   })
 }

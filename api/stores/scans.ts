@@ -27,12 +27,13 @@ import { kept } from './pool.ts'
 export async function lockByLabel(
   tx: Transaction,
   identifier: string,
-  { productCode, division }: Pick<Bag, 'productCode' | 'division'>,
+  { productCode, collectionType, division }: Pick<Bag, 'productCode' | 'collectionType' | 'division'>,
 ): Promise<string | null> {
   const { rows } = await tx.execute<{ id: string }>(sql`
     ${kept}
     select id from ${bag}
-    where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode} and division = ${division}
+    where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
+      and collection_type = ${collectionType} and division = ${division}
     for update`)
   return rows[0]?.id ?? null
 }

@@ -97,7 +97,9 @@ export function createSessions(
           cookie: headers.getSetCookie()[0] ?? null,
         }
       } catch (error) {
-        if ((error as { status?: unknown }).status === 'UNAUTHORIZED') return null
+        // Wrong, or nothing that could be a username: nobody is told which.
+        const { status } = error as { status?: unknown }
+        if (status === 'UNAUTHORIZED' || status === 'UNPROCESSABLE_ENTITY') return null
         throw error
       }
     },

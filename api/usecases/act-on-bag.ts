@@ -20,7 +20,7 @@ const needed: Record<BagVerb, { readonly right: Right; readonly at: 'holder' | '
   receive: { right: 'bag.receive', at: 'destination' },
   refuse: { right: 'bag.receive', at: 'destination' },
   issue: { right: 'bag.issue', at: 'holder' },
-  cancel_issue: { right: 'bag.issue', at: 'holder' },
+  cancel_issue: { right: 'bag.take_out', at: 'holder' },
   transfuse: { right: 'bag.transfuse', at: 'holder' },
   return: { right: 'bag.transfuse', at: 'holder' },
   reinstate: { right: 'bag.reinstate', at: 'holder' },

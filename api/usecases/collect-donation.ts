@@ -1,12 +1,13 @@
-import type { Marker } from '../../schema/vocabulary.ts'
+import type { HoldKind, Marker } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import type { BloodGroup } from '../domain/compatibility.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
+import { appendEvent, type Bag, insertBag, insertHold, lockFamily } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import {
   type Donation,
+  donationFacts,
   findDonation,
   insertDonation,
   insertGrouping,
@@ -69,15 +70,20 @@ export async function collectDonation(ctx: Context, input: CollectInput): Promis
   })
 }
 
-/** Write down a group somebody determined. @throws Refusal `not_found`, `forbidden` */
+/** Write down a group somebody determined; one that differs holds all bags of the donation. @throws Refusal `not_found`, `forbidden` */
 export async function groupDonation(ctx: Context, din: string, group: BloodGroup): Promise<void> {
   await ctx.database.db.transaction(async (tx) => {
     const { id } = await reachDonation(ctx, tx, din)
+    // The bags first: whoever is releasing or issuing one of them waits, and finds it held.
+    const family = await lockFamily(tx, id)
     await insertGrouping(tx, ctx.actor, id, group, ctx.now())
+    const { groupings } = await donationFacts(tx, id)
+    if (groupings.some(({ abo, rhd }) => abo !== group.abo || rhd !== group.rhd))
+      await holdFamily(ctx, tx, family, 'group_mismatch', 'its groupings differ')
   })
 }
 
-/** Write down what a donation was tested for. @throws Refusal `not_found`, `forbidden` */
+/** Write down what a donation was tested for; what is reactive holds all its bags. @throws Refusal `not_found`, `forbidden` */
 export async function testDonation(
   ctx: Context,
   din: string,
@@ -85,8 +91,22 @@ export async function testDonation(
 ): Promise<void> {
   await ctx.database.db.transaction(async (tx) => {
     const { id } = await reachDonation(ctx, tx, din)
+    const family = await lockFamily(tx, id)
     await insertTests(tx, ctx.actor, id, results, ctx.now())
+    const reactive = results.filter((result) => result.reactive).map(({ marker }) => marker)
+    if (reactive.length > 0)
+      await holdFamily(ctx, tx, family, 'test_reactive', `${reactive.join(', ')} reactive`)
   })
+}
+
+async function holdFamily(
+  ctx: Context,
+  tx: Transaction,
+  family: readonly Bag[],
+  kind: HoldKind,
+  reason: string,
+): Promise<void> {
+  for (const bag of family) await insertHold(tx, ctx.actor, bag, { kind, reason }, ctx.now())
 }
 
 /** Donors are their centre's alone: nobody else hears of a donation. */

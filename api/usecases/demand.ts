@@ -34,10 +34,10 @@ export function demandEverywhere({ grants }: Asker, right: Right): void {
     throw new Refusal('forbidden', `none of your roles allows ${right} for all facilities`)
 }
 
-/** May the caller know of this person? Of whom they share a facility with, at least. */
+/** May the caller know of this person? Of whom they may read where one of their roles is, at least. */
 export function seesPerson({ grants }: Asker, { roles }: Pick<Person, 'roles'>): boolean {
   return isWithin(
-    sightOf(grants),
+    reachOf(grants, 'person.read'),
     roles.map(({ facilityId }) => facilityId),
   )
 }

@@ -1,6 +1,8 @@
 import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { bagsOfDonation, findBag, insertHold, liftHold, lockBags } from '../stores/bags.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { isWithin, reachOf } from '../domain/rights.ts'
+import { holdsOf, insertHold, liftHold, lockBags, lockFamily } from '../stores/bags.ts'
 import { reachDonation } from './collect-donation.ts'
 import { reachBag } from './demand.ts'
 
@@ -16,6 +18,9 @@ export async function holdBag(
   })
 }
 
+/** What whoever made the bag knows of it, and nobody else: a hospital does not lift its centre's recall. */
+const ofTheOrigin: ReadonlySet<HoldKind> = new Set(['recall', 'look_back', 'test_reactive', 'group_mismatch'])
+
 /** By somebody who did not place it. @throws Refusal `not_found`, `forbidden`, `second_person` */
 export async function liftBagHold(
   ctx: Context,
@@ -24,6 +29,10 @@ export async function liftBagHold(
   await ctx.database.db.transaction(async (tx) => {
     await lockBags(tx, [bagId])
     const bag = await reachBag(ctx, tx, bagId, 'bag.hold')
+    const hold = (await holdsOf(tx, bagId)).find(({ id }) => id === holdId)
+    const isTheirs = isWithin(reachOf(ctx.grants, 'bag.hold'), [bag.originId])
+    if (hold && ofTheOrigin.has(hold.kind) && !isTheirs)
+      throw new Refusal('forbidden', `a hold for ${hold.kind} is lifted where the bag comes from`)
     await liftHold(tx, ctx.actor, bag, { holdId, reason }, ctx.now())
   })
 }
@@ -40,14 +49,8 @@ export async function recallDonation(
 ): Promise<readonly string[]> {
   return ctx.database.db.transaction(async (tx) => {
     const { id } = await reachDonation(ctx, tx, din)
-    // While the family was being locked one of it may have had children.
-    let bags: readonly string[] = []
-    for (let family = await bagsOfDonation(tx, id); family.length > bags.length; ) {
-      bags = await lockBags(tx, family)
-      family = await bagsOfDonation(tx, id)
-    }
-    for (const bagId of bags)
-      await insertHold(tx, ctx.actor, await findBag(tx, bagId), { kind: 'recall', reason }, ctx.now())
-    return bags
+    const family = await lockFamily(tx, id)
+    for (const bag of family) await insertHold(tx, ctx.actor, bag, { kind: 'recall', reason }, ctx.now())
+    return family.map((bag) => bag.id)
   })
 }

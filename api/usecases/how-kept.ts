@@ -8,8 +8,8 @@ import { keptBy, type ScanFacts } from '../stores/scans.ts'
 import { traceBag } from './trace-bag.ts'
 
 /**
- * How a bag was kept since a person last vouched for it, by its own component's policy: what its trace would tell of that
- * time. On its way into the first container it was in hands: for as long as handling may last that is uncontrolled, and
+ * How a bag was kept, by its own component's policy: what its trace would tell. What was measured outside its limits is
+ * never forgotten; for what nobody measured a person vouches, so that counts since the last time one did. On its way into the first container it was in hands: for as long as handling may last that is uncontrolled, and
  * beyond it nobody knows.
  *
  * Where no clock is or was in doubt the stays are what they were folded into, and need not be folded again.
@@ -47,8 +47,9 @@ async function asTraced(
 ): Promise<Told> {
   const deps = { database: { ...ctx.database, db: tx }, now: ctx.now }
   const { total, beforeFirstSeen } = await traceBag(deps, { bagId, jurisdiction, asOf: now, since })
+  const { total: life } = await traceBag(deps, { bagId, jurisdiction, asOf: now })
   const carriedMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
-  const outOfRangeMs = total.belowMs + total.aboveMs
+  const outOfRangeMs = life.belowMs + life.aboveMs
   const { uncontrolledMs } = total
   return { total: { outOfRangeMs, unverifiedMs: total.unverifiedMs - carriedMs, uncontrolledMs }, carriedMs }
 }
@@ -62,15 +63,16 @@ async function asFolded(
   let unverifiedMs = 0
   let uncontrolledMs = 0
   let firstSeen = now
-  for (const stay of stays) {
-    const custody = { from: Math.max(stay.from, vouchedAt), to: Math.min(stay.to ?? now, now) }
-    if (stay.from >= now || (stay.to !== null && stay.to <= vouchedAt)) continue
-    firstSeen = Math.min(firstSeen, custody.from)
-    const ms = custody.to - custody.from
-    if (stay.state === 'unknown') unverifiedMs += ms
-    else if (stay.state === 'in_hand') uncontrolledMs += ms
+  for (const { state, deviceId, from, to } of stays) {
+    if (from >= now) continue
+    const stay = { from, to: Math.min(to ?? now, now) }
+    const counted = { from: Math.max(from, vouchedAt), to: stay.to }
+    const countedMs = Math.max(0, counted.to - counted.from)
+    if (to === null || to > vouchedAt) firstSeen = Math.min(firstSeen, counted.from)
+    if (state === 'unknown') unverifiedMs += countedMs
+    else if (state === 'in_hand') uncontrolledMs += countedMs
     else {
-      const { readings, silences } = await keptBy(tx, { deviceId: stay.deviceId, ...custody })
+      const { readings, silences } = await keptBy(tx, { deviceId, ...stay })
       const limitsAt = (at: number) => {
         const limits = inForce(policies, at)
         const { maxSilenceMs } = inForce(silences, at)
@@ -79,9 +81,9 @@ async function asFolded(
       const timed = readings
         .filter(({ at }) => at <= now)
         .map((reading) => ({ ...reading, timeVerified: true }))
-      const exposure = exposureOf(timed, custody, limitsAt, now)
-      outOfRangeMs += exposure.belowMs + exposure.aboveMs
-      unverifiedMs += exposure.unverifiedMs
+      const { belowMs, aboveMs } = exposureOf(timed, stay, limitsAt, now)
+      outOfRangeMs += belowMs + aboveMs
+      if (countedMs > 0) unverifiedMs += exposureOf(timed, counted, limitsAt, now).unverifiedMs
     }
   }
   return {

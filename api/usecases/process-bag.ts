@@ -34,7 +34,11 @@ export async function processBag(
     })
     const made: Bag[] = []
     for (const [index, child] of children.entries()) {
-      if (child.component === parent.component && child.expiresAt > parent.expiresAt)
+      // Only whole blood is parted into others, which keep by dates of their own.
+      const isParted = parent.component === 'whole_blood' && child.component !== 'whole_blood'
+      if (child.component !== parent.component && !isParted)
+        throw new Refusal('invalid_request', `children: ${parent.component} do not become ${child.component}`)
+      if (child.expiresAt > parent.expiresAt && !isParted)
         throw new Refusal(
           'invalid_request',
           `children: ${child.productCode} would outlast what it is made of`,

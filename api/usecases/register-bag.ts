@@ -7,6 +7,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { reachOf } from '../domain/rights.ts'
 import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
+import { isCollectedHere } from '../stores/donations.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { demandRight } from './demand.ts'
 
@@ -40,6 +41,11 @@ export async function registerBag(ctx: Context, input: RegisterBagInput): Promis
   }
   return ctx.database.db.transaction(async (tx) => {
     const facilityId = await registrar(ctx, tx, input.facility)
+    if (await isCollectedHere(tx, label.identifier))
+      throw new Refusal(
+        'conflict',
+        'its donation was collected here: make its bags of the one it gave, with process',
+      )
     const bag = await insertBag(tx, { ...label, originId: facilityId, holderId: facilityId })
     const event = { verb: 'register', from: null, to: bag.state, data: {} } as const
     await appendEvent(tx, ctx.actor, bag, event, now)

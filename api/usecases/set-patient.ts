@@ -8,10 +8,11 @@ import { savePatient } from '../stores/patients.ts'
 import { demandRight } from './demand.ts'
 
 /** Write down what a facility knows of a patient. @throws Refusal `not_found`, `forbidden` */
-export async function setPatient(ctx: Context, facility: string, patient: Patient): Promise<void> {
-  await ctx.database.db.transaction(async (tx) => {
+export async function setPatient(ctx: Context, facility: string, patient: Patient): Promise<number> {
+  return ctx.database.db.transaction(async (tx) => {
     const facilityId = await patientPlace(ctx, tx, facility, 'patient.manage', noFacility(facility))
     await savePatient(tx, ctx.actor, facilityId, patient, ctx.now())
+    return facilityId
   })
 }
 

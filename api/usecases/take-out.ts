@@ -48,7 +48,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
   if (input.emergency && input.reason === null)
     throw new Refusal('invalid_request', 'reason: an emergency needs one')
   return ctx.database.db.transaction(async (tx) => {
-    const device = await reachDevice(ctx, tx, input.device, 'bag.issue')
+    const device = await reachDevice(ctx, tx, input.device, 'bag.take_out')
     const { facilityId } = inForce(device.placements, now)
     const patient = await patientOf(tx, facilityId, input.patient)
     const id = uuidv7(now)
@@ -129,7 +129,7 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
     const known = await scanFacts(tx, { takeOutId: input.takeOutId, bagId, jurisdiction })
     if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
     const { session, patient } = known
-    demandRight(ctx, 'bag.issue', [session.facilityId], noTakeOut(input.takeOutId))
+    demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))
     if (session.expiresAt <= now) throw new Refusal('expired', 'the door session is over: open another')
     // What another facility holds is no bag of ours: nothing is told of it.
     const { bag } = known

@@ -37,13 +37,16 @@ describe.each(components)('%s', (component) => {
       const what = `${show(donor)} for ${show(recipient)}`
       if (component === 'platelets') {
         // Platelets carry little A and B: attacked, they are only worth less. Their plasma counts.
-        expect(verdict, what).toBe('compatible')
-        expect(needs.includes('low_titre'), what).toBe(recipientAttacked)
-        expect(needs.includes('rhd_override'), what).toBe(needsD)
+        const isB = recipient.abo === null && donor.abo === 'B'
+        expect(verdict, what).toBe(isB ? 'incompatible' : 'compatible')
+        expect(needs.includes('low_titre'), what).toBe(recipientAttacked && !isB)
+        expect(needs.includes('rhd_override'), what).toBe(needsD && !isB)
         return
       }
       const { cells, plasma } = brings[component]
-      const excused = component === 'whole_blood' ? donor.abo === 'O' : donor.abo === 'A' || donor.abo === 'B'
+      const isKnown = recipient.abo !== null
+      const excused =
+        component === 'whole_blood' ? donor.abo === 'O' : donor.abo === 'A' || (donor.abo === 'B' && isKnown)
       const harm = (cells && cellsAttacked) || (plasma && recipientAttacked && !excused)
       expect(verdict, what).toBe(harm ? 'incompatible' : 'compatible')
       expect(needs.includes('low_titre'), what).toBe(!harm && plasma && recipientAttacked)

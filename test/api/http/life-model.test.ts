@@ -86,6 +86,7 @@ type Model = {
   /** Who placed each hold, by its number. */
   placedBy: Map<number, string>
   lastVerb: string
+  isInside: boolean
   events: number
 }
 
@@ -174,6 +175,7 @@ async function born(door: Door, city: City, number: number): Promise<Model> {
     expiresAt,
     group: isLabelled ? group : null,
     lowTitre: false,
+    isForAnybody: true,
     holderId: city.ids.C1,
     destinationId: null,
     reservation: null,
@@ -187,6 +189,7 @@ async function born(door: Door, city: City, number: number): Promise<Model> {
     tests: [],
     placedBy: new Map(),
     lastVerb: 'collect',
+    isInside: false,
     events: 1,
   }
   if (number % 3 === 1) {
@@ -213,6 +216,8 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
       const { abo, rhd, worker } = step
       expect((await post(door, city, worker, `${donation}/groupings`, { abo, rhd })).status).toBe(201)
       model.groupings.push({ abo, rhd, by: worker })
+      if (model.groupings.some((old) => old.abo !== abo || old.rhd !== rhd))
+        await adopt(door, model, worker, { kind: 'group_mismatch', reason: 'its groupings differ' })
       return
     }
     case 'marker':
@@ -225,6 +230,8 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
       }))
       expect((await post(door, city, worker, `${donation}/tests`, { results })).status).toBe(201)
       for (const result of results) model.tests.push({ ...result, by: worker })
+      const names = results.map(({ marker }) => marker).join(', ')
+      if (reactive) await adopt(door, model, worker, { kind: 'test_reactive', reason: `${names} reactive` })
       return
     }
     case 'hold': {
@@ -265,6 +272,7 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
       await door.world.ingest.accept([
         aMessage({ device: 'f1', channel: 'bags', seq, uptimeMs: at - noon + seq, receivedAt: at, body }),
       ])
+      model.isInside = step.flag
       const { place } = await compare(door, model)
       expect(place).not.toBeNull()
       return
@@ -280,6 +288,21 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
       await act(door, city, model, step, verb)
     }
   }
+}
+
+/** A hold that came of something else that was done. */
+async function adopt(
+  door: Door,
+  model: Model,
+  by: string,
+  { kind, reason }: { readonly kind: HoldKind; readonly reason: string },
+): Promise<void> {
+  const { holds } = await door.ask(BagDetail, 'GET', `/bags/${model.facts.id}`)
+  const [placed, ...more] = holds.filter(({ holdId }) => !model.facts.holds.some(({ id }) => id === holdId))
+  expect([placed?.kind, placed?.reason, more]).toEqual([kind, reason, []])
+  const id = placed?.holdId as number
+  model.facts = { ...model.facts, holds: [...model.facts.holds, { id, kind, reason }] }
+  model.placedBy.set(id, by)
 }
 
 const byLab = new Set<BagVerb>(['reserve', 'unreserve', 'issue', 'cancel_issue', 'transfuse', 'return'])
@@ -304,20 +327,6 @@ async function act(door: Door, city: City, model: Model, step: Step, verb: BagVe
   model.lastVerb = verb
   done.add(verb)
   model.events += 1
-  if (event.places.length > 0) {
-    const { holds } = BagDetail.parse(answer.body)
-    const known = new Set(model.facts.holds.map(({ id }) => id))
-    const placed = holds.filter(({ holdId }) => !known.has(holdId))
-    expect(placed.map(({ kind, reason }) => ({ kind, reason }))).toEqual(event.places)
-    for (const { holdId } of placed) model.placedBy.set(holdId, by)
-    model.facts = {
-      ...model.facts,
-      holds: [
-        ...model.facts.holds,
-        ...placed.map(({ holdId, kind, reason }) => ({ id: holdId, kind, reason })),
-      ],
-    }
-  }
   await compare(door, model)
 }
 
@@ -329,7 +338,7 @@ function patientOf(pseudonym: Pseudonym): Patient {
 /** The same asked of both: the command of the model, and the body of the request. */
 function asked(
   city: City,
-  { groupings, tests, lastVerb }: Model,
+  { groupings, tests, lastVerb, isInside }: Model,
   { patient: pseudonym, to, waitMs, flag, pick }: Step,
   verb: BagVerb,
   by: string,
@@ -357,6 +366,8 @@ function asked(
     }
     case 'distribute':
       return { command: { verb, to: city.ids[to], box: null }, body: { to } }
+    case 'cancel_issue':
+      return { command: { verb, reason, isInside }, body: { reason } }
     case 'depart':
     case 'arrive':
       return { command: { verb }, body: {} }

@@ -188,7 +188,9 @@ describe('a bag', () => {
     expect(await refusal(city.second.post(lift, { reason: 'it is well' }))).toMatchObject({
       code: 'second_person',
     })
-    expect(await done(city.lab.post(lift, { reason: 'centre says so' }), BagDetail)).toMatchObject({
+    // A hospital does not lift what its centre has called back.
+    expect((await city.lab.post(lift, { reason: 'it looks well' })).status).toBe(403)
+    expect(await done(city.tester.post(lift, { reason: 'another donor' }), BagDetail)).toMatchObject({
       holds: [],
     })
     expect(await step(city.lab, bagId, 'issue', { patient: 'P1' })).toMatchObject({ state: 'issued' })
@@ -279,6 +281,87 @@ describe('a bag', () => {
   })
 })
 
+describe('what is found out later', () => {
+  test('of a donation that was released holds all its bags at once, and tells hospitals no marker', async ({
+    door,
+  }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    const path = `/donations/${encodeURIComponent(din)}`
+    await city.tester.post(`${path}/tests`, { results: [{ marker: 'hiv', reactive: true }] })
+    const seen = await done(city.lab.get(`/bags/${bagId}`), BagDetail)
+    expect(seen.holds).toMatchObject([{ kind: 'test_reactive' }])
+    expect(JSON.stringify(seen)).not.toContain('hiv')
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { emergency: true }))).toMatchObject({
+      code: 'held',
+    })
+    await city.second.post(`${path}/groupings`, { abo: 'A', rhd: 'positive' })
+    const told = await done(city.collector.get(`/bags/${bagId}`), BagDetail)
+    expect(told.holds.map(({ kind, reason }) => [kind, reason])).toEqual([
+      ['test_reactive', 'hiv reactive'],
+      ['group_mismatch', 'its groupings differ'],
+    ])
+  })
+
+  test('cannot be evaded by registering another bag of the donation', async ({ door }) => {
+    const city = await aCity(door)
+    const { din } = await aMadeBag(city, 1)
+    const label = {
+      din,
+      productCode: 'E9999V00',
+      component: 'red_cells',
+      group: { abo: 'O', rhd: 'positive' },
+      expiresAt: iso(noon + 86_400_000),
+    }
+    expect(await refusal(city.lab.post('/bags', label))).toMatchObject({ status: 409, code: 'conflict' })
+  })
+
+  test('of a patient is not unsaid by leaving it out: anti-D stays', async ({ door }) => {
+    const city = await aCity(door)
+    await aPatient(city, 'P1', { rhd: 'negative', antiD: true })
+    expect(await aPatient(city, 'P1', { rhd: 'negative' })).toMatchObject({ antiD: true })
+  })
+})
+
+describe('an issue', () => {
+  test('is cancelled while the bag is seen inside, and not when it has left', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId)
+    const { takeOutId } = await open(city, 'P1')
+    const reason = { reason: 'operation put off' }
+    expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'GO' })
+    expect(await step(city.nurse, bagId, 'cancel-issue', reason)).toMatchObject({ state: 'available' })
+    expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'GO' })
+    const at = door.world.clock.now
+    const body = [{ at, added: [], removed: [`tag-${bagId}`] }]
+    await door.world.ingest.accept([
+      aMessage({ device: 'fridge-or', seq: 2, channel: 'bags', receivedAt: at, body }),
+    ])
+    expect(await refusal(city.nurse.post(`/bags/${bagId}/cancel-issue`, reason))).toMatchObject({
+      code: 'no_return',
+    })
+  })
+
+  test('of what was kept too warm is refused at the counter too', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId, 9)
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { patient: 'P1' }))).toMatchObject({
+      status: 409,
+      code: 'breached',
+    })
+  })
+
+  test('over the counter is the transfusion lab’s: a nurse scans', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1)
+    expect((await city.nurse.post(`/bags/${bagId}/issue`, { emergency: true })).status).toBe(403)
+  })
+})
+
 describe('a scan at the fridge', () => {
   test.for([
     ['what was never seen in a container', 'CALL', 'unverified', 'never'],
@@ -339,6 +422,19 @@ describe('a scan at the fridge', () => {
       answer: 'GO',
       bagId,
     })
+  })
+
+  test('of another bag of the donation, or of one for a special use, is no GO', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId)
+    const { takeOutId } = await open(city, 'P1')
+    const scanned = (productCode: string) =>
+      done(city.nurse.post(`/take-outs/${takeOutId}/scans`, { din, productCode }), ScanAnswer)
+    expect(await scanned('E0336100')).toMatchObject({ answer: 'STOP', reason: { code: 'unknown_bag' } })
+    await door.world.deps.database.pool.query(`update bag set collection_type = '1' where id = $1`, [bagId])
+    expect(await scanned('E0336100')).toMatchObject({ answer: 'STOP', reason: { code: 'special_label' } })
   })
 
   test('after the door session is over is refused', async ({ door }) => {
