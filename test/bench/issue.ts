@@ -43,6 +43,7 @@ export async function issue(): Promise<Record<string, unknown>> {
       })
       await keepCold(sql)
       const takeOut = await aTakeOut(sql)
+      const before = await countIssues(sql)
       const latencies: number[] = []
       const went: string[] = []
       const agent = new Agent({ keepAlive: true, maxSockets: clients })
@@ -50,8 +51,8 @@ export async function issue(): Promise<Record<string, unknown>> {
       let cpuBefore = 0
       const end = began + warmUpMs + measureMs
       async function nurse(): Promise<void> {
-        while (performance.now() < end && next < bags) {
-          const number = next++
+        while (performance.now() < end) {
+          const number = next++ % bags
           const at = performance.now()
           const answer = await scan(agent, ready.url, takeOut, number, key)
           const ms = performance.now() - at
@@ -67,14 +68,13 @@ export async function issue(): Promise<Record<string, unknown>> {
       const rssMb = residentMb(child.pid) ?? 0
       agent.destroy()
       await stopProcess(child)
-      const { rows } = await sql.query(
-        `select count(*)::int as n from bag join bag_event e on e.bag_id = bag.id and e.verb = 'issue'
-         join audit_entry a on a.subject = bag.id::text and a.action = 'bag.issued'
-         join news on news.subject = bag.id::text and news.kind = 'bag.issued'
-         where bag.id = any($1) and bag.state = 'issued'`,
-        [went],
-      )
-      if (rows[0].n !== went.length) faults.push(`${name}: ${went.length} answered GO, ${rows[0].n} issued`)
+      const after = await countIssues(sql)
+      for (const [what, count] of Object.entries(after))
+        if (count - (before[what] ?? 0) !== went.length)
+          faults.push(`${name}: ${went.length} answered GO, ${count - (before[what] ?? 0)} ${what}`)
+      // Back on the shelf, for the rounds that follow.
+      await sql.query(`update bag set state = 'available' where state = 'issued'`)
+      await sql.query('vacuum analyze bag')
       latencies.sort((a, b) => a - b)
       const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? Number.NaN
       const row = {
@@ -203,6 +203,18 @@ async function keepCold(sql: pg.Client): Promise<void> {
      on conflict do nothing`,
     [Date.now()],
   )
+}
+
+/** What an answer of GO must have left behind, of each kind. */
+async function countIssues(sql: pg.Client): Promise<Record<string, number>> {
+  const { rows } = await sql.query(
+    `select (select count(*) from bag where state = 'issued')::int as bags,
+            (select count(*) from bag_event where verb = 'issue')::int as events,
+            (select count(*) from audit_entry where action = 'bag.issued')::int as audited,
+            (select count(*) from news where kind = 'bag.issued')::int as news,
+            (select count(*) from scan_answer where answer = 'GO')::int as answers`,
+  )
+  return rows[0] as Record<string, number>
 }
 
 async function aTakeOut(sql: pg.Client): Promise<string> {

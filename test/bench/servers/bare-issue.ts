@@ -9,12 +9,12 @@ import pg from 'pg'
 const pool = new pg.Pool({
   connectionString: process.env.DATABASE_URL,
   max: Number(process.env.DATABASE_POOL ?? 10),
+  options: '-c synchronous_commit=on',
 })
-pool.on('connect', (client) => void client.query('set synchronous_commit = on'))
 
 const text = `
   with old as (
-    select * from bag where identifier = $1 and product_code = 'E0336' and division = '00' for update
+    select * from bag where scheme = 'ISBT128' and identifier = $1 and product_code = 'E0336' and division = '00' for update
   ), moved as (
     update bag set state = 'issued', version = bag.version + 1 from old
     where bag.id = old.id and old.state = 'available' returning bag.*
