@@ -51,12 +51,7 @@ export function findingsOfScan({
   handlingMs,
 }: Scan): readonly Finding[] {
   if (!bag) return ['unknown_bag']
-  const found: Finding[] = []
-  if (bag.state === 'collected' || bag.state === 'quarantined') found.push('not_released')
-  else if (bag.state !== 'available') found.push('not_in_stock')
-  for (const { kind } of bag.holds) found.push(findingOfHold(kind))
-  if (now >= bag.expiresAt) found.push('expired')
-  if (!bag.isForAnybody) found.push('special_label')
+  const found = findingsOfBag(bag, now)
 
   const { group } = patient ? trusted(patient, emergency, now) : unknownPatient
   if (!bag.group) found.push('wrong_group')
@@ -81,15 +76,21 @@ export function findingsOfScan({
 
 /** What keeps a bag from being issued to anybody, as far as the stock shows: how it was kept is asked at the scan. */
 export function findingsOfStock(bag: BagFacts, now: number): readonly Finding[] {
+  const found = findingsOfBag(bag, now)
+  if (!bag.group) found.push('wrong_group')
+  if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
+  return [...new Set(found)]
+}
+
+/** What speaks against a bag whoever it is for. */
+function findingsOfBag(bag: BagFacts, now: number): Finding[] {
   const found: Finding[] = []
   if (bag.state === 'collected' || bag.state === 'quarantined') found.push('not_released')
   else if (bag.state !== 'available') found.push('not_in_stock')
   for (const { kind } of bag.holds) found.push(findingOfHold(kind))
   if (now >= bag.expiresAt) found.push('expired')
   if (!bag.isForAnybody) found.push('special_label')
-  if (!bag.group) found.push('wrong_group')
-  if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
-  return [...new Set(found)]
+  return found
 }
 
 function findingOfHold(kind: BagFacts['holds'][number]['kind']): Finding {

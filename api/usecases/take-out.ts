@@ -81,7 +81,7 @@ async function suggestions(
   const known = await factsOfAll(tx, inside)
   for (const [index, bag] of inside.entries()) {
     const facts = known[index] as BagFacts
-    if (!facts.group || facts.holds.length > 0 || bag.expiresAt <= now) continue
+    if (!facts.group || !facts.isForAnybody || facts.holds.length > 0 || bag.expiresAt <= now) continue
     const keeper = reservedFor(facts, now)
     if (keeper !== null && keeper !== patient?.pseudonym) continue
     const { verdict, needs, rank } = compatibilityOf(

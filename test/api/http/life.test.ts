@@ -435,6 +435,9 @@ describe('a scan at the fridge', () => {
     expect(await scanned('E0336100')).toMatchObject({ answer: 'STOP', reason: { code: 'unknown_bag' } })
     await door.world.deps.database.pool.query(`update bag set collection_type = '1' where id = $1`, [bagId])
     expect(await scanned('E0336100')).toMatchObject({ answer: 'STOP', reason: { code: 'special_label' } })
+    expect((await open(city, 'P1')).bags).toEqual([])
+    const { bags } = await done(city.lab.get('/stock'), Stock)
+    expect(bags).toMatchObject([{ bagId, issuable: false, whyNot: ['special_label'] }])
   })
 
   test('after the door session is over is refused', async ({ door }) => {
