@@ -73,7 +73,7 @@ test('both walks work as they are written', { timeout: 240_000 }, async () => {
   expect(walk).toMatch(/^A999926000124\w +E0336V00 +red_cells +O\+ +H1\/fridge-or .* yes$/m)
   expect(walk).toContain('"answer":"GO"')
   expect(walk).toMatch(/^H1\/fridge-or +\S+ +\S+ +load +[\d.]+ +0 +0 +0 +0 +4\.1\.\.4\.1 °C$/m)
-  expect(walk).toMatch(/^in hand +\S+ +still /m)
+  expect(walk).toMatch(/^in hand +\S+ +\S+Z /m)
 
   const first = await type(await commandsOf('From a reading to a trace by hand'), service, folder)
   expect(first).toMatch(/^H1\/fridge-1 +\S+ +still +load +10\S* .* 3\.9\.\.4\.1 °C$/m)

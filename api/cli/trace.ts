@@ -47,14 +47,14 @@ const heading = [
 
 /** A trace as lines for people. */
 export function describeTrace(trace: z.infer<typeof Trace>): string[] {
-  const { bag, asOf, policy, places, beforeFirstSeen, total } = trace
+  const { bag, asOf, policy, places, beforeFirstSeen, inherited, total } = trace
   const about = `bag ${bag.din} ${bag.productCode} (${bag.component}), as of ${asOf}`
   const { unverified } = total.minutes
   const unverifiedLine =
     unverified > 0
       ? [`UNVERIFIED for ${unverified} min: no reading whose time is believed speaks for them`]
       : []
-  if (places.length === 0) return [`${about}: never seen in any container`, ...unverifiedLine]
+  if (places.length === 0 && !inherited) return [`${about}: never seen in any container`, ...unverifiedLine]
   const rows = places.map((place) => [
     nameOf(place),
     place.from,
@@ -65,9 +65,15 @@ export function describeTrace(trace: z.infer<typeof Trace>): string[] {
   const unseen = beforeFirstSeen
     ? [['not seen yet', beforeFirstSeen.from, beforeFirstSeen.to, '-', ...unseenAccount(beforeFirstSeen)]]
     : []
+  const handedDown = inherited ? [['before it was made', '', '', '-', ...account(inherited)]] : []
   return [
     `${about}, ${policy.jurisdiction} ${policy.phase} policy v${policy.versions.join(', v')}`,
-    ...table([heading, ...unseen, ...rows, ['total, minutes', '', '', '', ...account(total)]], { words: 4 }),
+    ...table(
+      [heading, ...handedDown, ...unseen, ...rows, ['total, minutes', '', '', '', ...account(total)]],
+      {
+        words: 4,
+      },
+    ),
     ...unverifiedLine,
   ]
 }

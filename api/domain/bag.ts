@@ -56,6 +56,8 @@ export type Command =
       readonly emergency: boolean
       /** A physician's word for what the group alone does not allow; null where none was given. */
       readonly override: string | null
+      /** Why in an emergency, or although not all is verified; null where nobody had to say. */
+      readonly reason: string | null
       readonly takeOut: string | null
     }
   | {
@@ -67,6 +69,8 @@ export type Command =
   | {
       readonly verb: 'transfuse'
       readonly patient: string | null
+      /** Whom it was issued for last; null where that was for nobody known, or it never was. */
+      readonly issuedFor: string | null
       readonly startedAt: number
       readonly endedAt: number | null
       readonly reaction: boolean
@@ -176,7 +180,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
         data: { reason: command.reason, from: bag.holderId },
       }
     case 'issue': {
-      const { patient, emergency, override, takeOut } = command
+      const { patient, emergency, override, reason, takeOut } = command
       mustBeFree(bag)
       mustBeInDate(bag, now)
       mustBeUnreserved(bag, patient?.pseudonym ?? null, now)
@@ -184,7 +188,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       mustFit(bag, patient ? trusted(patient, emergency, now) : unknownPatient, override !== null)
       return {
         changes: { reservation: null },
-        data: { patient: patient?.pseudonym ?? null, emergency, override, takeOut },
+        data: { patient: patient?.pseudonym ?? null, emergency, override, reason, takeOut },
       }
     }
     case 'cancel_issue':
@@ -200,12 +204,17 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
         throw new Refusal('no_return', `bag ${bag.label} was issued, and what was issued is not used again`)
       return { data: { reason: command.reason } }
     case 'transfuse': {
-      const { patient, startedAt, endedAt, reaction } = command
+      const { patient, issuedFor, startedAt, endedAt, reaction } = command
       const discrepancies = [
+        ...(bag.state === 'issued' ? [] : [`not issued: ${bag.state}`]),
+        ...(patient !== null && issuedFor !== null && patient !== issuedFor ? ['another patient'] : []),
         ...bag.holds.map(({ kind }) => `held: ${kind}`),
         ...(startedAt >= bag.expiresAt ? ['expired'] : []),
       ]
-      return { data: { patient, startedAt, endedAt, reaction, discrepancies } }
+      return {
+        changes: { holderId: bag.destinationId ?? bag.holderId, destinationId: null, reservation: null },
+        data: { patient, startedAt, endedAt, reaction, discrepancies },
+      }
     }
     case 'discard':
       return { changes: { destinationId: null, reservation: null }, data: { reason: command.reason } }

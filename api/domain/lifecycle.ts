@@ -4,23 +4,38 @@ import { Refusal } from './refusal.ts'
 /**
  * Which verb leads where, from the arm to the fate: the one table of moves. A verb missing from a state is a move that
  * must not happen. Holds, place, allocation and exposure are facts of their own and not states.
+ *
+ * That a bag was given to a patient is an observation: it is written down wherever the bag was thought to be, and what
+ * should have come before it and did not is told as a discrepancy.
  */
 export const moves: Readonly<Record<BagState, Partial<Record<BagVerb, BagState>>>> = {
-  collected: { process: 'processed', test: 'quarantined', discard: 'discarded' },
-  quarantined: { release: 'available', discard: 'discarded' },
+  collected: { process: 'processed', test: 'quarantined', transfuse: 'transfused', discard: 'discarded' },
+  quarantined: { release: 'available', transfuse: 'transfused', discard: 'discarded' },
   available: {
     reserve: 'available',
     unreserve: 'available',
     distribute: 'distributed',
     issue: 'issued',
     process: 'processed',
+    transfuse: 'transfused',
     discard: 'discarded',
   },
-  distributed: { depart: 'in_transit', recall_shipment: 'available', discard: 'discarded' },
-  in_transit: { arrive: 'arrived', receive: 'available', refuse: 'returned', discard: 'discarded' },
-  arrived: { receive: 'available', refuse: 'returned', discard: 'discarded' },
+  distributed: {
+    depart: 'in_transit',
+    recall_shipment: 'available',
+    transfuse: 'transfused',
+    discard: 'discarded',
+  },
+  in_transit: {
+    arrive: 'arrived',
+    receive: 'available',
+    refuse: 'returned',
+    transfuse: 'transfused',
+    discard: 'discarded',
+  },
+  arrived: { receive: 'available', refuse: 'returned', transfuse: 'transfused', discard: 'discarded' },
   issued: { transfuse: 'transfused', cancel_issue: 'available', return: 'returned', discard: 'discarded' },
-  returned: { reinstate: 'available', discard: 'discarded' },
+  returned: { reinstate: 'available', transfuse: 'transfused', discard: 'discarded' },
   // Its children carry on.
   processed: {},
   transfused: {},

@@ -2,7 +2,8 @@ import type { PlaceState, SightingKind, SightingSource } from '../../schema/voca
 
 /** One observation of a tag. `at` is event time, ms UTC. */
 export type Sighting = {
-  readonly kind: SightingKind | 'missing'
+  /** `missing`: an inventory of the device lacks it. `untagged`: from now on nothing can be seen of it anywhere. */
+  readonly kind: SightingKind | 'missing' | 'untagged'
   readonly source: SightingSource
   readonly deviceId: number
   readonly at: number
@@ -48,7 +49,8 @@ type Stay = Omit<Place, 'to' | 'believed'> & {
 /**
  * Fold the sightings of one bag, in any order, into where it was. `added` at one device without `removed` at another
  * ends the stay there at the last time it was seen in it, and the time between is unknown; an inventory without the
- * bag does the same. Stays of no length are left out.
+ * bag does the same. Once it carries no tag, nobody knows where it is until it is seen by another. Stays of no length
+ * are left out.
  *
  * A sighting by a clock in doubt has its place in that order, for there is no better one, but nothing is believed for
  * its sake. It may have happened at any time before it was received: a stay it ends is believed up to the last fact
@@ -94,10 +96,15 @@ function follow(stay: Stay | undefined, sighting: Sighting, isVouched: boolean):
     vouchedAt: at,
     endIsVouched: true,
   })
-  if (!stay) return kind === 'missing' ? [] : [begin(kind === 'removed' ? 'in_hand' : 'inside')]
+  if (!stay) {
+    if (kind === 'missing' || kind === 'untagged') return []
+    return [begin(kind === 'removed' ? 'in_hand' : 'inside')]
+  }
   const here = stay.deviceId === deviceId
   const ended = { ...stay, endIsVouched: sighting.doubtfulUntil === null }
   switch (kind) {
+    case 'untagged':
+      return stay.state === 'unknown' ? [stay] : [ended, { ...begin('unknown'), deviceId: stay.deviceId }]
     case 'missing':
       return here ? lost(stay, at, isVouched) : [stay]
     case 'removed':

@@ -21,16 +21,15 @@ import type { BagFacts, Command } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { cnReturns } from '../policies/answers.ts'
-import { type Bag, eventsOf, isInside } from '../stores/bags.ts'
+import { type Bag, eventsOf, isInside, patientOfIssue } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
 import { findFacility } from '../stores/facilities.ts'
-import { findPatient, noPatient } from '../stores/patients.ts'
 import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
+import { commandToIssue, patientAt } from '../usecases/issue-bag.ts'
 import { processBag } from '../usecases/process-bag.ts'
-import { traceBag } from '../usecases/trace-bag.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import { codesOf, knowsPatients, readBag } from './bags.ts'
@@ -105,16 +104,8 @@ const acts = {
   issue: act({
     summary: 'Hand it out for a patient over the counter',
     reads: IssueInput,
-    command: async ({ patient, emergency, override = null }, { ctx, tx, bag, facts }) => {
-      await mustBeWellKept(ctx, tx, facts)
-      return {
-        verb: 'issue',
-        patient: patient === undefined ? null : await patientAt(tx, bag.holderId, patient),
-        emergency,
-        override,
-        takeOut: null,
-      }
-    },
+    command: ({ patient = null, emergency, override = null, reason = null }, { ctx, tx, bag, facts }) =>
+      commandToIssue(ctx, tx, bag, facts, { patient, emergency, override, reason }),
   }),
   cancel_issue: act({
     summary: 'It was not taken after all and is seen inside still: back into stock',
@@ -128,9 +119,12 @@ const acts = {
   transfuse: act({
     summary: 'It was given; written down whatever speaks against it',
     reads: TransfuseInput,
-    command: ({ patient = null, startedAt, endedAt = null, reaction }, { ctx }) => {
-      if (startedAt > ctx.now()) throw new Refusal('invalid_request', 'startedAt: is still to come')
-      return { verb: 'transfuse', patient, startedAt, endedAt, reaction }
+    command: async ({ patient = null, startedAt, endedAt = null, reaction }, { ctx, tx, bag }) => {
+      const now = ctx.now()
+      if (startedAt > now) throw new Refusal('invalid_request', 'startedAt: is still to come')
+      if (endedAt !== null && endedAt > now) throw new Refusal('invalid_request', 'endedAt: is still to come')
+      const issuedFor = await patientOfIssue(tx, bag.id)
+      return { verb: 'transfuse', patient, issuedFor, startedAt, endedAt, reaction }
     },
   }),
   return: because('return', 'It came back: somebody must inspect it'),
@@ -149,20 +143,6 @@ const acts = {
   }),
   discard: because('discard', 'It is not used: its fate'),
 } as const satisfies Partial<Record<BagVerb, unknown>>
-
-/** What was measured outside its limits is not handed out, at the counter as little as at a fridge. */
-async function mustBeWellKept(ctx: Context, tx: Transaction, { id, label }: BagFacts): Promise<void> {
-  const deps = { database: { ...ctx.database, db: tx }, now: ctx.now }
-  const { total } = await traceBag(deps, { bagId: id, jurisdiction: 'CN' })
-  if (total.belowMs + total.aboveMs > 0)
-    throw new Refusal('breached', `bag ${label} was measured outside its limits: see its trace`)
-}
-
-/** A patient of the holder, in the words that are said of any it does not know. */
-function patientAt(tx: Transaction, holderId: number | null, pseudonym: string) {
-  if (holderId === null) throw new Refusal('not_found', noPatient(pseudonym))
-  return findPatient(tx, holderId, pseudonym)
-}
 
 const process = createRoute({
   method: 'post',

@@ -1,7 +1,6 @@
 import type { AnswerRule } from '../domain/take-out.ts'
 
-/** What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. */
-export const cnAnswers: readonly AnswerRule[] = [
+const rules: readonly AnswerRule[] = [
   { code: 'unknown_bag', answer: 'STOP', rank: 10, zh: '未知血袋，请放回', en: 'Unknown bag: put it back' },
   { code: 'recalled', answer: 'STOP', rank: 20, zh: '已召回，请放回', en: 'Recalled: put it back' },
   {
@@ -65,6 +64,12 @@ export const cnAnswers: readonly AnswerRule[] = [
     en: 'No valid sample of the patient: call the transfusion lab',
   },
 ]
+
+/**
+ * What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. The version is kept
+ * with every answer that was given by it: another wording, rank or answer is another version.
+ */
+export const cnAnswers = { version: 1, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
 import {
   bag,
@@ -76,16 +76,19 @@ export async function insertBag(tx: Transaction, row: NewBag): Promise<Bag> {
   return made
 }
 
-/** Lock bags for the rest of the transaction, by ascending id; returns the ids in that order. */
+/**
+ * Lock bags for the rest of the transaction, by ascending id; returns the ids in that order. Each moves on by one
+ * revision: a scan, which locks nothing until it writes, then knows that what it was decided by may have changed.
+ */
 export async function lockBags(tx: Transaction, ids: readonly string[]): Promise<readonly string[]> {
   if (ids.length === 0) return []
-  const rows = await tx
-    .select({ id: bag.id })
-    .from(bag)
-    .where(sql`${bag.id} = any(${`{${ids.join(',')}}`}::uuid[])`)
-    .orderBy(asc(bag.id))
-    .for('update')
-  return rows.map(({ id }) => id)
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    ${kept}
+    with locked as (
+      select id from ${bag} where id = any(${`{${ids.join(',')}}`}::uuid[]) order by id for update
+    )
+    update ${bag} set revision = revision + 1 from locked where ${bag}.id = locked.id returning ${bag}.id`)
+  return rows.map(({ id }) => id).sort()
 }
 
 export async function tagsOf(
@@ -208,8 +211,20 @@ export async function applyEvent(
   event: BagEvent,
   now: number,
 ): Promise<Bag> {
+  const after = afterEvent(before, event)
+  const { rowCount } = await tx.execute(sql`
+    ${kept}
+    with ${writtenOf(actor, before, after, event, now)}
+    select from moved`)
+  if (rowCount !== 1)
+    throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
+  return after
+}
+
+/** The bag's row one event later. */
+export function afterEvent(before: Bag, event: BagEvent): Bag {
   const { group = before, reservation, ...moved } = event.changes
-  const after: Bag = {
+  return {
     ...before,
     ...moved,
     abo: group?.abo ?? null,
@@ -220,14 +235,25 @@ export async function applyEvent(
     state: event.to,
     version: before.version + 1,
   }
-  const { verb, from, to, data } = event
-  const { rowCount } = await tx.execute(sql`
-    ${kept}
-    with moved as (
+}
+
+/**
+ * All that an event writes, as parts of one statement: `moved` is the bag's row, and empty where the bag is not any more
+ * as it was when it was read; then nothing else is written either.
+ */
+export function writtenOf(
+  actor: Actor,
+  before: Bag,
+  after: Bag,
+  { verb, from, to, data }: BagEvent,
+  now: number,
+): SQL {
+  return sql`
+    moved as (
       update ${bag} set state = ${after.state}, version = ${after.version}, holder_id = ${after.holderId}::integer,
         destination_id = ${after.destinationId}::integer, abo = ${after.abo}, rhd = ${after.rhd},
         reserved_for = ${after.reservedFor}, reserved_until = ${after.reservedUntil}::bigint
-      where id = ${before.id} and version = ${before.version} returning id
+      where id = ${before.id} and version = ${before.version} and revision = ${before.revision} returning id
     ), event as (
       insert into ${bagEvent} (bag_id, version, verb, "from", "to", at, actor, data)
       select id, ${after.version}::integer, ${verb}, ${from}, ${to}, ${now}::bigint, ${JSON.stringify(actor)}::jsonb,
@@ -243,11 +269,7 @@ export async function applyEvent(
       select ${now}::bigint, ${JSON.stringify(actor)}::jsonb, ${`bag.${done[verb]}`}, 'bag', id,
              ${JSON.stringify({ state: from })}::jsonb, ${JSON.stringify({ ...data, state: to })}::jsonb
       from moved
-    )
-    select from moved`)
-  if (rowCount !== 1)
-    throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
-  return after
+    )`
 }
 
 /** Tell whoever holds, made or awaits the bag. */
@@ -374,6 +396,16 @@ export async function insertLineage(tx: Transaction, parentId: string, childId: 
   await tx.insert(bagLineage).values({ parentId, childId })
 }
 
+/** What a bag was made of, by ascending id. */
+export async function parentsOf(db: Database | Transaction, childId: string): Promise<string[]> {
+  const rows = await db
+    .select({ id: bagLineage.parentId })
+    .from(bagLineage)
+    .where(eq(bagLineage.childId, childId))
+    .orderBy(asc(bagLineage.parentId))
+  return rows.map(({ id }) => id)
+}
+
 /** Bags of a donation, and all that was made of them, by ascending id. */
 async function bagsOfDonation(tx: Transaction, donationId: string): Promise<string[]> {
   const { rows } = await tx.execute<{ id: string }>(sql`
@@ -405,6 +437,17 @@ export async function isInside(tx: Transaction, bagId: string): Promise<boolean>
     .from(bagPlace)
     .where(and(eq(bagPlace.bagId, bagId), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
   return place?.state === 'inside'
+}
+
+/** Whom a bag was issued for last; null where that was for nobody known, or it never was. */
+export async function patientOfIssue(tx: Transaction, bagId: string): Promise<string | null> {
+  const [issue] = await tx
+    .select({ data: bagEvent.data })
+    .from(bagEvent)
+    .where(and(eq(bagEvent.bagId, bagId), eq(bagEvent.verb, 'issue')))
+    .orderBy(desc(bagEvent.version))
+    .limit(1)
+  return (issue?.data as { patient?: string | null } | undefined)?.patient ?? null
 }
 
 /** What was done to a bag, oldest first. */

@@ -3,40 +3,33 @@ import {
   bag,
   bagEvent,
   bagHold,
+  bagLineage,
   bagPlace,
   patient,
   sighting,
   tagAssignment,
   takeOut,
 } from '../../schema/tables/bags.ts'
+import { excursion, gap } from '../../schema/tables/derived.ts'
 import { boot, clockFact, clockFault, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
 import { reading } from '../../schema/tables/messages.ts'
 import { policy } from '../../schema/tables/policies.ts'
-import type { Abo, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
+import type { Abo, Component, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import type { Bag } from './bags.ts'
-import type { Transaction } from './database.ts'
+import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 
 /*
  * What a scan at a fridge needs, in as few statements as can tell it: a nurse waits for the answer. Rows come as JSON.
  */
 
-/** The bag with this label, locked; null where none is registered. */
-export async function lockByLabel(
-  tx: Transaction,
-  identifier: string,
-  { productCode, collectionType, division }: Pick<Bag, 'productCode' | 'collectionType' | 'division'>,
-): Promise<string | null> {
-  const { rows } = await tx.execute<{ id: string }>(sql`
-    ${kept}
-    select id from ${bag}
-    where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
-      and collection_type = ${collectionType} and division = ${division}
-    for update`)
-  return rows[0]?.id ?? null
-}
+/** A bag as its label names it. */
+export type Label = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division'>
+
+type Version = Limits & { readonly from: number }
+export type PolicyVersion = Version & { readonly version: number }
 
 /** A stay of a bag as it is believed now. */
 export type Stay = {
@@ -44,83 +37,99 @@ export type Stay = {
   readonly deviceId: number
   readonly from: number
   readonly to: number | null
+  /** What speaks for it inside a device; null in hands, at an unknown place, and where no probe ever told anything. */
+  readonly probe: ProbeSummary | null
+  /** How the device was set, by ascending `from`. */
+  readonly profiles: readonly Version[]
 }
 
-type Version = Limits & { readonly from: number }
+/** What the load probe of a device, or else the one in the air, is known to have told. */
+export type ProbeSummary = {
+  readonly firstAt: number
+  readonly lastAt: number
+  /** It was outside its device's limits in the stay, or silent for too long in the part that counts. */
+  readonly isTroubled: boolean
+}
 
-export type ScanFacts = {
+/** The life of the bag itself, or of one it was made of until then. */
+export type Life = {
+  readonly component: Component
+  readonly from: number
+  readonly until: number | null
+  /** Since when somebody says that its tag is on it; null of one that never had a tag. */
+  readonly taggedAt: number | null
+  readonly stays: readonly Stay[]
+}
+
+/** What tells how a bag was kept, but for the readings, which are told of only as far as they make no trouble. */
+export type KeptFacts = {
+  /** When a person last vouched for how it was kept, ms UTC. */
+  readonly vouchedAt: number
+  /** Its own first, then those of what it was made of. */
+  readonly lives: readonly Life[]
+  /** A clock that is or was in doubt, or was put right, had a say in where the bag was. */
+  readonly hasClockMatters: boolean
+  /** Where each of these components is stored, by ascending `from`. */
+  readonly policies: Readonly<Partial<Record<Component, readonly PolicyVersion[]>>>
+}
+
+export type ScanFacts = KeptFacts & {
   readonly session: typeof takeOut.$inferSelect
   readonly bag: Bag | null
   readonly holds: readonly Hold[]
   readonly patient: Patient | null
-  /** When a person last vouched for how it was kept, ms UTC. */
-  readonly vouchedAt: number
-  readonly stays: readonly Stay[]
-  /** A clock that is or was in doubt, or was put right, had a say in where the bag was. */
-  readonly hasClockMatters: boolean
-  /** Of the bag's component, where it is stored. */
-  readonly policies: readonly Version[]
 }
 
-/** The verbs by which a person vouches for how a bag was kept until then. */
-const vouching = sql.raw(`('collect', 'register', 'release', 'receive', 'reinstate')`)
-
 /**
- * All a scan is decided by but the readings. The bag must be locked already: what is read then is what its rivals left.
+ * All a scan is decided by but the readings. Nothing is locked: what is then written must be guarded by the bag's
+ * version and revision.
  *
  * @returns null where there is no such take-out
  */
 export async function scanFacts(
-  tx: Transaction,
+  db: Database | Transaction,
   {
     takeOutId,
-    bagId,
+    label,
     jurisdiction,
+    now,
   }: {
     readonly takeOutId: string
-    readonly bagId: string | null
+    readonly label: Label
     readonly jurisdiction: Jurisdiction
+    readonly now: number
   },
 ): Promise<ScanFacts | null> {
-  const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}) r)`
-  const { rows } = await tx.execute<{
-    session: Record<string, unknown>
-    bag: Record<string, unknown> | null
-    holds: Hold[]
-    patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
-    vouched_at: number | null
-    stays: Stay[]
-    matters: boolean
-    policies: { from: number; low: number; high: number; max_silence_ms: number }[]
-  }>(sql`
+  const { identifier, productCode, collectionType, division } = label
+  const { rows } = await db.execute<
+    KeptRow & {
+      session: Record<string, unknown>
+      bag: Record<string, unknown> | null
+      holds: Hold[]
+      patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
+    }
+  >(sql`
     ${kept}
-    select row_to_json(session) as session, row_to_json(bag) as bag,
-      ${all(sql`select id, kind, reason from ${bagHold} where bag_id = bag.id and lifted_at is null order by id`)} as holds,
+    with recursive subject as (
+      select b.* from ${bag} b join ${takeOut} t on t.id = ${takeOutId} and b.holder_id = t.facility_id
+      where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
+        and collection_type = ${collectionType} and division = ${division}
+    ), ${lives(now)}
+    select row_to_json(session) as session, row_to_json(subject) as bag,
+      ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
       (select row_to_json(p) from ${patient} p
        where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
-      (select max(at) from ${bagEvent} where bag_id = bag.id and verb in ${vouching}) as vouched_at,
-      ${all(sql`select state, device_id as "deviceId", "from", "to" from ${bagPlace}
-        where bag_id = bag.id and known_to is null order by "from"`)} as stays,
-      exists (
-        select from ${tagAssignment} t join ${sighting} s on s.tag = t.tag
-        where t.bag_id = bag.id and (
-          exists (select from ${clockFact} f where f.device_id = s.device_id)
-          or exists (select from ${clockFault} f where f.device_id = s.device_id and f.settled_by is null)
-        )
-      ) as matters,
-      ${all(sql`select effective_from as "from", low, high, max_silence_ms from ${policy} p
-        where p.component = bag.component and p.jurisdiction = ${jurisdiction} and p.phase = 'storage'
-        order by effective_from, version`)} as policies
-    from ${takeOut} session left join ${bag} bag on bag.id = ${bagId}::uuid and bag.holder_id = session.facility_id
+      ${keptColumns(jurisdiction)}
+    from ${takeOut} session left join subject on true
     where session.id = ${takeOutId}`)
   const [row] = rows
   if (!row) return null
-  const found = row.bag ? camel<Bag>(row.bag) : null
   const known = row.patient
   const session = camel<ScanFacts['session']>(row.session)
   return {
+    ...keptFactsOf(row),
     session,
-    bag: found,
+    bag: row.bag ? camel<Bag>(row.bag) : null,
     holds: row.holds,
     patient:
       known && session.pseudonym !== null
@@ -131,28 +140,116 @@ export async function scanFacts(
             sampleUntil: known.sample_until,
           }
         : null,
-    vouchedAt: row.vouched_at ?? found?.registeredAt ?? 0,
-    stays: row.stays,
-    hasClockMatters: row.matters,
-    policies: row.policies.map(({ max_silence_ms, ...limits }) => ({
-      ...limits,
-      maxSilenceMs: max_silence_ms,
-    })),
   }
 }
 
-/** What the probe that speaks for a bag in a device told in [from, to): the load probe, or else the one in the air. */
+/** The same of a bag that is handed out otherwise than by a scan. */
+export async function keptFacts(
+  db: Database | Transaction,
+  {
+    bagId,
+    jurisdiction,
+    now,
+  }: {
+    readonly bagId: string
+    readonly jurisdiction: Jurisdiction
+    readonly now: number
+  },
+): Promise<KeptFacts> {
+  const { rows } = await db.execute<KeptRow>(sql`
+    ${kept}
+    with recursive subject as (select * from ${bag} where id = ${bagId}), ${lives(now)}
+    select ${keptColumns(jurisdiction)}`)
+  return keptFactsOf(rows[0] as KeptRow)
+}
+
+/** The verbs by which a person vouches for how a bag was kept until then. That it was made of another is none. */
+const vouching = sql.raw(`('collect', 'register', 'release', 'receive', 'reinstate')`)
+
+const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}) r)`
+
+/** `told`: the lives of the `subject` and of what it was made of, each with its stays; `vouched`: since when they count. */
+function lives(now: number): SQL {
+  const versions = sql.raw(`"from", low, high, max_silence_ms as "maxSilenceMs"`)
+  return sql`
+    lives (id, component, "from", until) as (
+      select id, component, registered_at, null::bigint from subject
+      union
+      select made.id, made.component, made.registered_at, lives."from"
+      from lives join ${bagLineage} on child_id = lives.id join ${bag} made on made.id = parent_id
+    ), vouched as (
+      select max(at) as at from lives join ${bagEvent} e on e.bag_id = lives.id
+      where verb in ${vouching} and not (verb = 'register' and data ? 'parent')
+    ), told as (
+      select lives.component, lives."from", lives.until, tagged.at as "taggedAt",
+        ${all(sql`
+          select place.state, place.device_id as "deviceId", place."from", place."to",
+            case when place.state = 'inside' then (
+              select json_build_object('firstAt', first_at, 'lastAt', last_at, 'isTroubled',
+                exists (select from ${excursion} x where x.probe_id = chosen.id and x.known_to is null
+                  and x."from" <= span."to" and (x."to" is null or x."to" >= place."from"))
+                or exists (select from ${gap} g where g.probe_id = chosen.id and g.known_to is null
+                  and g."from" < span."to" and g."to" > greatest(place."from", vouched.at, tagged.at)))
+              from (
+                select p.id, s.first_at, s.last_at from ${probe} p join ${probeState} s on s.probe_id = p.id
+                where p.device_id = place.device_id and kind in ('load', 'air') order by kind = 'load' desc limit 1
+              ) chosen
+            ) end as probe,
+            ${all(sql`select ${versions} from ${deviceProfile} d where d.device_id = place.device_id order by "from"`)} as profiles
+          from ${bagPlace} place, lateral (select least(place."to", lives.until, ${now}::bigint) as "to") span
+          where place.bag_id = lives.id and place.known_to is null order by place."from"`)} as stays
+      from lives, vouched, lateral (
+        select min(coalesce(vouched_from, "from")) as at from ${tagAssignment} a where a.bag_id = lives.id
+      ) tagged
+      order by lives.until desc nulls first
+    )`
+}
+
+type KeptRow = {
+  readonly vouched_at: number | null
+  readonly lives: Life[]
+  readonly matters: boolean
+  readonly policies: (PolicyVersion & { component: Component })[]
+}
+
+function keptColumns(jurisdiction: Jurisdiction): SQL {
+  return sql`
+    (select at from vouched) as vouched_at,
+    ${all(sql`select * from told`)} as lives,
+    exists (
+      select from lives join ${tagAssignment} t on t.bag_id = lives.id join ${sighting} s on s.tag = t.tag
+      where exists (select from ${clockFact} f where f.device_id = s.device_id)
+        or exists (select from ${clockFault} f where f.device_id = s.device_id and f.settled_by is null)
+    ) as matters,
+    ${all(sql`select component, version, effective_from as "from", low, high, max_silence_ms as "maxSilenceMs"
+      from ${policy} p where p.jurisdiction = ${jurisdiction} and p.phase = 'storage'
+        and p.component in (select component from lives)
+      order by effective_from, version`)} as policies`
+}
+
+function keptFactsOf({ vouched_at, lives, matters, policies }: KeptRow): KeptFacts {
+  const vouchedAt = vouched_at ?? lives.at(-1)?.from ?? 0
+  return { vouchedAt, lives, hasClockMatters: matters, policies: byComponent(policies) }
+}
+
+function byComponent(versions: readonly (PolicyVersion & { component: Component })[]): KeptFacts['policies'] {
+  const sorted: Partial<Record<Component, PolicyVersion[]>> = {}
+  for (const { component, ...version } of versions) {
+    sorted[component] ??= []
+    sorted[component].push(version)
+  }
+  return sorted
+}
+
+/**
+ * What the probe that speaks for a bag in a device told in [from, to), and the readings just before and after: the load
+ * probe, or else the one in the air.
+ */
 export async function keptBy(
-  tx: Transaction,
+  db: Database | Transaction,
   { deviceId, from, to }: { readonly deviceId: number; readonly from: number; readonly to: number },
-): Promise<{
-  readonly readings: readonly Reading[]
-  readonly silences: readonly Pick<Version, 'from' | 'maxSilenceMs'>[]
-}> {
-  const { rows } = await tx.execute<{
-    readings: Reading[]
-    silences: { from: number; maxSilenceMs: number }[]
-  }>(sql`
+): Promise<readonly Reading[]> {
+  const { rows } = await db.execute<Reading>(sql`
     ${kept}
     with chosen as (
       select p.id from ${probe} p join ${probeState} on probe_id = p.id
@@ -161,18 +258,9 @@ export async function keptBy(
       select coalesce((select max(at) from ${reading}, chosen where probe_id = chosen.id and at < ${from}::bigint), ${from}::bigint) as first,
              coalesce((select min(at) from ${reading}, chosen where probe_id = chosen.id and at >= ${to}::bigint), ${to}::bigint) as last
     )
-    select (
-      select coalesce(json_agg(r), '[]') from (
-        select told.at, b.boot, told.centi from ${reading} told join ${boot} b on b.id = told.boot_id, chosen, span
-        where told.probe_id = chosen.id and told.at between span.first and span.last
-      ) r
-    ) as readings, (
-      select coalesce(json_agg(r), '[]') from (
-        select "from", max_silence_ms as "maxSilenceMs" from ${deviceProfile} where device_id = ${deviceId} order by "from"
-      ) r
-    ) as silences`)
-  const [row] = rows
-  return { readings: row?.readings ?? [], silences: row?.silences ?? [] }
+    select told.at, b.boot, told.centi from ${reading} told join ${boot} b on b.id = told.boot_id, chosen, span
+    where told.probe_id = chosen.id and told.at between span.first and span.last`)
+  return rows
 }
 
 /** A row as JSON has it, by the names it has here. */

@@ -180,6 +180,8 @@ async function sightingsOfBag(db: Database | Transaction, bagId: string): Promis
     })
   }
   for (const { sighting: row, boot: name } of rows) add({ ...row, boot: name })
+  for (const { to } of tags)
+    if (to !== null && !carries(to)) sightings.push({ ...nothingSeen, at: to, key: `untagged/${to}` })
   for (const { inventory: row, boot: name, receivedAt } of inventories) {
     if (seenBy.has(`${row.bootId}/${row.seq}`)) continue
     const never = { kind: 'missing', source: 'rfid', element: 0, id: 0, tag: undefined } as const
@@ -187,6 +189,9 @@ async function sightingsOfBag(db: Database | Transaction, bagId: string): Promis
   }
   return sightings
 }
+
+/** Somebody took the last tag off. */
+const nothingSeen = { kind: 'untagged', source: 'manual', deviceId: 0, doubtfulUntil: null } as const
 
 /** A sighting of one of a bag's tags, or an inventory that has none of them. */
 type Observation = {
@@ -255,8 +260,8 @@ export async function unresolvedTags(
 }
 
 /**
- * Put a tag on a bag from an instant of event time on. Without one it is the bag's since it was last another's, so
- * that what was seen of it before anybody registered it is resolved too.
+ * Put a tag on a bag from an instant of event time on. Without one it is the bag's since it was last another's and the
+ * bag last carried another, so that what was seen of it before anybody registered it is resolved too.
  *
  * @throws Refusal `tag_in_use` where the tag is on another bag at that time, or on this one since another time
  */
@@ -276,12 +281,15 @@ export async function assignTag(
       `tag ${input.tag} is on bag ${input.bagId} since ${since}: take it off first to say otherwise`,
     )
   }
-  const from = input.from ?? Math.max(0, ...earlier.map(({ to }) => to ?? 0))
+  const others = await tx.select().from(tagAssignment).where(eq(tagAssignment.bagId, input.bagId))
+  const free = Math.max(0, ...earlier.map(({ to }) => to ?? 0), ...others.map(({ to }) => to ?? now))
+  const from = input.from ?? free
   const rival = earlier.find((old) => old.to === null || old.to > from)
   if (rival) {
     throw new Refusal('tag_in_use', `tag ${input.tag} is on bag ${rival.bagId}: take it off there first`)
   }
-  await tx.insert(tagAssignment).values({ tag: input.tag, bagId: input.bagId, from })
+  const vouchedFrom = input.from ?? now
+  await tx.insert(tagAssignment).values({ tag: input.tag, bagId: input.bagId, from, vouchedFrom })
   await appendAudit(tx, actor, {
     at: now,
     action: 'tag.assigned',

@@ -1,10 +1,12 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { auditEntry } from '../../schema/tables/audit.ts'
 import { bag, bagPlace, scanAnswer, takeOut } from '../../schema/tables/bags.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
+import type { BagEvent } from '../domain/bag.ts'
 import type { Answer } from '../domain/take-out.ts'
 import { appendAudit } from './audit.ts'
-import type { Bag } from './bags.ts'
+import { afterEvent, type Bag, writtenOf } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { kept } from './pool.ts'
 
@@ -26,24 +28,57 @@ export async function insertTakeOut(
   })
 }
 
-export async function insertAnswer(
-  tx: Transaction,
-  actor: Actor,
-  row: {
-    readonly takeOutId: string
-    readonly scanned: string
-    readonly bagId: string | null
-    readonly answer: Answer
-    readonly findings: readonly Finding[]
-    readonly knownAt: number
-  },
-): Promise<void> {
-  const { takeOutId, scanned, bagId, answer, findings, knownAt } = row
-  await tx.execute(sql`
+/** What was said to a scan, and by what. */
+export type Told = {
+  readonly takeOutId: string
+  readonly scanned: string
+  readonly bagId: string | null
+  readonly answer: Answer
+  readonly findings: readonly Finding[]
+  readonly override: string | null
+  readonly policies: Readonly<Record<string, unknown>>
+  readonly knownAt: number
+}
+
+/** Write down an answer that hands nothing out. */
+export async function insertAnswer(db: Database | Transaction, actor: Actor, told: Told): Promise<void> {
+  const { takeOutId, scanned, bagId, answer, findings, knownAt } = told
+  await db.execute(sql`
     ${kept}
-    insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, known_at, actor)
-    values (${takeOutId}, ${scanned}, ${bagId}::uuid, ${answer}, ${JSON.stringify(findings)}::jsonb,
-            ${knownAt}::bigint, ${JSON.stringify(actor)}::jsonb)`)
+    with answered as (${answerOf(actor, told)} returning id)
+    insert into ${auditEntry} (at, actor, action, subject_kind, subject, after)
+    select ${knownAt}::bigint, ${JSON.stringify(actor)}::jsonb, 'take_out.answered', 'take_out', ${takeOutId},
+           ${JSON.stringify({ scanned, bagId, answer, findings })}::jsonb
+    from answered`)
+}
+
+/**
+ * Issue the bag and write down the answer that says so, in one statement and so in one transaction.
+ *
+ * @returns the bag as it is now; null, and nothing is written, where it is not any more as it was read
+ */
+export async function issueAtScan(
+  db: Database | Transaction,
+  actor: Actor,
+  before: Bag,
+  event: BagEvent,
+  told: Told,
+): Promise<Bag | null> {
+  const after = afterEvent(before, event)
+  const { rowCount } = await db.execute(sql`
+    ${kept}
+    with ${writtenOf(actor, before, after, event, told.knownAt)},
+    answered as (${answerOf(actor, told, sql`from moved`)})
+    select from moved`)
+  return rowCount === 1 ? after : null
+}
+
+function answerOf(actor: Actor, told: Told, from: SQL = sql``): SQL {
+  const { takeOutId, scanned, bagId, answer, findings, override, policies, knownAt } = told
+  return sql`
+    insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, policies, known_at, actor)
+    select ${takeOutId}::uuid, ${scanned}, ${bagId}::uuid, ${answer}, ${JSON.stringify(findings)}::jsonb, ${override},
+           ${JSON.stringify(policies)}::jsonb, ${knownAt}::bigint, ${JSON.stringify(actor)}::jsonb ${from}`
 }
 
 /** The bags of a facility that are in stock and inside a device now, those that expire first in front. */

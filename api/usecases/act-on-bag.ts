@@ -5,6 +5,13 @@ import { Refusal } from '../domain/refusal.ts'
 import { isWithin, type Right, reachOf, sightOf } from '../domain/rights.ts'
 import { applyEvent, type Bag, factsOf, findBag, lockBags, noBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
+import { demandSomebody } from './demand.ts'
+
+/** What a person must answer for by name. */
+const personal: Partial<Record<BagVerb, string>> = {
+  release: 'a bag is released',
+  issue: 'a bag is issued',
+}
 
 /** What each verb takes, and at which end of a journey it must be held. */
 const needed: Record<BagVerb, { readonly right: Right; readonly at: 'holder' | 'destination' }> = {
@@ -21,7 +28,7 @@ const needed: Record<BagVerb, { readonly right: Right; readonly at: 'holder' | '
   refuse: { right: 'bag.receive', at: 'destination' },
   issue: { right: 'bag.issue', at: 'holder' },
   cancel_issue: { right: 'bag.take_out', at: 'holder' },
-  transfuse: { right: 'bag.transfuse', at: 'holder' },
+  transfuse: { right: 'bag.transfuse', at: 'destination' },
   return: { right: 'bag.transfuse', at: 'holder' },
   reinstate: { right: 'bag.reinstate', at: 'holder' },
   discard: { right: 'bag.discard', at: 'holder' },
@@ -36,7 +43,7 @@ export function rightFor(verb: BagVerb): Right {
  * first wins; the others find the bag as it left it.
  *
  * @param commandFor makes the command of what is found, with the bag locked
- * @throws Refusal `not_found`, `forbidden`, and what `decide` refuses
+ * @throws Refusal `not_found`, `forbidden`, `person_required`, and what `decide` refuses
  */
 export async function actOnBag(
   ctx: Context,
@@ -48,6 +55,8 @@ export async function actOnBag(
   const bag = await findBag(tx, input.bagId)
   const { right, at } = needed[input.verb]
   demandAct(ctx, right, bag, at)
+  const act = personal[input.verb]
+  if (act) demandSomebody(ctx, act)
   const facts = await factsOf(tx, bag)
   const now = ctx.now()
   const event = decide(facts, await commandFor(bag, facts), now)

@@ -28,6 +28,17 @@ export function demandRight(
   throw new Refusal('forbidden', `none of your roles there allows ${right}`)
 }
 
+/**
+ * Go on only for somebody who has signed in. A key may be anybody's: who answers for this is a person with a name.
+ *
+ * @param what is done, as in "a bag is released"
+ * @throws Refusal `person_required`
+ */
+export function demandSomebody({ actor }: Pick<Context, 'actor'>, what: string): void {
+  if (actor.kind !== 'person')
+    throw new Refusal('person_required', `${what} by a person: sign in, a key does not say who it is`)
+}
+
 /** Go on only where the caller holds a right for all facilities. @throws Refusal `forbidden` */
 export function demandEverywhere({ grants }: Asker, right: Right): void {
   if (reachOf(grants, right) !== 'all')

@@ -4,7 +4,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { holdsOf, insertHold, liftHold, lockBags, lockFamily } from '../stores/bags.ts'
 import { reachDonation } from './collect-donation.ts'
-import { reachBag } from './demand.ts'
+import { demandSomebody, reachBag } from './demand.ts'
 
 /** Keep a bag from being used. @throws Refusal `not_found`, `forbidden` */
 export async function holdBag(
@@ -21,7 +21,7 @@ export async function holdBag(
 /** What whoever made the bag knows of it, and nobody else: a hospital does not lift its centre's recall. */
 const ofTheOrigin: ReadonlySet<HoldKind> = new Set(['recall', 'look_back', 'test_reactive', 'group_mismatch'])
 
-/** By somebody who did not place it. @throws Refusal `not_found`, `forbidden`, `second_person` */
+/** By somebody who did not place it. @throws Refusal `not_found`, `forbidden`, `person_required`, `second_person` */
 export async function liftBagHold(
   ctx: Context,
   { bagId, holdId, reason }: { readonly bagId: string; readonly holdId: number; readonly reason: string },
@@ -33,6 +33,7 @@ export async function liftBagHold(
     const isTheirs = isWithin(reachOf(ctx.grants, 'bag.hold'), [bag.originId])
     if (hold && ofTheOrigin.has(hold.kind) && !isTheirs)
       throw new Refusal('forbidden', `a hold for ${hold.kind} is lifted where the bag comes from`)
+    demandSomebody(ctx, 'a hold is lifted')
     await liftHold(tx, ctx.actor, bag, { holdId, reason }, ctx.now())
   })
 }

@@ -2,30 +2,34 @@ import type { Jurisdiction } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
 import { exposureOf } from '../domain/exposure.ts'
+import type { Limits } from '../domain/series.ts'
 import type { Kept } from '../domain/take-out.ts'
-import type { Transaction } from '../stores/database.ts'
-import { keptBy, type ScanFacts } from '../stores/scans.ts'
+import type { Database, Transaction } from '../stores/database.ts'
+import { type KeptFacts, keptBy, type PolicyVersion, type Stay } from '../stores/scans.ts'
 import { traceBag } from './trace-bag.ts'
 
 /**
  * How a bag was kept, by its own component's policy: what its trace would tell. What was measured outside its limits is
- * never forgotten; for what nobody measured a person vouches, so that counts since the last time one did. On its way into the first container it was in hands: for as long as handling may last that is uncontrolled, and
- * beyond it nobody knows.
+ * never forgotten, and goes over to what is made of it; for what nobody measured a person vouches, so that counts since
+ * the last time one did. On its way into the first container it was in hands: for as long as handling may last that is
+ * uncontrolled, and beyond it nobody knows. What was seen of a tag before anybody said it was on this bag measures
+ * nothing else than that way.
  *
  * Where no clock is or was in doubt the stays are what they were folded into, and need not be folded again.
+ *
+ * @returns null where no policy speaks of it
  */
 export async function howKept(
   ctx: Pick<Context, 'database' | 'now'>,
-  tx: Transaction,
-  facts: Pick<ScanFacts, 'vouchedAt' | 'stays' | 'hasClockMatters' | 'policies'> & { readonly bagId: string },
+  facts: KeptFacts & { readonly bagId: string },
   jurisdiction: Jurisdiction,
   handlingMs: number,
 ): Promise<Kept | null> {
-  if (facts.policies.length === 0) return null
+  if (facts.lives.some(({ component }) => !facts.policies[component])) return null
   const now = ctx.now()
   const { total, carriedMs } = facts.hasClockMatters
-    ? await asTraced(ctx, tx, facts.bagId, facts.vouchedAt, jurisdiction, now)
-    : await asFolded(tx, facts, now)
+    ? await asTraced(ctx, facts, jurisdiction, now)
+    : await asFolded(ctx.database.db, facts, now)
   const handledMs = Math.min(carriedMs, handlingMs)
   return {
     outOfRangeMs: total.outOfRangeMs,
@@ -39,55 +43,111 @@ type Told = { readonly total: Kept; readonly carriedMs: number }
 
 async function asTraced(
   ctx: Pick<Context, 'database' | 'now'>,
-  tx: Transaction,
-  bagId: string,
-  since: number,
+  { bagId, vouchedAt, lives }: Pick<KeptFacts, 'vouchedAt' | 'lives'> & { readonly bagId: string },
   jurisdiction: Jurisdiction,
-  now: number,
+  asOf: number,
 ): Promise<Told> {
-  const deps = { database: { ...ctx.database, db: tx }, now: ctx.now }
-  const { total, beforeFirstSeen } = await traceBag(deps, { bagId, jurisdiction, asOf: now, since })
-  const { total: life } = await traceBag(deps, { bagId, jurisdiction, asOf: now })
-  const carriedMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
+  const { total: life } = await traceBag(ctx, { bagId, jurisdiction, asOf })
+  const since = lives.map((life) => Math.max(vouchedAt, life.taggedAt ?? 0))
+  const { total } = await traceBag(ctx, { bagId, jurisdiction, asOf, since })
+  const beforeTags = lives.map(({ from, until }, index) =>
+    Math.max(0, Math.min(since[index] as number, until ?? asOf) - Math.max(vouchedAt, from)),
+  )
   const outOfRangeMs = life.belowMs + life.aboveMs
-  const { uncontrolledMs } = total
-  return { total: { outOfRangeMs, unverifiedMs: total.unverifiedMs - carriedMs, uncontrolledMs }, carriedMs }
+  const { uncontrolledMs, unseenMs } = total
+  return {
+    total: { outOfRangeMs, unverifiedMs: total.unverifiedMs - unseenMs, uncontrolledMs },
+    carriedMs: unseenMs + beforeTags.reduce((ms, one) => ms + one, 0),
+  }
 }
 
 async function asFolded(
-  tx: Transaction,
-  { vouchedAt, stays, policies }: Pick<ScanFacts, 'vouchedAt' | 'stays' | 'policies'>,
+  db: Database | Transaction,
+  { vouchedAt, lives, policies }: Omit<KeptFacts, 'hasClockMatters'>,
   now: number,
 ): Promise<Told> {
-  let outOfRangeMs = 0
-  let unverifiedMs = 0
-  let uncontrolledMs = 0
-  let firstSeen = now
-  for (const { state, deviceId, from, to } of stays) {
-    if (from >= now) continue
-    const stay = { from, to: Math.min(to ?? now, now) }
-    const counted = { from: Math.max(from, vouchedAt), to: stay.to }
-    const countedMs = Math.max(0, counted.to - counted.from)
-    if (to === null || to > vouchedAt) firstSeen = Math.min(firstSeen, counted.from)
-    if (state === 'unknown') unverifiedMs += countedMs
-    else if (state === 'in_hand') uncontrolledMs += countedMs
-    else {
-      const { readings, silences } = await keptBy(tx, { deviceId, ...stay })
-      const limitsAt = (at: number) => {
-        const limits = inForce(policies, at)
-        const { maxSilenceMs } = inForce(silences, at)
-        return { ...limits, maxSilenceMs: Math.min(limits.maxSilenceMs, maxSilenceMs) }
+  const total = { outOfRangeMs: 0, unverifiedMs: 0, uncontrolledMs: 0 }
+  let carriedMs = 0
+  for (const { component, from, until, taggedAt, stays } of lives) {
+    const end = Math.min(until ?? now, now)
+    const since = Math.max(vouchedAt, taggedAt ?? 0)
+    let firstSeen = Math.max(from, end)
+    for (const stay of stays) {
+      const to = Math.min(stay.to ?? end, end)
+      if (stay.from >= to) continue
+      const counted = { from: Math.max(stay.from, since), to }
+      const countedMs = Math.max(0, counted.to - counted.from)
+      if (countedMs > 0) firstSeen = Math.min(firstSeen, counted.from)
+      if (stay.state === 'unknown') total.unverifiedMs += countedMs
+      else if (stay.state === 'in_hand') total.uncontrolledMs += countedMs
+      else {
+        const told = await inside(db, stay, counted, policies[component] ?? [], now)
+        total.outOfRangeMs += told.outOfRangeMs
+        total.unverifiedMs += told.unverifiedMs
       }
-      const timed = readings
-        .filter(({ at }) => at <= now)
-        .map((reading) => ({ ...reading, timeVerified: true }))
-      const { belowMs, aboveMs } = exposureOf(timed, stay, limitsAt, now)
-      outOfRangeMs += belowMs + aboveMs
-      if (countedMs > 0) unverifiedMs += exposureOf(timed, counted, limitsAt, now).unverifiedMs
     }
+    carriedMs += Math.max(0, firstSeen - Math.max(vouchedAt, from))
   }
-  return {
-    total: { outOfRangeMs, unverifiedMs, uncontrolledMs },
-    carriedMs: Math.max(0, firstSeen - vouchedAt),
+  return { total, carriedMs }
+}
+
+type Span = { readonly from: number; readonly to: number }
+
+/** Outside its limits in all of the stay, and not spoken for in the part that counts, which may be empty, ms. */
+async function inside(
+  db: Database | Transaction,
+  stay: Stay,
+  counted: Span,
+  policies: readonly PolicyVersion[],
+  now: number,
+): Promise<Pick<Kept, 'outOfRangeMs' | 'unverifiedMs'>> {
+  if (isCalm(stay, counted, policies, now)) return { outOfRangeMs: 0, unverifiedMs: 0 }
+  const limitsAt = (at: number): Limits => {
+    const limits = inForce(policies, at)
+    return { ...limits, maxSilenceMs: Math.min(limits.maxSilenceMs, inForce(stay.profiles, at).maxSilenceMs) }
   }
+  const whole = { from: stay.from, to: counted.to }
+  const readings = await keptBy(db, { deviceId: stay.deviceId, ...whole })
+  const timed = readings.filter(({ at }) => at <= now).map((reading) => ({ ...reading, timeVerified: true }))
+  const { belowMs, aboveMs } = exposureOf(timed, whole, limitsAt, now)
+  const { unverifiedMs } =
+    counted.from < counted.to ? exposureOf(timed, counted, limitsAt, now) : { unverifiedMs: 0 }
+  return { outOfRangeMs: belowMs + aboveMs, unverifiedMs }
+}
+
+/**
+ * Is it plain from the findings about the device that no reading in the stay was outside the bag's limits, and that one
+ * spoke for it all the while? So it is where the device was in no excursion and no gap, by limits of its own that are at
+ * least as strict as the bag's. False says only that the readings must be looked at.
+ */
+function isCalm(
+  { from, probe, profiles }: Stay,
+  counted: Span,
+  policies: readonly PolicyVersion[],
+  now: number,
+): boolean {
+  if (!probe || probe.isTroubled || probe.firstAt > counted.from || probe.lastAt > now) return false
+  // The reading that holds at the start was judged by what was in force when it was taken.
+  const settings = withPredecessor(profiles, from, now)
+  const bounds = withPredecessor(policies, from, now)
+  const isAsStrict = settings.every((own) =>
+    bounds.every(
+      (limits) => own.low >= limits.low && own.high <= limits.high && own.maxSilenceMs <= limits.maxSilenceMs,
+    ),
+  )
+  const isHeard =
+    probe.lastAt >= counted.to || now - probe.lastAt <= inForce(profiles, probe.lastAt).maxSilenceMs
+  return isAsStrict && isHeard
+}
+
+/** The versions in force in [from, to], and the one before them. */
+function withPredecessor<T extends { readonly from: number }>(
+  versions: readonly T[],
+  from: number,
+  to: number,
+): readonly T[] {
+  const first = versions.findLastIndex((version) => version.from <= from)
+  return versions
+    .slice(Math.max(0, first - 1))
+    .filter((version) => version.from <= to || versions[0] === version)
 }

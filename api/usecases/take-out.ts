@@ -7,12 +7,19 @@ import { parseDin, parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type Answer, type AnswerRule, answerTo, findingsOfScan } from '../domain/take-out.ts'
 import { cnAnswers, cnHandlingMs } from '../policies/answers.ts'
-import { applyEvent, type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
+import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient } from '../stores/patients.ts'
-import { lockByLabel, type ScanFacts, scanFacts } from '../stores/scans.ts'
-import { bagsInside, insertAnswer, insertTakeOut, noTakeOut } from '../stores/take-outs.ts'
-import { demandRight, reachDevice } from './demand.ts'
+import { type Label, type ScanFacts, scanFacts } from '../stores/scans.ts'
+import {
+  bagsInside,
+  insertAnswer,
+  insertTakeOut,
+  issueAtScan,
+  noTakeOut,
+  type Told,
+} from '../stores/take-outs.ts'
+import { demandRight, demandSomebody, reachDevice } from './demand.ts'
 import { howKept } from './how-kept.ts'
 import { uuidv7 } from './register-bag.ts'
 
@@ -39,7 +46,7 @@ export type Opened = {
 /**
  * Say whom bags are taken out for: which of those inside may be, the best first.
  *
- * @throws Refusal `invalid_request`, `not_found`, `forbidden`
+ * @throws Refusal `invalid_request`, `not_found`, `forbidden`, `person_required`
  */
 export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opened> {
   const now = ctx.now()
@@ -49,6 +56,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     throw new Refusal('invalid_request', 'reason: an emergency needs one')
   return ctx.database.db.transaction(async (tx) => {
     const device = await reachDevice(ctx, tx, input.device, 'bag.take_out')
+    demandSomebody(ctx, 'a door is opened')
     const { facilityId } = inForce(device.placements, now)
     const patient = await patientOf(tx, facilityId, input.patient)
     const id = uuidv7(now)
@@ -114,58 +122,85 @@ export type Scanned = {
   readonly bag: Bag | null
 }
 
+/** So often a scan is decided anew because something of the bag was changed in between. */
+const mostTries = 10
+
 /**
- * The nurse scans the bag in her hand: GO, and it is issued in this very transaction, or STOP or CALL and nothing is. What
- * was known and what was said is written down either way.
+ * The nurse scans the bag in her hand: GO, and it is issued in the transaction that writes the answer, or STOP or CALL
+ * and nothing is. What was known and what was said is written down either way.
  *
- * @throws Refusal `not_found`, `forbidden`, `expired` where the door session is over, `invalid_din`, `invalid_request`
+ * Nothing is locked while it is decided: the answer is written only if the bag is as it was when it was read.
+ *
+ * @throws Refusal `not_found`, `forbidden`, `expired` where the door session is over, `invalid_din`, `invalid_request`,
+ * `conflict` where others kept changing the bag
  */
 export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> {
-  const now = ctx.now()
-  const identifier = parseDin(input.din)
-  const product = parseProductCode(input.productCode)
-  return ctx.database.db.transaction(async (tx) => {
-    const bagId = await lockByLabel(tx, identifier, product)
-    const known = await scanFacts(tx, { takeOutId: input.takeOutId, bagId, jurisdiction })
-    if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
-    const { session, patient } = known
-    demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))
-    if (session.expiresAt <= now) throw new Refusal('expired', 'the door session is over: open another')
-    // What another facility holds is no bag of ours: nothing is told of it.
-    const { bag } = known
-    const facts = bag && factsWith(bag, known.holds)
-    const findings = findingsOfScan({
-      bag: facts,
-      kept: bag && (await howKept(ctx, tx, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)),
-      patient,
-      emergency: session.emergency,
-      override: input.override !== null,
-      now,
-      handlingMs: cnHandlingMs,
-    })
-    const { answer, rule } = answerTo(findings, cnAnswers)
-    const scanned = `${identifier} ${input.productCode}`
-    const told = { takeOutId: session.id, scanned, bagId: bag?.id ?? null, answer, findings, knownAt: now }
-    await insertAnswer(tx, ctx.actor, told)
-    if (answer !== 'GO' || !bag || !facts) return { answer, rule, findings, bag }
-    return { answer, rule, findings, bag: await issue(ctx, tx, { session, bag, facts, patient, input }) }
-  })
+  const label = { identifier: parseDin(input.din), ...parseProductCode(input.productCode) }
+  for (let tries = 1; tries <= mostTries; tries++) {
+    const scanned = await tryScan(ctx, input, label)
+    if (scanned) return scanned
+  }
+  throw new Refusal('conflict', `bag ${label.identifier} is being changed by others: scan it again`)
 }
 
-type Issue = {
-  readonly session: ScanFacts['session']
-  readonly bag: Bag
-  readonly facts: BagFacts
-  readonly patient: Patient | null
-  readonly input: ScanInput
-}
-
-function issue(ctx: Context, tx: Transaction, { session, bag, facts, patient, input }: Issue): Promise<Bag> {
+/** @returns null where somebody else was first */
+async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Scanned | null> {
   const now = ctx.now()
+  const { db } = ctx.database
+  const known = await scanFacts(db, { takeOutId: input.takeOutId, label, jurisdiction, now })
+  if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
+  const { session, patient } = known
+  demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))
+  if (session.expiresAt <= now) throw new Refusal('expired', 'the door session is over: open another')
+  // What another facility holds is no bag of ours: nothing is told of it.
+  const { bag } = known
+  const facts = bag && factsWith(bag, known.holds)
   const { emergency } = session
   const { override } = input
-  const event = decide(facts, { verb: 'issue', patient, emergency, override, takeOut: session.id }, now)
-  return applyEvent(tx, ctx.actor, bag, event, now)
+  const findings = findingsOfScan({
+    bag: facts,
+    kept: bag && (await howKept(ctx, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)),
+    patient,
+    emergency,
+    override: override !== null,
+    now,
+    handlingMs: cnHandlingMs,
+  })
+  const { answer, rule } = answerTo(findings, cnAnswers.rules)
+  const told: Told = {
+    takeOutId: session.id,
+    scanned: `${label.identifier} ${input.productCode}`,
+    bagId: bag?.id ?? null,
+    answer,
+    findings,
+    override,
+    policies: bag ? versionsUsed(known, now) : { answers: cnAnswers.version },
+    knownAt: now,
+  }
+  if (answer !== 'GO' || !bag || !facts) {
+    await insertAnswer(db, ctx.actor, told)
+    return { answer, rule, findings, bag }
+  }
+  const { reason } = session
+  const event = decide(
+    facts,
+    { verb: 'issue', patient, emergency, override, reason, takeOut: session.id },
+    now,
+  )
+  const issued = await issueAtScan(db, ctx.actor, bag, event, told)
+  return issued && { answer, rule, findings, bag: issued }
+}
+
+/** Which versions were applied: of the answers, and of what is said of each component from the last vouching on. */
+function versionsUsed({ policies, vouchedAt }: ScanFacts, now: number): Told['policies'] {
+  const storage = Object.entries(policies).map(([component, versions]) => {
+    const first = inForce(versions, vouchedAt)
+    const used = versions.filter(
+      (version) => version === first || (version.from > vouchedAt && version.from <= now),
+    )
+    return [component, used.map(({ version }) => version)] as const
+  })
+  return { jurisdiction, answers: cnAnswers.version, storage: Object.fromEntries(storage) }
 }
 
 function patientOf(tx: Transaction, facilityId: number, pseudonym: string | null): Promise<Patient | null> {

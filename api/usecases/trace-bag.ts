@@ -2,9 +2,10 @@ import type { Jurisdiction, PlaceState, ProbeKind } from '../../schema/vocabular
 import type { Deps } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
 import { type Exposure, exposureOf, nothing } from '../domain/exposure.ts'
+import { isFinal } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Limits } from '../domain/series.ts'
-import { type Bag, findBag } from '../stores/bags.ts'
+import { type Bag, eventsOf, findBag, parentsOf } from '../stores/bags.ts'
 import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
 import { findDevice, probesOf } from '../stores/devices.ts'
 import { type Policy, policyVersions } from '../stores/policies.ts'
@@ -40,14 +41,23 @@ export type Trace = {
   readonly places: readonly TracedPlace[]
   /** Registered, but in no place yet: nobody knows where it was. Null where it was seen from the first. */
   readonly beforeFirstSeen: { readonly from: number; readonly to: number } | null
-  /** Of all places, and of the time before the first. */
-  readonly total: Exposure & { readonly uncontrolledMs: number }
+  /** What it was exposed to as a part of what it was made of; null where it was made of nothing. */
+  readonly inherited: Account | null
+  /** Of all places, of the time before the first, and of what it was made of. */
+  readonly total: Account
+}
+
+export type Account = Exposure & {
+  readonly uncontrolledMs: number
+  /** Of what is UNVERIFIED, the time before it was seen in any place. */
+  readonly unseenMs: number
 }
 
 /**
  * Where a bag was and how cold, by its own component's policy, never by the limits of the fridge it was in. What no
  * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its registration on), and times told by
- * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go.
+ * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go. What a bag was made of hands
+ * its account down; with its own fate a bag's ends.
  *
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
@@ -57,24 +67,28 @@ export async function traceBag(
     readonly bagId: string
     readonly jurisdiction: Jurisdiction
     readonly asOf?: number | undefined
-    /** Nothing before then is told; otherwise all is. */
-    readonly since?: number | undefined
+    /** Nothing before then is told of the bag, and of each it was made of in the order of lineage; otherwise all is. */
+    readonly since?: readonly number[] | undefined
   },
 ): Promise<Trace> {
   const { db } = deps.database
-  const asOf = momentOf(input.asOf, deps.now())
   const bag = await findBag(db, input.bagId)
+  const asOf = momentOf(input.asOf, deps.now())
+  const fate = isFinal(bag.state)
+    ? (await eventsOf(db, bag.id)).findLast(({ to }) => to === bag.state)
+    : undefined
+  const until = Math.min(asOf, fate?.at ?? asOf)
   const versions = await policyVersions(db, input.jurisdiction, bag.component, 'storage')
   if (versions.length === 0) {
     throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
   }
-  const { since = Number.NEGATIVE_INFINITY } = input
+  const [since = Number.NEGATIVE_INFINITY, ...before] = input.since ?? []
   const places: TracedPlace[] = []
   for (const place of await datedPlacesOf(db, bag.id)) {
-    if (place.from >= asOf || (place.to !== null && place.to <= since)) continue
-    const { state } = place
     const from = Math.max(place.from, since)
-    const to = Math.min(place.to ?? asOf, asOf)
+    const to = Math.min(place.to ?? until, until)
+    if (from >= to) continue
+    const { state } = place
     const device = await findDevice(db, place.device)
     const { facility } = inForce(device.placements, from)
     const believed = {
@@ -89,7 +103,7 @@ export async function traceBag(
       facility,
       from,
       to,
-      ongoing: place.to === null || place.to > asOf,
+      ongoing: until === asOf && (place.to === null || place.to > asOf),
       timeVerified: doubtfulMs === 0,
     }
     if (state === 'inside') {
@@ -102,16 +116,50 @@ export async function traceBag(
       places.push({ ...seen, probe: null, exposure: { ...nothing, unverifiedMs }, uncontrolledMs })
     }
   }
-  const firstSeen = places[0]?.from ?? asOf
+  const firstSeen = places[0]?.from ?? until
   const known = Math.max(bag.registeredAt, since)
   const beforeFirstSeen = known < firstSeen ? { from: known, to: firstSeen } : null
+  const unseenMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
+  const own = places.map(({ exposure, uncontrolledMs }) => ({ ...exposure, uncontrolledMs, unseenMs: 0 }))
+  own.push({ ...nothing, uncontrolledMs: 0, unseenMs, unverifiedMs: unseenMs })
+  const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since && before }
+  const inherited = await inheritance(deps, bag.id, rest)
   return {
     bag,
     asOf,
     policy: { jurisdiction: input.jurisdiction, phase: 'storage', versions: versionsUsed(versions, places) },
     places,
     beforeFirstSeen,
-    total: sum(places, beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0),
+    inherited,
+    total: sum(inherited ? [...own, inherited] : own),
+  }
+}
+
+/** The account of what a bag was made of, which ended with that; of several the worst of each. */
+async function inheritance(
+  deps: Pick<Deps, 'database' | 'now'>,
+  childId: string,
+  input: {
+    readonly jurisdiction: Jurisdiction
+    readonly asOf: number
+    readonly since?: readonly number[] | undefined
+  },
+): Promise<Account | null> {
+  const accounts: Account[] = []
+  for (const bagId of await parentsOf(deps.database.db, childId)) {
+    const { total } = await traceBag(deps, { bagId, ...input })
+    accounts.push(total)
+  }
+  if (accounts.length === 0) return null
+  const most = (pick: (account: Account) => number) => Math.max(...accounts.map(pick))
+  return {
+    inRangeMs: most(({ inRangeMs }) => inRangeMs),
+    belowMs: most(({ belowMs }) => belowMs),
+    aboveMs: most(({ aboveMs }) => aboveMs),
+    unverifiedMs: most(({ unverifiedMs }) => unverifiedMs),
+    uncontrolledMs: most(({ uncontrolledMs }) => uncontrolledMs),
+    unseenMs: most(({ unseenMs }) => unseenMs),
+    ...extremes(accounts),
   }
 }
 
@@ -154,20 +202,25 @@ function versionsUsed(versions: readonly Policy[], places: readonly TracedPlace[
     .map(({ version }) => version)
 }
 
-function sum(places: readonly TracedPlace[], unseenMs: number): Trace['total'] {
-  const least = (values: (number | null)[]) => {
-    const known = values.filter((value) => value !== null)
-    return known.length > 0 ? Math.min(...known) : null
-  }
-  const total = (pick: (place: TracedPlace) => number) => places.reduce((ms, place) => ms + pick(place), 0)
-  const warmest = least(places.map(({ exposure }) => (exposure.warmest === null ? null : -exposure.warmest)))
+function sum(accounts: readonly Account[]): Account {
+  const total = (pick: (account: Account) => number) =>
+    accounts.reduce((ms, account) => ms + pick(account), 0)
   return {
-    inRangeMs: total(({ exposure }) => exposure.inRangeMs),
-    belowMs: total(({ exposure }) => exposure.belowMs),
-    aboveMs: total(({ exposure }) => exposure.aboveMs),
-    unverifiedMs: unseenMs + total(({ exposure }) => exposure.unverifiedMs),
+    inRangeMs: total(({ inRangeMs }) => inRangeMs),
+    belowMs: total(({ belowMs }) => belowMs),
+    aboveMs: total(({ aboveMs }) => aboveMs),
+    unverifiedMs: total(({ unverifiedMs }) => unverifiedMs),
     uncontrolledMs: total(({ uncontrolledMs }) => uncontrolledMs),
-    coldest: least(places.map(({ exposure }) => exposure.coldest)),
-    warmest: warmest === null ? null : -warmest,
+    unseenMs: total(({ unseenMs }) => unseenMs),
+    ...extremes(accounts),
+  }
+}
+
+function extremes(accounts: readonly Account[]): Pick<Account, 'coldest' | 'warmest'> {
+  const cold = accounts.map(({ coldest }) => coldest).filter((value) => value !== null)
+  const warm = accounts.map(({ warmest }) => warmest).filter((value) => value !== null)
+  return {
+    coldest: cold.length > 0 ? Math.min(...cold) : null,
+    warmest: warm.length > 0 ? Math.max(...warm) : null,
   }
 }

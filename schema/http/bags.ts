@@ -161,6 +161,8 @@ const exposure = {
   warmest: orNull(Celsius),
 }
 
+const Exposure = z.object(exposure).meta({ id: 'Exposure' })
+
 const TracedPlace = z
   .object({
     state: z.enum(placeStates),
@@ -193,9 +195,12 @@ export const Trace = z
         'registered but not yet seen in any place, [from, to): unverified in the total; null where it was seen from its registration on',
     }),
     places: z.array(TracedPlace).meta({ description: 'oldest first' }),
-    total: z
-      .object(exposure)
-      .meta({ id: 'Exposure', description: 'of all places, and of the time before the first' }),
+    inherited: orNull(Exposure).meta({
+      description: 'as a part of what it was made of, up to then; null where it was made of nothing',
+    }),
+    total: Exposure.meta({
+      description: 'of all places, of the time before the first, and of what it was made of',
+    }),
   })
   .meta({
     id: 'Trace',

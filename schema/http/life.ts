@@ -69,10 +69,17 @@ export const IssueInput = z
     override: reason
       .optional()
       .meta({ description: 'a physician’s word for RhD-positive cells: who and why' }),
+    reason: reason
+      .optional()
+      .meta({ description: 'why in an emergency, or although not all of it is verified' }),
   })
   .refine(({ patient, emergency }) => patient !== undefined || emergency, {
     path: ['patient'],
     message: 'say for whom, or that it is an emergency',
+  })
+  .refine(({ emergency, reason }) => !emergency || reason !== undefined, {
+    path: ['reason'],
+    message: 'an emergency needs one',
   })
   .meta({ id: 'IssueInput' })
 
@@ -82,6 +89,10 @@ export const TransfuseInput = z
     startedAt: InstantInput,
     endedAt: InstantInput.optional(),
     reaction: z.boolean().default(false),
+  })
+  .refine(({ startedAt, endedAt }) => endedAt === undefined || endedAt >= startedAt, {
+    path: ['endedAt'],
+    message: 'must not be before startedAt',
   })
   .meta({ id: 'TransfuseInput' })
 

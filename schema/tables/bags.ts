@@ -111,6 +111,8 @@ export const bag = pgTable(
     /** A projection of its events, guarded by `version`: how many there are. */
     state: text({ enum: bagStates }).notNull().default('available'),
     version: integer().notNull().default(0),
+    /** Moves whenever anything of the bag is locked to be changed: who decided by what stood before finds out. */
+    revision: integer().notNull().default(0),
     /** As labelled; null while the donation is not grouped. */
     abo: text({ enum: abos }),
     rhd: text({ enum: rhds }),
@@ -144,6 +146,11 @@ export const tagAssignment = pgTable(
       .references(() => bag.id),
     from: instant().notNull(),
     to: instant(),
+    /**
+     * Since when somebody says so: what was seen of the tag from `from` until then is told of the bag, but hands none
+     * out. Null of those from before that was asked.
+     */
+    vouchedFrom: instant(),
   },
   (t) => [
     index('tag_assignment_tag').on(t.tag),
@@ -344,6 +351,10 @@ export const scanAnswer = pgTable(
     bagId: uuid().references(() => bag.id),
     answer: text({ enum: ['GO', 'STOP', 'CALL'] }).notNull(),
     findings: jsonb().notNull(),
+    /** A physician's word that was given with it. */
+    override: text(),
+    /** The versions of the table of answers and of the storage policy it was decided by. Null of the first ones. */
+    policies: jsonb(),
     knownAt: instant().notNull(),
     actor: jsonb().notNull(),
   },

@@ -16,6 +16,8 @@ describeOnServer('rivals for a bag', (url) => {
   const services: ServiceProcess[] = []
   let pool: pg.Pool
   let drawn = 0
+  /** Of a person who has signed in: no key issues a bag. */
+  let lab = ''
 
   beforeAll(async () => {
     created = await createServerDatabase(url)
@@ -30,6 +32,10 @@ describeOnServer('rivals for a bag', (url) => {
     await must(ask(0, 'POST', '/facilities', facility('H1')))
     await must(ask(0, 'POST', '/facilities', facility('H2')))
     const sampleUntil = new Date(Date.now() + 86_400_000).toISOString()
+    const credentials = { username: 'lab', password: 'correct horse battery' }
+    const roles = [{ role: 'transfusion_lab', facility: 'H1' }]
+    await must(ask(0, 'POST', '/people', { ...credentials, name: 'Lab', roles }))
+    lab = String((await must(ask(0, 'POST', '/session', credentials))).token)
     for (let i = 0; i < rivals; i++)
       await must(ask(0, 'PUT', `/facilities/H1/patients/P${i}`, { abo: 'O', rhd: 'positive', sampleUntil }))
   })
@@ -41,10 +47,10 @@ describeOnServer('rivals for a bag', (url) => {
 
   const facility = (code: string) => ({ code, name: code, kind: 'hospital', timeZone: 'Asia/Shanghai' })
 
-  async function ask(by: number, method: string, path: string, body: unknown): Promise<Answer> {
+  async function ask(by: number, method: string, path: string, body: unknown, bearer = key): Promise<Answer> {
     const response = await fetch(new URL(path, services[by % 2]?.url), {
       method,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     })
     return { status: response.status, body: (await response.json()) as Record<string, unknown> }
@@ -88,7 +94,7 @@ describeOnServer('rivals for a bag', (url) => {
       const answers = await Promise.all(
         Array.from({ length: rivals }, async (_, rival) => {
           const move = moveOf(rival)
-          return { ...move, ...(await ask(rival, 'POST', `/bags/${bagId}/${move.verb}`, move.body)) }
+          return { ...move, ...(await ask(rival, 'POST', `/bags/${bagId}/${move.verb}`, move.body, lab)) }
         }),
       )
       for (const { status, body } of answers)
@@ -123,7 +129,7 @@ describeOnServer('rivals for a bag', (url) => {
   const nothing = async () => {}
   const oneWinner = (answers: readonly Answer[]) =>
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
-  const issueFor = (rival: number) => ({ verb: 'issue', body: { patient: `P${rival}` } })
+  const issueFor = (rival: number) => ({ verb: 'issue', body: { patient: `P${rival}`, reason: 'urgent' } })
   const minutes = 60_000
 
   test('issue it once', () => compete(nothing, issueFor, oneWinner), minutes)
@@ -170,7 +176,7 @@ describeOnServer('rivals for a bag', (url) => {
     'take it back or discard it, not both',
     () =>
       compete(
-        async (bagId) => void (await must(ask(0, 'POST', `/bags/${bagId}/issue`, { patient: 'P0' }))),
+        async (bagId) => void (await must(ask(0, 'POST', `/bags/${bagId}/issue`, { patient: 'P0' }, lab))),
         (rival) => ({ verb: rival % 2 === 0 ? 'return' : 'discard', body: { reason: 'rivals' } }),
         (answers) => {
           // What came back may still be discarded; what was discarded does not come back.

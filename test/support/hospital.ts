@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { everywhere } from '../../api/domain/rights.ts'
-import { createApiKey } from '../../api/usecases/manage-api-keys.ts'
+import { findPerson } from '../../api/stores/people.ts'
+import { createPerson } from '../../api/usecases/create-person.ts'
 import { BagDetail } from '../../schema/http/bags.ts'
 import { Facility } from '../../schema/http/facilities.ts'
 import { Children, Donation, Patient } from '../../schema/http/life.ts'
@@ -11,6 +12,19 @@ import { noon } from './world.ts'
 const day = 86_400_000
 const iso = (at: number) => new Date(at).toISOString()
 
+/** The bearer token of a person with one role, at one place or everywhere. */
+export async function signedIn(
+  { world, services }: Door,
+  username: string,
+  role: Role,
+  facility: string | null,
+): Promise<string> {
+  const ctx = { ...world.ctx, grants: everywhere }
+  await createPerson(ctx, { username, name: username, password: null, roles: [{ role, facility }] })
+  const { id } = await findPerson(world.deps.database.db, username)
+  return (await services.sessions.open(id, day)).token
+}
+
 /** Somebody with one role at one place, who asks over HTTP. */
 export type Worker = {
   post(path: string, body?: unknown): Promise<Response>
@@ -19,8 +33,7 @@ export type Worker = {
 }
 
 export async function aWorker(door: Door, name: string, role: Role, facility: string): Promise<Worker> {
-  const ctx = { ...door.world.ctx, grants: everywhere }
-  const key = await createApiKey(ctx, { name, role, facility })
+  const key = await signedIn(door, name, role, facility)
   const ask = (method: string) => async (path: string, body?: unknown) =>
     door.raw(path, {
       method,

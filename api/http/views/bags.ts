@@ -72,7 +72,7 @@ export function bagDetail(
 }
 
 export function traceView(
-  { bag, asOf, policy, places, beforeFirstSeen, total }: Trace,
+  { bag, asOf, policy, places, beforeFirstSeen, inherited, total }: Trace,
   codes: Codes,
 ): z.infer<typeof TraceBody> {
   return {
@@ -86,6 +86,7 @@ export function traceView(
       to: iso(to),
       ...exposureView({ ...exposure, uncontrolledMs }),
     })),
+    inherited: inherited && exposureView(inherited),
     total: exposureView(total),
   }
 }

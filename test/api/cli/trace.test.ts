@@ -46,6 +46,7 @@ function aTrace(places: Place[], unverified = 0): z.infer<typeof Trace> {
     asOf: at,
     policy: { jurisdiction: 'CN', phase: 'storage', versions: places.length > 0 ? [1] : [] },
     beforeFirstSeen: null,
+    inherited: null,
     places,
     total: {
       minutes: { ...nothing, unverified },

@@ -52,6 +52,20 @@ test('an inventory that misses it: the same', () => {
   expect(foldPlaces([see('added', a, 10), see('missing', b, 50)])).toHaveLength(1)
 })
 
+test('once it carries no tag, nobody knows where it is until it is seen by another', () => {
+  const off = { ...see('untagged', 0, 40, 'manual') }
+  expect(foldPlaces([see('added', a, 10), off])).toMatchObject([
+    { state: 'inside', deviceId: a, from: 10, to: 40 },
+    { state: 'unknown', deviceId: a, from: 40, to: null },
+  ])
+  expect(foldPlaces([see('removed', a, 10), off, see('seen', b, 60)])).toMatchObject([
+    { state: 'in_hand', deviceId: a, from: 10, to: 40 },
+    { state: 'unknown', deviceId: a, from: 40, to: 60 },
+    { state: 'inside', deviceId: b, from: 60, to: null },
+  ])
+  expect(foldPlaces([off])).toEqual([])
+})
+
 test('a removal elsewhere shows that it had got there unseen', () => {
   expect(foldPlaces([see('added', a, 10), see('removed', b, 50)])).toMatchObject([
     { state: 'unknown', deviceId: a, from: 10, to: 50 },
@@ -72,7 +86,7 @@ test('at one instant the stronger source has the last word', () => {
 
 const anySighting = fc
   .record({
-    kind: fc.constantFrom<Sighting['kind'][]>('added', 'removed', 'seen', 'missing'),
+    kind: fc.constantFrom<Sighting['kind'][]>('added', 'removed', 'seen', 'missing', 'untagged'),
     deviceId: fc.constantFrom(1, 2, 3),
     at: fc.integer({ min: 0, max: 30 }),
     source: fc.constantFrom<Sighting['source'][]>('rfid', 'scan', 'manual'),

@@ -250,7 +250,7 @@ describe('a tag that is taken off', () => {
     await door.world.ingest.accept([seen(0, [{ at: at(5), added: ['T 1/2'], removed: [] }])])
     const path = `/bags/${bagId}/tags/${encodeURIComponent('T 1/2')}`
     const off = await door.ask(BagDetail, 'DELETE', `${path}?at=${iso(at(10))}`)
-    expect(off).toMatchObject({ tags: [{ tag: 'T 1/2', to: iso(at(10)) }], place: { from: iso(at(5)) } })
+    expect(off).toMatchObject({ tags: [{ tag: 'T 1/2', to: iso(at(10)) }], place: { from: iso(at(10)) } })
     expect(await door.refused('DELETE', path)).toMatchObject({ status: 404, code: 'not_found' })
 
     await door.ask(BagDetail, 'POST', `/bags/${other.bagId}/tags`, { tag: 'T 1/2' })
@@ -258,7 +258,7 @@ describe('a tag that is taken off', () => {
     const [first, second] = await Promise.all(
       [bagId, other.bagId].map((id) => door.ask(BagDetail, 'GET', `/bags/${id}`)),
     )
-    expect(first?.place).toMatchObject({ state: 'inside', from: iso(at(5)) })
+    expect(first?.place).toMatchObject({ state: 'unknown', from: iso(at(10)) })
     expect(second?.place).toMatchObject({ from: iso(at(20)) })
     const { rows } = await door.world.deps.database.pool.query(
       "select action from audit_entry where subject_kind = 'tag' order by id",

@@ -2,7 +2,6 @@ import { expect } from 'vitest'
 import { z } from 'zod'
 import { hasRight, type Right, rights } from '../../../api/domain/rights.ts'
 import { findFacility } from '../../../api/stores/facilities.ts'
-import { createApiKey } from '../../../api/usecases/manage-api-keys.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
 import { Patient, TakeOut } from '../../../schema/http/life.ts'
@@ -10,6 +9,7 @@ import { NewWebhook } from '../../../schema/http/news.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
 import { type Role, roles } from '../../../schema/vocabulary.ts'
+import { aWorker, done, signedIn } from '../../support/hospital.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
@@ -113,7 +113,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /bags/{bagId}/arrive': () => ({}),
   'POST /bags/{bagId}/receive': () => ({}),
   'POST /bags/{bagId}/refuse': () => ({ reason: 'none' }),
-  'POST /bags/{bagId}/issue': ({ patient }) => ({ patient }),
+  'POST /bags/{bagId}/issue': ({ patient }) => ({ patient, reason: 'urgent' }),
   'POST /bags/{bagId}/cancel-issue': () => ({ reason: 'none' }),
   'POST /bags/{bagId}/transfuse': () => ({ startedAt: '2020-05-06T00:00:00Z' }),
   'POST /bags/{bagId}/return': () => ({ reason: 'none' }),
@@ -182,7 +182,8 @@ async function aPlace(door: Door, code: string): Promise<Place> {
   const sampleUntil = iso(noon + 86_400_000)
   await door.ask(Patient, 'PUT', `/facilities/${code}/patients/${patient}`, { sampleUntil })
   const session = { device, patient }
-  const { takeOutId: takeOut } = await door.ask(TakeOut, 'POST', '/take-outs', session)
+  const nurse = await aWorker(door, `opener-${code}`, 'nurse', code)
+  const { takeOutId: takeOut } = await done(nurse.post('/take-outs', session), TakeOut)
   const held = await door.ask(BagDetail, 'POST', `/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' })
   return {
     code,
@@ -256,8 +257,7 @@ test('of every route every role gets what it may have of its own facility, and n
   expect(new Set(routes.flatMap(({ right }) => right ?? []))).toEqual(new Set(rights))
 
   const keys = new Map<Role, string>()
-  for (const role of roles)
-    keys.set(role, await createApiKey(door.world.ctx, { name: `as-${role}`, role, facility: 'H1' }))
+  for (const role of roles) keys.set(role, await signedIn(door, `as-${role}`, role, 'H1'))
   // What ends things comes last, so that they are there for the cells before.
   const last = (route: string) => Number(/DELETE|\/end|revocation|\/secret|discard/.test(route))
   routes.sort((a, b) => last(a.route) - last(b.route))

@@ -6,11 +6,11 @@ import { Refusal } from '../../../api/domain/refusal.ts'
 import { everywhere } from '../../../api/domain/rights.ts'
 import { findFacility } from '../../../api/stores/facilities.ts'
 import { createFacility } from '../../../api/usecases/create-facility.ts'
-import { createApiKey } from '../../../api/usecases/manage-api-keys.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import {
   type Abo,
   abos,
+  type BagState,
   type BagVerb,
   bagVerbs,
   type HoldKind,
@@ -20,6 +20,7 @@ import {
   rhds,
 } from '../../../schema/vocabulary.ts'
 import { serverUrl } from '../../support/database.ts'
+import { signedIn } from '../../support/hospital.ts'
 import { aDevice, aMessage, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
@@ -134,9 +135,8 @@ async function aCity(door: Door): Promise<City> {
       await door.ask(await patientSchema(), 'PUT', `/facilities/${code}/patients/${pseudonym}`, facts)
   }
   const keys: [string, string][] = []
-  for (const name of workers)
-    keys.push([name, await createApiKey(ctx, { name, role: 'centre', facility: null })])
-  keys.push(['lab', await createApiKey(ctx, { name: 'lab', role: 'transfusion_lab', facility: null })])
+  for (const name of workers) keys.push([name, await signedIn(door, name, 'centre', null)])
+  keys.push(['lab', await signedIn(door, 'lab', 'transfusion_lab', null)])
   await aDevice(door.world, 'f1', {}, noon - day)
   return { ids: Object.fromEntries(ids), keys: Object.fromEntries(keys), seq: 0 } as City
 }
@@ -281,13 +281,17 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
     case 'any': {
       // An end is drawn less often than a way on, or few would live long.
       const legal = (Object.keys(moves[model.facts.state]) as BagVerb[]).filter(
-        (verb) => step.pick % 6 === 0 || (verb !== 'discard' && verb !== 'process'),
+        (verb) => step.pick % 6 === 0 || !isEnd(verb, model.facts.state),
       )
       const verbs = step.kind === 'move' && legal.length > 0 ? legal : bagVerbs
       const verb = verbs[step.pick % verbs.length] as BagVerb
       await act(door, city, model, step, verb)
     }
   }
+}
+
+function isEnd(verb: BagVerb, state: BagState): boolean {
+  return verb === 'discard' || verb === 'process' || (verb === 'transfuse' && state !== 'issued')
 }
 
 /** A hold that came of something else that was done. */
@@ -375,18 +379,19 @@ function asked(
       return { command: { verb, remark: null }, body: {} }
     case 'issue': {
       const override = pick % 2 === 0 ? 'Dr Wang' : null
-      const rest = { emergency: !flag, override, takeOut: null }
+      const rest = { emergency: !flag, override, reason, takeOut: null }
       return {
         command: { verb, patient: flag ? patient : null, ...rest },
         body: {
           ...(flag ? { patient: pseudonym } : { emergency: true }),
           ...(override === null ? {} : { override }),
+          reason,
         },
       }
     }
     case 'transfuse':
       return {
-        command: { verb, patient: pseudonym, startedAt: now, endedAt: null, reaction: flag },
+        command: { verb, patient: pseudonym, issuedFor: null, startedAt: now, endedAt: null, reaction: flag },
         body: { patient: pseudonym, startedAt: iso(now), reaction: flag },
       }
     case 'reinstate':

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { BagDetail, Trace } from '../../../schema/http/bags.ts'
-import { BagEvents, Recalled, ScanAnswer, Stock, TakeOut } from '../../../schema/http/life.ts'
+import { BagEvents, Children, Recalled, ScanAnswer, Stock, TakeOut } from '../../../schema/http/life.ts'
 import {
   aBagInStock,
   aCity,
@@ -17,6 +17,7 @@ import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 const minute = 60_000
+const reason = 'haemorrhage'
 
 /** A fridge at the hospital that has the bag inside, and has been cold. */
 async function putInside(door: Door, bagId: string, celsius = 4): Promise<void> {
@@ -212,7 +213,11 @@ describe('a bag', () => {
     ] as const)
       expect(await refusal(city.lab.post(`/bags/${bagId}/${path}`, body))).toMatchObject({ code: 'reserved' })
     door.world.clock.now = noon + 60 * minute
-    expect(await step(city.lab, bagId, 'issue', { patient: 'P2' })).toMatchObject({ state: 'issued' })
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { patient: 'P2' }))).toMatchObject({
+      code: 'unverified',
+    })
+    const issue = { patient: 'P2', reason: 'bleeding, and no other' }
+    expect(await step(city.lab, bagId, 'issue', issue)).toMatchObject({ state: 'issued' })
   })
 
   test('of another group, or RhD positive for who lacks it, is not issued', async ({ door }) => {
@@ -228,7 +233,7 @@ describe('a bag', () => {
     expect(await issue('P-o', { override })).toMatchObject({ code: 'incompatible' })
     expect(await issue('P-neg')).toMatchObject({ code: 'incompatible' })
     expect(await issue('P-anti-d', { override })).toMatchObject({ code: 'incompatible' })
-    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { emergency: true }))).toMatchObject({
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { emergency: true, reason }))).toMatchObject({
       code: 'incompatible',
     })
     expect(await step(city.lab, bagId, 'issue', { patient: 'P-neg', override })).toMatchObject({
@@ -292,7 +297,7 @@ describe('what is found out later', () => {
     const seen = await done(city.lab.get(`/bags/${bagId}`), BagDetail)
     expect(seen.holds).toMatchObject([{ kind: 'test_reactive' }])
     expect(JSON.stringify(seen)).not.toContain('hiv')
-    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { emergency: true }))).toMatchObject({
+    expect(await refusal(city.lab.post(`/bags/${bagId}/issue`, { emergency: true, reason }))).toMatchObject({
       code: 'held',
     })
     await city.second.post(`${path}/groupings`, { abo: 'A', rhd: 'positive' })
@@ -358,7 +363,7 @@ describe('an issue', () => {
   test('over the counter is the transfusion lab’s: a nurse scans', async ({ door }) => {
     const city = await aCity(door)
     const { bagId } = await aBagInStock(city, 1)
-    expect((await city.nurse.post(`/bags/${bagId}/issue`, { emergency: true })).status).toBe(403)
+    expect((await city.nurse.post(`/bags/${bagId}/issue`, { emergency: true, reason })).status).toBe(403)
   })
 })
 
@@ -398,6 +403,10 @@ describe('a scan at the fridge', () => {
       'select answer from scan_answer order by id desc',
     )
     expect(rows[0]).toEqual({ answer })
+    const audited = await door.world.deps.database.pool.query(
+      `select after->>'answer' as answer from audit_entry where action = 'take_out.answered'`,
+    )
+    expect(audited.rows).toEqual([{ answer }])
   })
 
   test('in an emergency needs no patient, but what fits everybody and a reason', async ({ door }) => {
@@ -451,6 +460,124 @@ describe('a scan at the fridge', () => {
     expect(await refusal(city.nurse.post(`/take-outs/${takeOutId}/scans`, label))).toMatchObject({
       code: 'expired',
     })
+  })
+})
+
+describe('what a bag was made of', () => {
+  test.for([
+    ['was warm', 9, 'STOP', 'out_of_range'],
+    ['was cold', 4, 'GO', null],
+  ] as const)('%s, and so was the bag', async ([, celsius, answer, code], { door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId, celsius)
+    const { now } = door.world.clock
+    const tag = `tag-${bagId}`
+    const expiresAt = iso(noon + 86_400_000)
+    const child = { productCode: 'E0337V00', component: 'red_cells', expiresAt }
+    const { children } = await done(city.lab.post(`/bags/${bagId}/process`, { children: [child] }), Children)
+    const childId = children[0]?.bagId as string
+    await door.ask(BagDetail, 'DELETE', `/bags/${bagId}/tags/${tag}`)
+    await door.ask(BagDetail, 'POST', `/bags/${childId}/tags`, { tag })
+    door.world.clock.now = now + minute
+    const body = [{ at: now + minute, added: [tag], removed: [] }]
+    await door.world.ingest.accept([
+      aMessage({ device: 'fridge-or', seq: 2, channel: 'bags', receivedAt: now + minute, body }),
+    ])
+    const { takeOutId } = await open(city, 'P1')
+    const label = { din, productCode: 'E0337V00' }
+    const told = await done(city.nurse.post(`/take-outs/${takeOutId}/scans`, label), ScanAnswer)
+    expect(told).toMatchObject({ answer, reason: code && { code } })
+
+    const { inherited, total } = await door.ask(Trace, 'GET', `/bags/${childId}/trace`)
+    const parent = await door.ask(Trace, 'GET', `/bags/${bagId}/trace`)
+    expect(inherited).toEqual(parent.total)
+    expect(total.ms.above).toBe(celsius > 6 ? 5 * minute : 0)
+    expect(parent.places.at(-1)).toMatchObject({ to: iso(now), ongoing: false })
+  })
+})
+
+describe('a tag', () => {
+  test('that is put on late hands out nothing for what it did before', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    const { world } = door
+    await aDevice(world, 'fridge-or', {}, noon - 86_400_000)
+    const body = [{ at: noon + minute, added: ['spare'], removed: [] }]
+    const at = noon + 2 * minute
+    await world.ingest.accept([
+      aMessage({ device: 'fridge-or', seq: 0, channel: 'bags', receivedAt: at, body }),
+      aMessage({
+        device: 'fridge-or',
+        seq: 1,
+        receivedAt: noon + 50 * minute,
+        body: [0, 15, 30, 45].map((after) => aReading(noon + after * minute, 4)),
+      }),
+    ])
+    world.clock.now = noon + 50 * minute
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'spare' })
+    const { takeOutId } = await open(city, 'P1')
+    expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'CALL', reason: { code: 'unverified' } })
+
+    // Unless somebody says that it was on this bag all the while.
+    await door.ask(BagDetail, 'DELETE', `/bags/${bagId}/tags/spare`)
+    await world.deps.database.pool.query('delete from tag_assignment')
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'spare', from: iso(noon) })
+    expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'GO' })
+  })
+
+  test('that came off leaves a bag of which nobody knows where it is', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId)
+    await door.ask(BagDetail, 'DELETE', `/bags/${bagId}/tags/tag-${bagId}`)
+    door.world.clock.now += minute
+    const { takeOutId, bags } = await open(city, 'P1')
+    expect(bags).toEqual([])
+    expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'CALL', reason: { code: 'unverified' } })
+  })
+})
+
+describe('a key', () => {
+  test('says not who it is, and so releases, issues, lifts and opens nothing', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1)
+    await putInside(door, bagId)
+    const held = await done(city.lab.post(`/bags/${bagId}/holds`, { kind: 'visual', reason }), BagDetail)
+    const made = await aMadeBag(city, 2)
+    for (const [path, body] of [
+      [`/bags/${made.bagId}/release`, {}],
+      [`/bags/${bagId}/issue`, { emergency: true, reason }],
+      [`/bags/${bagId}/holds/${held.holds[0]?.holdId}/lift`, { reason }],
+      ['/take-outs', { device: 'fridge-or', emergency: true, reason }],
+    ] as const)
+      expect(await door.refused('POST', path, body)).toMatchObject({ status: 403, code: 'person_required' })
+  })
+})
+
+describe('a transfusion', () => {
+  test('is written down whatever should have come before it, with what did not', async ({ door }) => {
+    const city = await aCity(door)
+    const { bagId } = await aBagInStock(city, 1)
+    for (const name of ['P1', 'P2']) await aPatient(city, name)
+    const given = { patient: 'P2', startedAt: iso(noon) }
+    const path = `/bags/${bagId}/transfuse`
+    const ended = { ...given, endedAt: iso(noon - 1) }
+    expect(await refusal(city.nurse.post(path, ended))).toMatchObject({ status: 400 })
+    expect(await step(city.nurse, bagId, 'transfuse', given)).toMatchObject({ state: 'transfused' })
+
+    const second = await aBagInStock(city, 2)
+    await step(city.lab, second.bagId, 'issue', { patient: 'P1' })
+    await step(city.nurse, second.bagId, 'transfuse', given)
+    const found = []
+    for (const id of [bagId, second.bagId]) {
+      const { events } = await done(city.lab.get(`/bags/${id}/events`), BagEvents)
+      found.push(events.at(-1)?.data.discrepancies)
+    }
+    expect(found).toEqual([['not issued: available'], ['another patient']])
   })
 })
 

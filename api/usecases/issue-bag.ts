@@ -1,0 +1,68 @@
+import type { Finding } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import { type BagFacts, type Command, decide, type Patient } from '../domain/bag.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { findingsOfScan } from '../domain/take-out.ts'
+import { cnHandlingMs } from '../policies/answers.ts'
+import type { Bag } from '../stores/bags.ts'
+import type { Transaction } from '../stores/database.ts'
+import { findPatient, noPatient } from '../stores/patients.ts'
+import { keptFacts } from '../stores/scans.ts'
+import { howKept } from './how-kept.ts'
+
+const jurisdiction = 'CN'
+
+/** What a nurse at a fridge would be told to call for: at the counter stands who is called, and may say why. */
+const theirs: ReadonlySet<Finding> = new Set(['unverified', 'uncontrolled_too_long', 'no_valid_sample'])
+
+/**
+ * Hand a bag out over the counter, by what a scan would find. What is a matter of group, hold, date or allocation the
+ * bag's own rules refuse; what was measured outside its limits nobody hands out.
+ *
+ * @throws Refusal `not_found` for the patient, what `decide` refuses, `breached`, `unverified` where nobody says why all
+ * the same
+ */
+export async function commandToIssue(
+  ctx: Context,
+  tx: Transaction,
+  bag: Bag,
+  facts: BagFacts,
+  input: {
+    /** Null in an emergency without one. */
+    readonly patient: string | null
+    readonly emergency: boolean
+    readonly override: string | null
+    readonly reason: string | null
+  },
+): Promise<Command> {
+  const now = ctx.now()
+  const { emergency, override, reason } = input
+  const patient = input.patient === null ? null : await patientAt(tx, bag.holderId, input.patient)
+  const command: Command = { verb: 'issue', patient, emergency, override, reason, takeOut: null }
+  // What the bag's own rules refuse is said first.
+  decide(facts, command, now)
+  const known = await keptFacts(tx, { bagId: bag.id, jurisdiction, now })
+  const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
+  const kept = await howKept(inTransaction, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)
+  const scan = { bag: facts, kept, patient, emergency, override: override !== null, now }
+  const findings = findingsOfScan({ ...scan, handlingMs: cnHandlingMs })
+  if (findings.includes('out_of_range'))
+    throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)
+  const open = findings.filter((finding) => theirs.has(finding))
+  if (open.length > 0 && reason === null)
+    throw new Refusal(
+      'unverified',
+      `bag ${facts.label}: ${open.join(', ')}; see its trace, and say why it is issued all the same (reason)`,
+    )
+  return command
+}
+
+/** A patient of the holder, in the words that are said of any it does not know. @throws Refusal `not_found` */
+export async function patientAt(
+  tx: Transaction,
+  holderId: number | null,
+  pseudonym: string,
+): Promise<Patient> {
+  if (holderId === null) throw new Refusal('not_found', noPatient(pseudonym))
+  return findPatient(tx, holderId, pseudonym)
+}
