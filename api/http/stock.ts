@@ -29,19 +29,33 @@ export const stockRoutes = new OpenAPIHono<Env>().openapi(read, async (c) => {
   const facilityId = facility === undefined ? undefined : (await findFacility(db, facility)).id
   if (facility !== undefined && facilityId !== undefined)
     demandRight(ctx, 'bag.read', [facilityId], noFacility(facility))
-  const reach = reachOf(ctx.grants, 'bag.read')
-  const found = await bagsInStock(db, { ...filter, facilityId, reach, limit: limit + 1 })
-  const page = found.slice(0, limit)
-  const rows = page.map(({ bag }) => bag)
-  const codes = await codesOf(ctx, rows)
-  const facts = await factsOfAll(db, rows)
   const now = ctx.now()
-  const bags = page
-    .map(({ bag, device }, index) => {
-      const whyNot = findingsOfStock(facts[index] as (typeof facts)[number], now)
-      return { ...bagView(bag, codes), device, issuable: whyNot.length === 0, whyNot: [...whyNot] }
-    })
-    .filter((bag) => issuable === undefined || bag.issuable === (issuable === 'true'))
+  const asked = {
+    ...filter,
+    facilityId,
+    reach: reachOf(ctx.grants, 'bag.read'),
+    issuable: issuable === undefined ? undefined : issuable === 'true',
+    now,
+    limit: limit + 1,
+  }
+  // One snapshot: what may be issued is chosen by SQL and told from the facts, and the two must not differ.
+  const { found, facts } = await db.transaction(
+    async (tx) => {
+      const found = await bagsInStock(tx, asked)
+      const rows = found.slice(0, limit).map(({ bag }) => bag)
+      return { found, facts: await factsOfAll(tx, rows) }
+    },
+    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+  )
+  const page = found.slice(0, limit)
+  const codes = await codesOf(
+    ctx,
+    page.map(({ bag }) => bag),
+  )
+  const bags = page.map(({ bag, device }, index) => {
+    const whyNot = findingsOfStock(facts[index] as (typeof facts)[number], now)
+    return { ...bagView(bag, codes), device, issuable: whyNot.length === 0, whyNot: [...whyNot] }
+  })
   return c.json({ levels: levelsOf(bags), bags, more: found.length > limit }, 200)
 })
 

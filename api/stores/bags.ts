@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, isNotNull, isNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
 import {
   bag,
@@ -139,7 +139,7 @@ export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[
 }
 
 /** Collection types for anybody: not specified, volunteer, and 7 (ISBT 128 ST-001 table of collection types). */
-const sharedPool = new Set(['0', 'V', '7'])
+const sharedPool: ReadonlySet<string> = new Set(['0', 'V', '7'])
 
 /** A bag with the holds that are known to stand. */
 export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {
@@ -168,6 +168,10 @@ export type StockFilter = {
   readonly component?: Component | undefined
   readonly abo?: Abo | undefined
   readonly rhd?: Rhd | undefined
+  /** Only what may be issued at `now`, or only what may not. */
+  readonly issuable?: boolean | undefined
+  /** ms UTC. */
+  readonly now: number
   readonly limit: number
 }
 
@@ -177,7 +181,7 @@ const onShelf: readonly BagState[] = ['collected', 'quarantined', 'available', '
 /** The bags on the shelves within reach with the device each is in, those that expire first in front. */
 export async function bagsInStock(
   db: Database,
-  { reach, facilityId, component, abo, rhd, limit }: StockFilter,
+  { reach, facilityId, component, abo, rhd, issuable, now, limit }: StockFilter,
 ): Promise<{ bag: Bag; device: string | null }[]> {
   return db
     .select({ bag, device: device.name })
@@ -192,10 +196,24 @@ export async function bagsInStock(
         component === undefined ? undefined : eq(bag.component, component),
         abo === undefined ? undefined : eq(bag.abo, abo),
         rhd === undefined ? undefined : eq(bag.rhd, rhd),
+        issuable === undefined ? undefined : issuable ? isIssuable(now) : not(isIssuable(now)),
       ),
     )
     .orderBy(asc(bag.expiresAt), asc(bag.id))
     .limit(limit)
+}
+
+/** Where `findingsOfStock` finds nothing, so that a page is cut from what was asked for. True or false, never null. */
+function isIssuable(now: number): SQL {
+  return sql`(${and(
+    eq(bag.state, 'available'),
+    gt(bag.expiresAt, now),
+    isNotNull(bag.abo),
+    isNotNull(bag.rhd),
+    isOneOf(bag.collectionType, [...sharedPool]),
+    sql`coalesce(${bag.reservedUntil}, 0) <= ${now}`,
+    sql`not exists (select from ${bagHold} h where h.bag_id = ${bag.id} and h.lifted_at is null)`,
+  )})`
 }
 
 /**

@@ -606,6 +606,14 @@ describe('the stock', () => {
       { facility: 'H1', component: 'red_cells', group: { abo: 'O', rhd: 'positive' }, bags: 3, issuable: 2 },
     ])
     expect((await done(city.lab.get('/stock?issuable=false'), Stock)).bags).toHaveLength(1)
+    for (const [query, page, more] of [
+      ['issuable=true&limit=1', [third], true],
+      ['issuable=true&limit=2', [third, first], false],
+      ['issuable=false&limit=1', [second], false],
+    ] as const) {
+      const asked = await done(city.lab.get(`/stock?${query}`), Stock)
+      expect([asked.bags.map(({ bagId }) => bagId), asked.more], query).toEqual([page, more])
+    }
     expect((await city.lab.get('/stock?facility=C1')).status).toBe(404)
     expect((await done(city.lab.get('/stock?abo=A'), Stock)).bags).toEqual([])
   })
