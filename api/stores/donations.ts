@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm'
+import { and, asc, eq, sql } from 'drizzle-orm'
 import { donation, grouping, testResult } from '../../schema/tables/bags.ts'
 import type { Marker } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
@@ -22,7 +22,15 @@ export async function findDonation(db: Database | Transaction, identifier: strin
   return found
 }
 
-/** Is the donation of this number one of ours? */
+/**
+ * Nobody else registers, collects or calls back under this number until the transaction ends: whether the donation is
+ * ours must not change between the question and what is done for the answer. Before any lock on a bag.
+ */
+export async function lockIdentifier(tx: Transaction, identifier: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${identifier}, 4840))`)
+}
+
+/** Is the donation of this number one of ours? Sure only under `lockIdentifier`. */
 export async function isCollectedHere(tx: Transaction, identifier: string): Promise<boolean> {
   const [found] = await tx
     .select({ id: donation.id })

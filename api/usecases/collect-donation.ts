@@ -12,6 +12,7 @@ import {
   insertDonation,
   insertGrouping,
   insertTests,
+  lockIdentifier,
   noDonation,
 } from '../stores/donations.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
@@ -49,6 +50,7 @@ export async function collectDonation(ctx: Context, input: CollectInput): Promis
       collectedAt: input.collectedAt,
       registeredAt: now,
     }
+    await lockIdentifier(tx, identifier)
     await insertDonation(tx, ctx.actor, donation)
     const bag = await insertBag(tx, {
       id: uuidv7(now),

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { holdsOf, insertHold, liftHold, lockBags, lockFamily } from '../stores/bags.ts'
+import { lockIdentifier } from '../stores/donations.ts'
 import { reachDonation } from './collect-donation.ts'
 import { demandSomebody, reachBag } from './demand.ts'
 
@@ -49,7 +50,8 @@ export async function recallDonation(
   { din, reason }: { readonly din: string; readonly reason: string },
 ): Promise<readonly string[]> {
   return ctx.database.db.transaction(async (tx) => {
-    const { id } = await reachDonation(ctx, tx, din)
+    const { id, identifier } = await reachDonation(ctx, tx, din)
+    await lockIdentifier(tx, identifier)
     const family = await lockFamily(tx, id)
     for (const bag of family) await insertHold(tx, ctx.actor, bag, { kind: 'recall', reason }, ctx.now())
     return family.map((bag) => bag.id)

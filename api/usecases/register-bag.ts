@@ -7,7 +7,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { reachOf } from '../domain/rights.ts'
 import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
-import { isCollectedHere } from '../stores/donations.ts'
+import { isCollectedHere, lockIdentifier } from '../stores/donations.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { demandRight } from './demand.ts'
 
@@ -24,7 +24,7 @@ export type RegisterBagInput = {
   readonly facility?: string | undefined
 }
 
-/** @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists` */
+/** @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists`, `conflict` */
 export async function registerBag(ctx: Context, input: RegisterBagInput): Promise<Bag> {
   const now = ctx.now()
   const label = {
@@ -41,6 +41,7 @@ export async function registerBag(ctx: Context, input: RegisterBagInput): Promis
   }
   return ctx.database.db.transaction(async (tx) => {
     const facilityId = await registrar(ctx, tx, input.facility)
+    await lockIdentifier(tx, label.identifier)
     if (await isCollectedHere(tx, label.identifier))
       throw new Refusal(
         'conflict',
