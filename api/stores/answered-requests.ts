@@ -3,12 +3,15 @@ import { and, eq, lte, sql } from 'drizzle-orm'
 import { answeredRequest } from '../../schema/tables/news.ts'
 import type { Actor } from '../domain/actor.ts'
 import { Refusal } from '../domain/refusal.ts'
+import type { Grants } from '../domain/rights.ts'
 import type { Transaction } from './database.ts'
 import { hashSecret } from './secrets.ts'
 
 /** A request that is to be done once, by the key its caller gave it. Keys of others are others' keys. */
 export type KeyedRequest = {
   readonly actor: Actor
+  /** What the caller may do: an answer is for who may do the same. */
+  readonly grants: Grants
   readonly key: string
   /** Method, path and query. */
   readonly target: string
@@ -27,7 +30,7 @@ export type AnsweredRequests = {
    * Take the key for this request until the transaction ends: who comes with the same one meanwhile waits for that.
    *
    * @returns what was answered to it before; null where it is to be done now
-   * @throws Refusal `key_reused` where the key was another request's
+   * @throws Refusal `key_reused` where the key was another request's, `forbidden` where the caller's roles were others
    */
   claim(tx: Transaction, request: KeyedRequest, now: number): Promise<Answer | null>
   /** Keep what is answered to a claimed request, in the transaction that does what it asks. */
@@ -82,16 +85,34 @@ export function createAnsweredRequests(secret: string): AnsweredRequests {
       const { status, contentType, body } = found
       if (status === null || contentType === null || body === null)
         throw new Error(`a request of ${name.caller} was committed without its answer`)
-      return { status, contentType, body: open(body, derive(request, 'answer')) }
+      const [grants, answer] = parted(open(body, derive(request, 'answer')))
+      if (grants !== nameOfGrants(request))
+        throw new Refusal(
+          'forbidden',
+          'your roles are not what they were when this Idempotency-Key was first sent: look whether it was done, ' +
+            'and ask with another key',
+        )
+      return { status, contentType, body: answer }
     },
 
     async keep(tx, request, { body, ...answer }) {
       await tx
         .update(answeredRequest)
-        .set({ ...answer, body: seal(body, derive(request, 'answer')) })
+        .set({ ...answer, body: seal(`${nameOfGrants(request)}\n${body}`, derive(request, 'answer')) })
         .where(isNamed(nameOf(request)))
     },
   }
+}
+
+/** The same text for the same grants, in whatever order they are held. */
+function nameOfGrants({ grants }: KeyedRequest): string {
+  return [...new Set(grants.map(({ role, facilityId }) => `${role}@${facilityId ?? '*'}`))].sort().join()
+}
+
+/** The first line, and what comes after it. */
+function parted(text: string): readonly [first: string, rest: string] {
+  const end = text.indexOf('\n')
+  return [text.slice(0, end), text.slice(end + 1)]
 }
 
 function isNamed({ caller, key }: { readonly caller: string; readonly key: string }) {

@@ -80,7 +80,7 @@ export const answeredRequest = pgTable(
     /** Null only within the transaction that answers it. */
     status: integer(),
     contentType: text(),
-    /** Encrypted: only who shows the key again can read it. */
+    /** Encrypted, with the roles of its caller before it: only who shows the key again can read it. */
     body: text(),
   },
   (t) => [unique('answered_request_key').on(t.caller, t.key), index('answered_request_at').on(t.at)],

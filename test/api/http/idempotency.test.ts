@@ -153,6 +153,50 @@ describe('a POST with a key that has been answered', () => {
     expect(theirs.status).toBe(422)
   })
 
+  test('is answered to who holds the same roles only, and says nothing of the answer else', async ({
+    door,
+  }) => {
+    await post(door, 'zero', '/facilities', aFacility)
+    const password = 'correct horse battery'
+    const administrator = { role: 'administrator', facility: 'H1' }
+    const lab = { role: 'transfusion_lab', facility: 'H1' }
+    const person = { username: 'ada', name: 'Ada', password, roles: [lab, administrator] }
+    await door.ask(Person, 'POST', '/people', person)
+    const session = () => door.ask(Session, 'POST', '/session', { username: 'ada', password })
+    const { token } = await session()
+    const give = (role: object) => door.ask(Person, 'POST', '/people/ada/roles', role)
+    const take = (role: string, facility: string) =>
+      door.ask(Person, 'DELETE', `/people/ada/roles?role=${role}&facility=${facility}`)
+    const aKey = () => post(door, 'two', '/api-keys', { name: 'terminal', ...lab }, token)
+    const theBag = () => post(door, 'one', '/bags', aBag(1), token)
+    const refusedThere = async ({ response, text, replayed }: Awaited<ReturnType<typeof post>>) => {
+      expect(await problemOf(response)).toMatchObject({ status: 403, code: 'forbidden' })
+      expect(replayed).toBeNull()
+      for (const told of ['bagId', 'hemotrail_', 'terminal', 'A999926']) expect(text).not.toContain(told)
+    }
+    const [first, key] = [await theBag(), await aKey()]
+    expect([first.status, key.status]).toEqual([201, 201])
+
+    // The last of a right, another role than the one that is needed, the same role elsewhere, and one more.
+    await take('transfusion_lab', 'H1')
+    await refusedThere(await theBag())
+    await refusedThere(await aKey())
+    await give({ ...lab, facility: 'H2' })
+    await refusedThere(await theBag())
+    await give(lab)
+    await refusedThere(await theBag())
+    await take('transfusion_lab', 'H2')
+
+    expect(await theBag()).toMatchObject({ ...said(first), replayed: 'true' })
+    expect(await aKey()).toMatchObject({ ...said(key), replayed: 'true' })
+    const [other, anotherBody] = [await session(), { ...aBag(1), facility: 'H2' }]
+    expect(await post(door, 'one', '/bags', aBag(1), other.token)).toMatchObject({ replayed: 'true' })
+    await take('administrator', 'H1')
+    expect((await post(door, 'one', '/bags', anotherBody, token)).status).toBe(422)
+    await refusedThere(await aKey())
+    expect(await bags(door)).toBe(1)
+  })
+
   test('twenty times at once is done once and answered twenty times alike', async ({ door }) => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(door, 'one', '/bags', aBag(1))))
     const [first] = answers
@@ -325,7 +369,7 @@ test('whoever claims a key anew removes a few of those past their day', async ({
     db.transaction((tx) =>
       answers.claim(
         tx,
-        { actor: { kind: 'job', id: 'test' }, key, target: 'POST /', body: Buffer.alloc(0) },
+        { actor: { kind: 'job', id: 'test' }, grants: [], key, target: 'POST /', body: Buffer.alloc(0) },
         now,
       ),
     )
