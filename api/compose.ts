@@ -105,7 +105,7 @@ async function open(
     ...deps,
     memory: ingest.memory,
     adminKey: config.adminKey,
-    sessions: createSessions(database.db, config.adminKey, {
+    sessions: createSessions(database.db, config.adminKey, now, {
       secureCookies: config.httpPort === undefined || config.publicUrl?.startsWith('https:'),
       openId: config.openId,
     }),

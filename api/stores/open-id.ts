@@ -1,9 +1,10 @@
 import type { BetterAuthOptions } from 'better-auth'
+import type { drizzleAdapter } from 'better-auth/adapters/drizzle'
 import { betterAuth } from 'better-auth/minimal'
 import { genericOAuth } from 'better-auth/plugins/generic-oauth'
 import { Refusal } from '../domain/refusal.ts'
 import type { Database } from './database.ts'
-import { findActive } from './people.ts'
+import { findActive, insertLinkedAccount, type LinkedAccount } from './people.ts'
 
 /** An OpenID provider that is trusted to say whose address is whose. */
 export type OpenIdProvider = {
@@ -36,16 +37,34 @@ export type OpenId = {
 /** Names the provider in the path it sends browsers back to, and in `account`. */
 export const openIdName = 'oidc'
 
+type Adapter = ReturnType<typeof drizzleAdapter>
+
+/** The way to the database, but that an account is linked with its audit entry or not at all. */
+function auditLinks(adapter: Adapter, db: Database, now: () => number): Adapter {
+  return (options) => {
+    const plain = adapter(options)
+    const create = async (input: Parameters<typeof plain.create>[0]) => {
+      if (input.model !== 'account') return plain.create(input)
+      const given = input.data as LinkedAccount
+      const actor = { kind: 'person', id: given.userId } as const
+      return db.transaction((tx) => insertLinkedAccount(tx, actor, given, now()))
+    }
+    return { ...plain, create: create as typeof plain.create }
+  }
+}
+
 /**
  * Only who was let in before may come in so, by the address they were let in with. It is found by that address once;
  * from then on by the subject the provider calls them by.
  *
  * @param options of the sessions, which are the same as by a password
+ * @param now server time, ms UTC
  * @param personOf whose session a browser shows
  */
 export function createOpenId(
   db: Database,
-  options: BetterAuthOptions,
+  options: BetterAuthOptions & { readonly database: Adapter },
+  now: () => number,
   { issuer, clientId, clientSecret, publicUrl }: OpenIdProvider,
   personOf: (headers: Headers) => Promise<string | null>,
 ): OpenId {
@@ -55,6 +74,7 @@ export function createOpenId(
   const createAuth = () =>
     betterAuth({
       ...options,
+      database: auditLinks(options.database, db, now),
       baseURL: `${publicUrl}/auth`,
       plugins: [
         ...(options.plugins ?? []),
@@ -89,12 +109,8 @@ export function createOpenId(
         },
       },
       databaseHooks: {
-        account: {
-          // What opens the provider's doors is of no use here, and would be lost with the database.
-          create: {
-            before: async () => ({ data: { accessToken: null, refreshToken: null, idToken: null } }),
-          },
-        },
+        // A person is what an administrator said, not what a provider says of them.
+        user: { update: { before: async () => false } },
       },
     })
   // Apart from that of passwords, and only when asked for: it does nothing until the provider has answered.

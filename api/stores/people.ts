@@ -182,6 +182,31 @@ async function setPassword(tx: Transaction, personId: string, hash: string, at: 
     })
 }
 
+/** An account at an OpenID provider, by the subject it calls the person by. */
+export type LinkedAccount = Pick<
+  typeof account.$inferSelect,
+  'userId' | 'providerId' | 'accountId' | 'createdAt' | 'updatedAt'
+>
+
+/** From now on the account lets them in. What opens the provider's own doors is of no use here, and is not kept. */
+export async function insertLinkedAccount(
+  tx: Transaction,
+  actor: Actor,
+  { userId, providerId, accountId, createdAt, updatedAt }: LinkedAccount,
+  now: number,
+): Promise<typeof account.$inferSelect> {
+  const row = { id: randomUUID(), userId, providerId, accountId, createdAt, updatedAt }
+  const [made] = await tx.insert(account).values(row).returning()
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'person.account_linked',
+    subjectKind: 'person',
+    subject: userId,
+    after: { by: providerId, account: accountId },
+  })
+  return made as typeof account.$inferSelect
+}
+
 /** Another password; whoever is signed in with the old one is not any more. */
 export async function changePassword(
   tx: Transaction,

@@ -38,11 +38,13 @@ export const sessionLastsSeconds = 12 * 3_600
  * signing in goes through one use case, which counts what fails.
  *
  * @param secret what sessions are signed with is derived from it: another one ends them all
+ * @param now server time, ms UTC
  * @param options.secureCookies browsers show them over TLS only
  */
 export function createSessions(
   db: Database,
   secret: string,
+  now: () => number,
   {
     secureCookies = false,
     openId,
@@ -114,6 +116,6 @@ export function createSessions(
       const ended = await auth.api.signOut({ headers, returnHeaders: true })
       return ended.headers.getSetCookie()
     },
-    openId: openId ? createOpenId(db, options, openId, personOf) : null,
+    openId: openId ? createOpenId(db, options, now, openId, personOf) : null,
   }
 }

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { createSessions } from '../../../api/stores/sessions.ts'
 import { Caller, Person, Session } from '../../../schema/http/people.ts'
 import { adminKey, type Door, openDoor, problemOf, test } from './door.ts'
@@ -12,8 +12,9 @@ const email = 'chen.li@first.test'
 /** A door beside the given one, where people may also sign in with the provider. */
 function openWith(door: Door, provider: Provider): Door {
   const openId = { ...provider, publicUrl }
+  const { database, now } = door.world.deps
   return openDoor(door.world, {
-    sessions: createSessions(door.world.deps.database.db, adminKey, { openId, secureCookies: true }),
+    sessions: createSessions(database.db, adminKey, now, { openId, secureCookies: true }),
   })
 }
 
@@ -105,6 +106,49 @@ describe('somebody whom the provider sends back', () => {
     ])
     expect((await door.raw('/session', { method: 'DELETE', headers: { cookie } })).status).toBe(200)
     expect((await door.raw('/session', { headers: { cookie } })).status).toBe(401)
+  })
+
+  test('has the account linked once, and that in the audit with whose it is', async ({ door: plain }) => {
+    const provider = await aProvider()
+    const door = openWith(plain, provider)
+    await chenLi(door)
+    const before = await rows(door, 'select * from person')
+    provider.claims = { sub: '1', email, email_verified: true }
+    for (let time = 0; time < 2; time++) expect((await signIn(door)).status).toBe(302)
+
+    expect(
+      await rows(
+        door,
+        `select a.at, a.actor, a.subject_kind, a.after, p.username from audit_entry a join person p on p.id = a.subject
+         where action = 'person.account_linked'`,
+      ),
+    ).toEqual([
+      {
+        at: door.world.clock.now,
+        actor: { kind: 'person', id: before[0]?.id },
+        subject_kind: 'person',
+        after: { by: 'oidc', account: `${provider.issuer}#1` },
+        username: 'chen.li',
+      },
+    ])
+    expect(await rows(door, 'select * from person')).toEqual(before)
+  })
+
+  test('is not let in, and no account linked, where the audit cannot be written', async ({ door: plain }) => {
+    const provider = await aProvider()
+    const door = openWith(plain, provider)
+    await chenLi(door)
+    provider.claims = { sub: '1', email, email_verified: true }
+    const { pool } = door.world.deps.database
+    await pool.query(
+      "alter table audit_entry add constraint no_link check (action <> 'person.account_linked')",
+    )
+    onTestFinished(async () => {
+      await pool.query('alter table audit_entry drop constraint no_link')
+    })
+
+    await isRefused(door, await signIn(door))
+    expect(await linked(door)).toEqual([])
   })
 
   test('is known by the subject once signed in, whatever the address is then', async ({ door: plain }) => {
