@@ -96,7 +96,7 @@ const badge = createRoute({
   method: 'put',
   path: '/{username}/badge',
   tags,
-  summary: 'Give somebody a badge and its PIN',
+  summary: 'Give somebody a badge and its PIN; with another before, sign them out',
   ...needs('person.manage'),
   request: { params: PersonParams, body: body(BadgeInput) },
   responses: { ...everywhereWithBody, 200: json(Person, 'The person'), 404: missing, 409: left },

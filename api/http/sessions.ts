@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import type { Context as Request } from 'hono'
 import { BadgeInput, Caller, Session, SignedOut, SignInInput } from '../../schema/http/people.ts'
+import { Refusal } from '../domain/refusal.ts'
 import { type Direction, type OpenId, openIdName } from '../stores/open-id.ts'
 import { findActive } from '../stores/people.ts'
 import type { SignedIn } from '../stores/sessions.ts'
@@ -114,6 +115,6 @@ export const sessionRoutes = new OpenAPIHono<Env>()
 
 async function sessionView({ database }: Services, { personId, token, expiresAt }: SignedIn) {
   const person = await findActive(database.db, personId)
-  if (!person) throw new Error(`person ${personId} left while they signed in`)
+  if (!person) throw new Refusal('unauthenticated', 'the session has ended again')
   return { token, expiresAt: iso(expiresAt), person: personView(person) }
 }

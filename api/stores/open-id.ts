@@ -5,6 +5,7 @@ import { genericOAuth } from 'better-auth/plugins/generic-oauth'
 import { Refusal } from '../domain/refusal.ts'
 import type { Database } from './database.ts'
 import { findActive, insertLinkedAccount, type LinkedAccount } from './people.ts'
+import type { SessionOf } from './sessions.ts'
 
 /** An OpenID provider that is trusted to say whose address is whose. */
 export type OpenIdProvider = {
@@ -31,7 +32,7 @@ export type OpenId = {
   finish(
     query: Readonly<Record<string, string>>,
     headers: Headers,
-  ): Promise<(Direction & { readonly personId: string }) | { readonly reason: string }>
+  ): Promise<(Direction & SessionOf) | { readonly reason: string }>
 }
 
 /** Names the provider in the path it sends browsers back to, and in `account`. */
@@ -59,14 +60,14 @@ function auditLinks(adapter: Adapter, db: Database, now: () => number): Adapter 
  *
  * @param options of the sessions, which are the same as by a password
  * @param now server time, ms UTC
- * @param personOf whose session a browser shows
+ * @param sessionOf the session a browser shows
  */
 export function createOpenId(
   db: Database,
   options: BetterAuthOptions & { readonly database: Adapter },
   now: () => number,
   { issuer, clientId, clientSecret, publicUrl }: OpenIdProvider,
-  personOf: (headers: Headers) => Promise<string | null>,
+  sessionOf: (headers: Headers) => Promise<SessionOf | null>,
 ): OpenId {
   const home = `${publicUrl}/`
   const unavailable = () => new Refusal('unavailable', 'the OpenID provider does not answer: try again')
@@ -150,9 +151,10 @@ export function createOpenId(
         return { reason }
       }
       const cookie = cookies.map((text) => text.split(';', 1)[0]).join('; ')
-      const personId = await personOf(new Headers({ cookie }))
-      if (personId === null) throw new Error('a session vanished while it was made')
-      return { location, cookies, personId }
+      const made = await sessionOf(new Headers({ cookie }))
+      // Whoever was being let in is signed out again by now.
+      if (!made) return { reason: 'session_ended' }
+      return { location, cookies, ...made }
     },
   }
 }

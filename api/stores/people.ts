@@ -188,13 +188,55 @@ export type LinkedAccount = Pick<
   'userId' | 'providerId' | 'accountId' | 'createdAt' | 'updatedAt'
 >
 
-/** From now on the account lets them in. What opens the provider's own doors is of no use here, and is not kept. */
+/**
+ * Keep what lets somebody in as it is until the transaction ends. Who lets them in and who takes it from them both hold
+ * this: one waits for the other, and then sees what it did.
+ *
+ * @returns may they be let in at all?
+ */
+export async function lockPerson(tx: Transaction, id: string): Promise<boolean> {
+  const [found] = await tx
+    .select({ endedAt: person.endedAt })
+    .from(person)
+    .where(eq(person.id, id))
+    .for('update')
+  return found !== undefined && found.endedAt === null
+}
+
+/** @throws Refusal `conflict` where they have left */
+async function lockPresent(tx: Transaction, id: string): Promise<void> {
+  if (!(await lockPerson(tx, id))) throw new Refusal('conflict', 'they have left')
+}
+
+/** The hash of somebody's password, by their username in any case; null where they have none, or are nobody. */
+export async function passwordHashOf(db: Database | Transaction, username: string): Promise<string | null> {
+  const [found] = await db
+    .select({ hash: account.password })
+    .from(account)
+    .innerJoin(person, eq(person.id, account.userId))
+    .where(and(eq(person.username, username.toLowerCase()), eq(account.providerId, 'credential')))
+  return found?.hash ?? null
+}
+
+/** Has nobody ended this session yet? */
+export async function hasSession(tx: Transaction, id: string): Promise<boolean> {
+  const [found] = await tx.select({ id: session.id }).from(session).where(eq(session.id, id))
+  return found !== undefined
+}
+
+/** End a session that nobody was told of. */
+export async function dropSession(tx: Transaction, id: string): Promise<void> {
+  await tx.delete(session).where(eq(session.id, id))
+}
+
+/** From now on the account lets them in. What opens the provider's own doors is of no use here, and is not kept. @throws Refusal `conflict` where they have left */
 export async function insertLinkedAccount(
   tx: Transaction,
   actor: Actor,
   { userId, providerId, accountId, createdAt, updatedAt }: LinkedAccount,
   now: number,
 ): Promise<typeof account.$inferSelect> {
+  await lockPresent(tx, userId)
   const row = { id: randomUUID(), userId, providerId, accountId, createdAt, updatedAt }
   const [made] = await tx.insert(account).values(row).returning()
   await appendAudit(tx, actor, {
@@ -207,7 +249,7 @@ export async function insertLinkedAccount(
   return made as typeof account.$inferSelect
 }
 
-/** Another password; whoever is signed in with the old one is not any more. */
+/** Another password; whoever is signed in with the old one is not any more. @throws Refusal `conflict` where they have left */
 export async function changePassword(
   tx: Transaction,
   actor: Actor,
@@ -215,6 +257,7 @@ export async function changePassword(
   hash: string,
   now: number,
 ): Promise<void> {
+  await lockPresent(tx, id)
   await setPassword(tx, id, hash, new Date(now))
   await tx.delete(session).where(eq(session.userId, id))
   await tx.delete(failedSignIn).where(eq(failedSignIn.claim, `username:${username}`))
@@ -279,7 +322,7 @@ export async function endRole(
   })
 }
 
-/** Somebody leaves: nothing they were signed in with lets them in any more. */
+/** Somebody leaves: nothing they were signed in with lets them in any more. @throws Refusal `conflict` where they have left already */
 export async function endPerson(
   tx: Transaction,
   actor: Actor,
@@ -287,6 +330,7 @@ export async function endPerson(
   reason: string,
   now: number,
 ): Promise<void> {
+  await lockPresent(tx, personId)
   await tx.update(person).set({ endedAt: now }).where(eq(person.id, personId))
   await tx.delete(session).where(eq(session.userId, personId))
   await tx.delete(badge).where(eq(badge.personId, personId))
@@ -304,7 +348,12 @@ export function grantsOf({ roles }: Pick<Person, 'roles'>): Grants {
   return roles.map(({ role, facilityId }) => ({ role, facilityId }))
 }
 
-/** @throws Refusal `already_exists` where the badge is somebody else's */
+/**
+ * A badge and its PIN; with another before it whoever is signed in is not any more, for no session tells what it was
+ * made with.
+ *
+ * @throws Refusal `already_exists` where the badge is somebody else's, `conflict` where they have left
+ */
 export async function setBadge(
   tx: Transaction,
   actor: Actor,
@@ -312,7 +361,9 @@ export async function setBadge(
   { code, pin }: { readonly code: string; readonly pin: string },
   now: number,
 ): Promise<void> {
-  await tx.delete(badge).where(eq(badge.personId, personId))
+  await lockPresent(tx, personId)
+  const earlier = await tx.delete(badge).where(eq(badge.personId, personId)).returning({ code: badge.code })
+  if (earlier.length > 0) await tx.delete(session).where(eq(session.userId, personId))
   const added = await tx
     .insert(badge)
     .values({ personId, code, pin, issuedAt: now })
@@ -329,7 +380,7 @@ export async function setBadge(
 
 /** Whose badge this is, and the hash of its PIN; null where it is nobody's. */
 export async function findBadge(
-  db: Database,
+  db: Database | Transaction,
   code: string,
 ): Promise<{ personId: string; pin: string } | null> {
   const [found] = await db

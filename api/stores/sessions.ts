@@ -8,9 +8,11 @@ import { account, person, session, verification } from '../../schema/tables/peop
 import type { Database } from './database.ts'
 import { createOpenId, type OpenId, type OpenIdProvider } from './open-id.ts'
 
+/** A session by its id, and whose it is. */
+export type SessionOf = { readonly personId: string; readonly sessionId: string }
+
 /** A sign-in that has just been made. The token is shown once, and is nothing without its signature. */
-export type SignedIn = {
-  readonly personId: string
+export type SignedIn = SessionOf & {
   readonly token: string
   readonly expiresAt: number
   /** For browsers: the same as Set-Cookie; null where only a terminal asked. */
@@ -77,9 +79,9 @@ export function createSessions(
   const signed = (token: string) =>
     `${token}.${createHmac('sha256', signingKey).update(token).digest('base64')}`
 
-  const personOf = async (headers: Headers) => {
+  const sessionOf = async (headers: Headers): Promise<SessionOf | null> => {
     const found = await auth.api.getSession({ headers })
-    return found?.user.id ?? null
+    return found && { personId: found.user.id, sessionId: found.session.id }
   }
 
   return {
@@ -91,9 +93,11 @@ export function createSessions(
         })
         const { token, user } = response
         const found = await (await auth.$context).internalAdapter.findSession(token)
-        if (!found) throw new Error('a session vanished while it was made')
+        // Whoever changed the password meanwhile has ended it.
+        if (!found) return null
         return {
           personId: user.id,
+          sessionId: found.session.id,
           token: signed(token),
           expiresAt: found.session.expiresAt.getTime(),
           cookie: headers.getSetCookie()[0] ?? null,
@@ -109,13 +113,14 @@ export function createSessions(
       const { internalAdapter } = await auth.$context
       const expiresAt = new Date(Date.now() + lastsMs)
       const made = await internalAdapter.createSession(personId, true, { expiresAt }, true)
-      return { personId, token: signed(made.token), expiresAt: made.expiresAt.getTime(), cookie: null }
+      const { id: sessionId, token, expiresAt: endsAt } = made
+      return { personId, sessionId, token: signed(token), expiresAt: endsAt.getTime(), cookie: null }
     },
-    personOf,
+    personOf: async (headers) => (await sessionOf(headers))?.personId ?? null,
     async signOut(headers) {
       const ended = await auth.api.signOut({ headers, returnHeaders: true })
       return ended.headers.getSetCookie()
     },
-    openId: openId ? createOpenId(db, options, now, openId, personOf) : null,
+    openId: openId ? createOpenId(db, options, now, openId, sessionOf) : null,
   }
 }

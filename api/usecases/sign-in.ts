@@ -6,14 +6,17 @@ import type { Transaction } from '../stores/database.ts'
 import { type Direction, type OpenId, openIdName } from '../stores/open-id.ts'
 import {
   countAttempt,
-  findActive,
+  dropSession,
   findBadge,
   forgetAttempts,
+  hasSession,
   lockedOutMs,
+  lockPerson,
   mostFailures,
+  passwordHashOf,
 } from '../stores/people.ts'
 import { hashSecret, hashSlowly, isOfSlowHash } from '../stores/secrets.ts'
-import type { Sessions, SignedIn } from '../stores/sessions.ts'
+import type { SessionOf, Sessions, SignedIn } from '../stores/sessions.ts'
 
 type Door = Pick<Deps, 'database' | 'now'> & { readonly sessions: Sessions }
 
@@ -31,10 +34,11 @@ export async function signIn(
 ): Promise<SignedIn> {
   const claim = `username:${username.toLowerCase()}`
   await attempt(door, claim)
+  const hash = await passwordHashOf(door.database.db, username)
   const made = await door.sessions.signIn(username, password)
-  const person = made && (await findActive(door.database.db, made.personId))
-  if (!made || !person) throw new Refusal('unauthenticated', 'the username or the password is wrong')
-  await welcome(door, claim, person.id, 'person.signed_in')
+  const isStillTheirs = async (tx: Transaction) => hash === (await passwordHashOf(tx, username))
+  if (!made || !(await welcome(door, made, { action: 'person.signed_in', claim, isStillTheirs })))
+    throw new Refusal('unauthenticated', 'the username or the password is wrong')
   return made
 }
 
@@ -53,9 +57,14 @@ export async function identifyByBadge(
   const found = await findBadge(door.database.db, code)
   // Of a badge that is nobody's the PIN is hashed all the same, or the time would tell.
   const isRight = found ? await isOfSlowHash(pin, found.pin) : !(await hashSlowly(pin))
-  if (!found || !isRight) throw new Refusal('unauthenticated', 'the badge or the PIN is wrong')
+  const wrong = () => new Refusal('unauthenticated', 'the badge or the PIN is wrong')
+  if (!found || !isRight) throw wrong()
   const made = await door.sessions.open(found.personId, badgeLastsMs)
-  await welcome(door, claim, found.personId, 'person.identified')
+  const isStillTheirs = async (tx: Transaction) => {
+    const now = await findBadge(tx, code)
+    return now?.personId === found.personId && now.pin === found.pin
+  }
+  if (!(await welcome(door, made, { action: 'person.identified', claim, isStillTheirs }))) throw wrong()
   return made
 }
 
@@ -73,23 +82,15 @@ export async function signInByOpenId(
   headers: Headers,
 ): Promise<Direction> {
   const made = await openId.finish(query, headers)
-  if ('reason' in made) {
-    log.warn({ reason: made.reason }, 'nobody was signed in by the OpenID provider')
+  const reason = 'reason' in made ? made.reason : 'session_ended'
+  const how = { action: 'person.signed_in', after: { by: openIdName } }
+  if ('reason' in made || !(await welcome({ database, now }, made, how))) {
+    log.warn({ reason }, 'nobody was signed in by the OpenID provider')
     throw new Refusal(
       'unauthenticated',
       'the OpenID provider did not send back somebody who was let in here, with a verified address and in time',
     )
   }
-  const actor: Actor = { kind: 'person', id: made.personId }
-  await database.db.transaction((tx) =>
-    appendAudit(tx, actor, {
-      at: now(),
-      action: 'person.signed_in',
-      subjectKind: 'person',
-      subject: made.personId,
-      after: { by: openIdName },
-    }),
-  )
   return made
 }
 
@@ -102,15 +103,35 @@ async function attempt({ database, now }: Door, claim: string): Promise<void> {
   )
 }
 
+type How = {
+  readonly action: string
+  readonly after?: unknown
+  /** Under which wrong ones were counted. */
+  readonly claim?: string
+  /** Is what the person proved themselves by theirs still? Asked with the person locked. */
+  readonly isStillTheirs?: (tx: Transaction) => Promise<boolean>
+}
+
+/**
+ * The last step of every sign-in, in one order with whoever changes what lets a person in: either they come first, and
+ * the session made meanwhile ends here, untold; or they wait, and find it to end.
+ *
+ * @returns is the person in?
+ */
 async function welcome(
-  { database, now }: Door,
-  claim: string,
-  personId: string,
-  action: string,
-): Promise<void> {
+  { database, now }: Pick<Deps, 'database' | 'now'>,
+  { personId, sessionId }: SessionOf,
+  { claim, isStillTheirs = async () => true, ...entry }: How,
+): Promise<boolean> {
   const actor: Actor = { kind: 'person', id: personId }
-  await database.db.transaction(async (tx: Transaction) => {
-    await forgetAttempts(tx, claim)
-    await appendAudit(tx, actor, { at: now(), action, subjectKind: 'person', subject: personId })
+  return database.db.transaction(async (tx) => {
+    const isPresent = await lockPerson(tx, personId)
+    if (!isPresent || !(await isStillTheirs(tx)) || !(await hasSession(tx, sessionId))) {
+      await dropSession(tx, sessionId)
+      return false
+    }
+    if (claim !== undefined) await forgetAttempts(tx, claim)
+    await appendAudit(tx, actor, { at: now(), subjectKind: 'person', subject: personId, ...entry })
+    return true
   })
 }

@@ -191,6 +191,21 @@ describe('a badge', () => {
       })
   })
 
+  test('that takes the place of another signs its owner out; the first one does not', async ({ door }) => {
+    await aPerson(door, 'chen.li', [{ role: 'nurse', facility: 'H1' }])
+    const token = await tokenOf(door, 'chen.li')
+    const give = (badge: string, pin: string) =>
+      door.ask(Person, 'PUT', '/people/chen.li/badge', { badge, pin })
+    await give('B1', '274951')
+    expect((await as(door, token, '/session')).status).toBe(200)
+    const identified = await door.ask(Session, 'POST', '/session/badge', { badge: 'B1', pin: '274951' })
+
+    await give('B1', '274952')
+    for (const ended of [token, identified.token])
+      expect((await as(door, ended, '/session')).status).toBe(401)
+    await door.ask(Session, 'POST', '/session/badge', { badge: 'B1', pin: '274952' })
+  })
+
   test('is one person’s, locks after five wrong PINs, and its PIN is no row of digits', async ({ door }) => {
     await aPerson(door, 'chen.li', [])
     await aPerson(door, 'wang.wei', [])
