@@ -1,36 +1,22 @@
 import mqtt from 'mqtt'
-import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ServiceProcess, startServiceProcess } from '../faults/service.ts'
-import { createServerDatabase, describeOnServer } from '../support/database.ts'
+import { describeOnServer } from '../support/database.ts'
+import { type Answer, aHospital, aLabel, startTwoServices, type TwoServices } from './two-services.ts'
 
-const key = 'dGhlIGtleSBvZiB0aGUgYWRtaW5pc3RyYXRvcg=='
 const rivals = 8
 const bags = 100
 
-type Answer = { readonly status: number; readonly body: Record<string, unknown> }
-
-/** Two processes on one server, with pools of their own: what one cannot know of the other only the database can tell. */
 describeOnServer('rivals for a bag', (url) => {
-  let created: { url: string; drop(): Promise<void> }
-  const services: ServiceProcess[] = []
-  let pool: pg.Pool
+  let two: TwoServices
   let drawn = 0
   /** Of a person who has signed in: no key issues a bag. */
   let lab = ''
 
   beforeAll(async () => {
-    created = await createServerDatabase(url)
-    pool = new pg.Pool({ connectionString: created.url, max: 2 })
-    const environment = {
-      DATABASE_URL: created.url,
-      DATABASE_POOL: '8',
-      HEMOTRAIL_ADMIN_KEY: key,
-      LOG_LEVEL: 'info',
-    }
-    for (let i = 0; i < 2; i++) services.push(await startServiceProcess(environment))
-    await must(ask(0, 'POST', '/facilities', facility('H1')))
-    await must(ask(0, 'POST', '/facilities', facility('H2')))
+    two = await startTwoServices(url)
+    const { ask, must } = two
+    await must(ask(0, 'POST', '/facilities', aHospital('H1')))
+    await must(ask(0, 'POST', '/facilities', aHospital('H2')))
     const sampleUntil = new Date(Date.now() + 86_400_000).toISOString()
     const credentials = { username: 'lab', password: 'correct horse battery' }
     const roles = [{ role: 'transfusion_lab', facility: 'H1' }]
@@ -39,41 +25,14 @@ describeOnServer('rivals for a bag', (url) => {
     for (let i = 0; i < rivals; i++)
       await must(ask(0, 'PUT', `/facilities/H1/patients/P${i}`, { abo: 'O', rhd: 'positive', sampleUntil }))
   })
-  afterAll(async () => {
-    for (const service of services) await service.stop()
-    await pool?.end()
-    await created?.drop()
-  })
+  afterAll(() => two?.close())
 
-  const facility = (code: string) => ({ code, name: code, kind: 'hospital', timeZone: 'Asia/Shanghai' })
-
-  async function ask(by: number, method: string, path: string, body: unknown, bearer = key): Promise<Answer> {
-    const response = await fetch(new URL(path, services[by % 2]?.url), {
-      method,
-      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-  }
-
-  async function must(answer: Promise<Answer>): Promise<Record<string, unknown>> {
-    const { status, body } = await answer
-    expect(status, JSON.stringify(body)).toBeLessThan(300)
-    return body
-  }
+  const ask = (by: number, method: string, path: string, body: unknown, bearer?: string) =>
+    two.ask(by, method, path, body, { bearer })
+  const must = (answer: Promise<Answer>) => two.must(answer)
 
   async function aBag(): Promise<string> {
-    const body = await must(
-      ask(0, 'POST', '/bags', {
-        din: `=A999926${String(++drawn).padStart(6, '0')}00`,
-        productCode: 'E0336V00',
-        component: 'red_cells',
-        group: { abo: 'O', rhd: 'positive' },
-        expiresAt: new Date(Date.now() + 10 * 86_400_000).toISOString(),
-        facility: 'H1',
-      }),
-    )
-    return String(body.bagId)
+    return String((await must(ask(0, 'POST', '/bags', aLabel(++drawn)))).bagId)
   }
 
   type Move = { readonly verb: string; readonly body: object }
@@ -117,7 +76,7 @@ describeOnServer('rivals for a bag', (url) => {
     answers.filter(({ verb, status }) => verb === 'holds' && status === 201).length
 
   async function countsOf(bagId: string) {
-    const { rows } = await pool.query(
+    const { rows } = await two.pool.query(
       `select (select count(*) from bag_event where bag_id = $1)::int as events,
               (select count(*) from audit_entry where subject = $1::text and actor is not null)::int as audit,
               (select count(*) from news where subject = $1::text)::int as news`,
@@ -204,7 +163,7 @@ describeOnServer('rivals for a bag', (url) => {
       // Now by one broker, now by the other, as a fridge that loses its connection does.
       const watching = (async () => {
         for (let seq = 0; !isOver; ) {
-          const [service] = services.slice((seq / 20) % 2)
+          const [service] = two.services.slice((seq / 20) % 2)
           const url = `mqtt://127.0.0.1:${service?.mqttPort}`
           const credentials = { username: 'fridge-1', password: String(secret), reconnectPeriod: 0 }
           const link = await mqtt.connectAsync(url, credentials)
@@ -230,7 +189,7 @@ describeOnServer('rivals for a bag', (url) => {
         isOver = true
       })
       await watching
-      const { rows } = await pool.query(
+      const { rows } = await two.pool.query(
         `select count(distinct bag_id)::int as n from bag_place where known_to is null`,
       )
       expect(rows[0].n).toBeGreaterThan(bags / 2)
