@@ -1,4 +1,4 @@
-import { Command } from '../schema/messages.ts'
+import { Command, UnlockBody } from '../schema/messages.ts'
 
 /** Read a command as it came; null where it cannot even be answered. */
 export function readCommand(payload: string): Command | null {
@@ -14,4 +14,9 @@ export function refusal(command: Command, clockMs: number, seen: ReadonlySet<str
   if (seen.has(command.id)) return 'repeated'
   if (clockMs >= command.expiresAt) return 'expired'
   return null
+}
+
+/** What an opening is called: as the command says, or else by the command itself. */
+export function sessionOf({ id, body }: Command): string {
+  return UnlockBody.safeParse(body).data?.session ?? id
 }

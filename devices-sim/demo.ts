@@ -80,6 +80,7 @@ async function openFridges(api: Api, mqtt: string): Promise<Fleet> {
     speed,
     secretOf: (name) => secrets.get(name) ?? '',
     onAcknowledged: watch,
+    onSound: (name) => console.log(`${name}: sounds`),
   })
 }
 

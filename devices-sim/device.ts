@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Command } from '../schema/messages.ts'
-import { readCommand, refusal } from './commands.ts'
+import { readCommand, refusal, sessionOf } from './commands.ts'
 import type { Container } from './container.ts'
 import type { Journal } from './journal.ts'
 import { type Address, type LinkEvents, openLink, type Patience } from './link.ts'
@@ -23,6 +23,8 @@ export type DeviceOptions = Address &
     readonly clockErrorMs?: number
     readonly journal?: Journal | undefined
     readonly patience?: Patience | undefined
+    /** It was told to make itself heard. */
+    readonly onSound?: (() => void) | undefined
   }
 
 /** A container's controller: measures, remembers until acknowledged, obeys, and fails on request. */
@@ -123,10 +125,11 @@ export function startDevice(options: DeviceOptions): Device {
     link.send()
   }
 
-  /** A simulated siren is silent, and there is nothing to configure: those commands are done by saying so. */
+  /** There is nothing to configure and no list to keep: those commands are done by saying so. */
   function obey(command: Command): void {
     catchUp()
-    if (command.kind === 'unlock') container.visit(command.id)
+    if (command.kind === 'unlock') container.visit(sessionOf(command))
+    if (command.kind === 'sound') options.onSound?.()
     if (command.kind === 'inventory') tell(outbox, [container.inventory(clock())])
     catchUp()
   }

@@ -25,6 +25,8 @@ export type FleetOptions = Habits & {
   readonly onAcknowledged?: (device: string, message: Message) => void
   /** Told once, of the first device the broker does not want: the others likely share its fate. */
   readonly onRefused?: (device: string, error: Error) => void
+  /** A device was told to make itself heard. */
+  readonly onSound?: (device: string) => void
 }
 
 export type Totals = {
@@ -111,6 +113,7 @@ export function startFleet(options: FleetOptions): Fleet {
       container: createContainer(container),
       random: fleet.fork(name),
       boots: powerUps.fork(name),
+      onSound: () => options.onSound?.(name),
     })
     device.events.on('acknowledged', (message) => options.onAcknowledged?.(name, message))
     device.events.on('trouble', (error) => {

@@ -96,7 +96,19 @@ async function runFleet(given: FleetArguments, signal: AbortSignal): Promise<voi
   const secretOf = (name: string) => secrets?.get(name) ?? ''
   const onRefused = (name: string, error: Error) =>
     console.error(`${url} does not want ${name}: ${error.message}; it goes on trying, slowly`)
-  const fleet = startFleet({ url, fridges, seed, run, speed, intervalMs, secretOf, journal, onRefused })
+  const onSound = (name: string) => console.log(`${name} sounds`)
+  const fleet = startFleet({
+    url,
+    fridges,
+    seed,
+    run,
+    speed,
+    intervalMs,
+    secretOf,
+    journal,
+    onRefused,
+    onSound,
+  })
   const begun = performance.now()
   console.log(
     `${counted(fridges.length, 'fridge')} from seed ${seed}, every ${Number((intervalMs / 1_000).toFixed(2))} s each, to ${url}`,

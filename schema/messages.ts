@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { deviceStates, probeKinds } from './vocabulary.ts'
+import { commandKinds, deviceStates, probeKinds, replyStates } from './vocabulary.ts'
 
 /** The most elements one message may carry. */
 export const maxElements = 500
@@ -91,7 +91,7 @@ export type PositionElement = z.infer<typeof PositionElement>
 
 export const Reply = z.object({
   command: z.uuid(),
-  state: z.enum(['done', 'failed', 'refused']),
+  state: z.enum(replyStates),
   reason: word(500).optional(),
 })
 export type Reply = z.infer<typeof Reply>
@@ -103,8 +103,12 @@ export type Status = z.infer<typeof Status>
 /** A command on its way to a device. A device refuses one that has expired or that it has seen. */
 export const Command = z.object({
   id: z.uuid(),
-  kind: z.enum(['unlock', 'sound', 'inventory', 'configure', 'holdList']),
+  kind: z.enum(commandKinds),
   expiresAt: Instant,
   body: z.unknown(),
 })
 export type Command = z.infer<typeof Command>
+
+/** The body of `unlock`: what the device calls the opening when it tells of its door and its bags. */
+export const UnlockBody = z.object({ session: Session })
+export type UnlockBody = z.infer<typeof UnlockBody>

@@ -10,6 +10,26 @@ export type UpChannel = (typeof upChannels)[number]
 /** MQTT channels a device listens on. */
 export const downChannels = ['commands'] as const
 
+/** What a device is told to do: open its door, be heard, tell what it holds, take settings, know what is held. */
+export const commandKinds = ['unlock', 'sound', 'inventory', 'configure', 'holdList'] as const
+export type CommandKind = (typeof commandKinds)[number]
+
+/** What has become of a command; `expired` is nobody's doing but time's, and a late reply still ends it. */
+export const commandStates = ['queued', 'sent', 'replied', 'expired'] as const
+export type CommandState = (typeof commandStates)[number]
+
+/** What a device answers to a command. */
+export const replyStates = ['done', 'failed', 'refused'] as const
+export type ReplyState = (typeof replyStates)[number]
+
+/** What somebody must see to. */
+export const taskKinds = ['issue_unconfirmed'] as const
+export type TaskKind = (typeof taskKinds)[number]
+
+/** Why an issue is not confirmed: the bag is seen inside still, or no door was opened and nobody saw it leave. */
+export const unconfirmedReasons = ['still_inside', 'door_not_opened'] as const
+export type UnconfirmedReason = (typeof unconfirmedReasons)[number]
+
 export const deviceKinds = ['fridge', 'freezer', 'incubator', 'box'] as const
 export type DeviceKind = (typeof deviceKinds)[number]
 

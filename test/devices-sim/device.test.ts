@@ -319,6 +319,30 @@ describe('a command', () => {
   })
 })
 
+test('a door is opened in the session its command names, and a device that is told to sound is heard', async () => {
+  const sounds: string[] = []
+  const { device, time } = aDevice({ onSound: () => sounds.push('beep') })
+  await broker.subscribed('fridge')
+  const order = { id: '00000000-0000-4000-8000-000000000001', expiresAt: noon + 15_000 }
+  const topic = commandTopic('hospital', 'fridge')
+  await broker.send(topic, { ...order, kind: 'unlock', body: { session: 'take-out-1' } })
+  const sound = { ...order, id: '00000000-0000-4000-8000-000000000002', kind: 'sound', body: {} }
+  await broker.send(topic, sound)
+  await broker.send(topic, sound)
+  await broker.until((heard) => heard.filter(({ channel }) => channel === 'replies').length === 3)
+  time.now += 60_000
+  device.tick()
+  await device.drained()
+  const doors = broker.heard
+    .filter(({ channel }) => channel === 'door')
+    .flatMap((message): unknown => checkMessage(message).body)
+  expect(doors.slice(1)).toMatchObject([
+    { open: true, session: 'take-out-1' },
+    { open: false, session: 'take-out-1' },
+  ])
+  expect(sounds).toEqual(['beep'])
+})
+
 describe('a device whose secret is wrong', () => {
   test('is told so, and goes on trying', async () => {
     await broker.close()
