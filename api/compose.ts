@@ -6,6 +6,7 @@ import { type Broker, type BrokerEvent, startBroker } from '../broker/broker.ts'
 import { createAdmission } from './admitted.ts'
 import type { Config } from './config.ts'
 import type { Deps, Log } from './context.ts'
+import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -13,7 +14,7 @@ import { openDatabase } from './stores/database.ts'
 import { migrate } from './stores/migrate.ts'
 import { createNewsWatch } from './stores/news-watch.ts'
 import { createSessions } from './stores/sessions.ts'
-import { onDeviceChanged } from './stores/signals.ts'
+import { onCommand, onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
 import { createIngest } from './usecases/ingest-batch.ts'
 import { seedPolicies } from './usecases/seed-policies.ts'
@@ -82,6 +83,11 @@ async function open(
       admission.hangUp(change.device).catch((error) => log.error({ err: error }, 'hang-up failed'))
   })
   opened.push(stopListening)
+  const dispatch = createDispatch(deps)
+  opened.push(() => dispatch.stop())
+  opened.push(
+    await onCommand(database, (device) => (device === null ? void dispatch.sweep() : dispatch.look(device))),
+  )
   const broker = await startBroker({
     listen: { host: config.host, ...config.mqtt, ...(config.tls ? { tls: config.tls } : {}) },
     authenticate: admission.authenticate,
@@ -89,12 +95,17 @@ async function open(
     now,
     log,
     onEvent(event) {
-      if (event.kind === 'disconnected') admission.left(event.device)
+      if (event.kind === 'listening') dispatch.look(event.device)
+      if (event.kind === 'disconnected') {
+        admission.left(event.device)
+        dispatch.left(event.device)
+      }
       count(metrics, event)
     },
   })
   opened.push(() => broker.close())
   admission.guard(broker)
+  dispatch.through(broker)
 
   const news = createNewsWatch(database, { log })
   opened.push(() => news.close())

@@ -75,6 +75,8 @@ export type Broker = {
   /** How many devices are connected. */
   connections(): number
   isConnected(device: string): boolean
+  /** The connection on which `send` reaches the device, named as in `Inbound`; null where it does not. */
+  listeningOn(device: string): string | null
   /** False when the device is not connected and listening. True says written; that it arrived is for its reply to say. */
   send(device: string, command: Command): Promise<boolean>
   /** Hang up on a device whose secret is no longer good, even where it is only just connecting. */
@@ -257,7 +259,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       channel,
       payload,
       receivedAt: now(),
-      connection: `${id}/${connection.number}`,
+      connection: nameOf(connection),
       will,
     }
     if (!gate.add(message, payload.length + topic.length, done)) onEvent({ kind: 'overloaded', device })
@@ -295,6 +297,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   function hangUp(connection: Connection, ending: Ending): void {
     connection.ending ??= ending
     connection.client.close()
+  }
+
+  function nameOf({ number }: Connection): string {
+    return `${id}/${number}`
+  }
+
+  function listeningOn(device: string): string | null {
+    const connection = live.get(device)
+    const isListening = connection && !connection.client.closed && connection.filters.size > 0
+    return isListening ? nameOf(connection) : null
   }
 
   async function send(device: string, command: Command): Promise<boolean> {
@@ -345,6 +357,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     urls: listeners.urls,
     connections: () => live.size,
     isConnected: (device) => live.has(device),
+    listeningOn,
     send,
     disconnect,
     close: () => {

@@ -14,6 +14,7 @@ const table = {
   'policy.read': roles,
   'device.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'device.manage': ['engineer', 'administrator'],
+  'device.command': ['engineer', 'administrator'],
   'clock.decide': ['engineer'],
   'message.read': ['regulator', 'engineer', 'administrator'],
   'message.readmit': ['engineer'],

@@ -10,6 +10,7 @@ import { admit } from './admission.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
+import { commandRoutes } from './commands.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
@@ -53,6 +54,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/api-keys', apiKeyRoutes)
   app.route('/facilities', facilityRoutes)
   app.route('/devices', deviceRoutes)
+  app.route('/devices', commandRoutes)
   app.route('/devices', clockRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/bags', bagRoutes)

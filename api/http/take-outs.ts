@@ -1,12 +1,22 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
-import { ScanAnswer, ScanInput, TakeOut, TakeOutInput, TakeOutParams } from '../../schema/http/life.ts'
+import {
+  ScanAnswer,
+  ScanInput,
+  TakeOut,
+  TakeOutInput,
+  TakeOutParams,
+  TakeOutSession,
+} from '../../schema/http/life.ts'
+import type { Finding } from '../../schema/vocabulary.ts'
+import { readTakeOut } from '../usecases/read-take-out.ts'
 import { openTakeOut, scanBag } from '../usecases/take-out.ts'
 import { needs } from './admission.ts'
-import { body, everywhereWithBody, json, problem } from './answers.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import { codesOf } from './bags.ts'
 import type { Env } from './env.ts'
 import { iso } from './units.ts'
 import { bagView } from './views/bags.ts'
+import { unlockView } from './views/commands.ts'
 
 const tags = ['Take-out']
 
@@ -14,7 +24,7 @@ const open = createRoute({
   method: 'post',
   path: '/',
   tags,
-  summary: 'At a fridge: say for whom, and learn which bags',
+  summary: 'At a fridge: say for whom; the door is told to open, and which bags fit is answered',
   ...needs('bag.take_out'),
   request: { body: body(TakeOutInput) },
   responses: {
@@ -22,6 +32,16 @@ const open = createRoute({
     201: json(TakeOut, 'What may be taken'),
     404: problem('No such device, or patient'),
   },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/{takeOutId}',
+  tags,
+  summary: 'A take-out as it stands: did the door open, and what was answered to scans',
+  ...needs('bag.take_out'),
+  request: { params: TakeOutParams },
+  responses: { ...everywhere, 200: json(TakeOutSession, 'The take-out'), 404: problem('No such take-out') },
 })
 
 const scan = createRoute({
@@ -41,12 +61,42 @@ const scan = createRoute({
 
 export const takeOutRoutes = new OpenAPIHono<Env>()
   .openapi(open, async (c) => {
+    const { ctx } = c.var
     const { device, patient = null, emergency, reason = null } = c.req.valid('json')
-    const { id, expiresAt, bags } = await openTakeOut(c.var.ctx, { device, patient, emergency, reason })
-    const codes = await codesOf(c.var.ctx, bags)
+    const { id, expiresAt, unlock, bags } = await openTakeOut(ctx, { device, patient, emergency, reason })
+    const codes = await codesOf(ctx, bags)
     return c.json(
-      { takeOutId: id, expiresAt: iso(expiresAt), bags: bags.map((bag) => bagView(bag, codes)) },
+      {
+        takeOutId: id,
+        expiresAt: iso(expiresAt),
+        unlock: unlockView(unlock, ctx.now()),
+        bags: bags.map((bag) => bagView(bag, codes)),
+      },
       201,
+    )
+  })
+  .openapi(read, async (c) => {
+    const { ctx } = c.var
+    const { session, unlock, answers, ...told } = await readTakeOut(ctx, c.req.valid('param').takeOutId)
+    return c.json(
+      {
+        takeOutId: session.id,
+        device: told.device,
+        facility: told.facility,
+        patient: told.patient,
+        emergency: session.emergency,
+        openedAt: iso(session.openedAt),
+        expiresAt: iso(session.expiresAt),
+        unlock: unlock && unlockView(unlock, ctx.now()),
+        scans: answers.map(({ knownAt, scanned, bagId, answer, findings }) => ({
+          at: iso(knownAt),
+          scanned,
+          bagId,
+          answer,
+          findings: findings as Finding[],
+        })),
+      },
+      200,
     )
   })
   .openapi(scan, async (c) => {

@@ -19,6 +19,7 @@ export type AuditEntry = {
     | 'donation'
     | 'patient'
     | 'take_out'
+    | 'command'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

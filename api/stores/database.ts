@@ -5,6 +5,7 @@ import type { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
 import type pg from 'pg'
 import * as audit from '../../schema/tables/audit.ts'
 import * as bags from '../../schema/tables/bags.ts'
+import * as commands from '../../schema/tables/commands.ts'
 import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
@@ -22,6 +23,7 @@ import { createDrizzle, createPool } from './pool.ts'
 export const tables = {
   ...audit,
   ...bags,
+  ...commands,
   ...derived,
   ...devices,
   ...facilities,

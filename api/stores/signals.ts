@@ -9,6 +9,7 @@ export type DeviceChanged = {
 }
 
 const deviceChannel = 'hemotrail_device'
+const commandChannel = 'hemotrail_command'
 const newsChannel = 'hemotrail_news'
 
 /** Sent when the transaction commits, and only then. */
@@ -22,6 +23,22 @@ export async function onDeviceChanged(
   handler: (change: DeviceChanged | null) => void,
 ): Promise<() => Promise<void>> {
   return database.listen(deviceChannel, (payload) => handler(payload === null ? null : JSON.parse(payload)))
+}
+
+/**
+ * Say that a device has a command to be sent to it, when the transaction commits, and only then: it is worth seconds, and
+ * whoever issues it does not know when the outermost transaction ends.
+ */
+export async function signalCommand(tx: Transaction, device: string): Promise<void> {
+  await tx.execute(sql`select pg_notify(${commandChannel}, ${device})`)
+}
+
+/** Hear of devices with commands to be sent; null where some may have been missed. */
+export async function onCommand(
+  database: OpenDatabase,
+  handler: (device: string | null) => void,
+): Promise<() => Promise<void>> {
+  return database.listen(commandChannel, handler)
 }
 
 /**

@@ -1,9 +1,13 @@
 import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
 import { bag, bagPlace, scanAnswer, takeOut } from '../../schema/tables/bags.ts'
+import { deviceCommand } from '../../schema/tables/commands.ts'
+import { device } from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent } from '../domain/bag.ts'
+import { Refusal } from '../domain/refusal.ts'
 import type { Answer } from '../domain/take-out.ts'
 import { appendAudit } from './audit.ts'
 import { afterEvent, type Bag, writtenOf } from './bags.ts'
@@ -102,4 +106,22 @@ export async function bagsInside(
     )
     .orderBy(asc(bag.expiresAt), asc(bag.id))
   return rows.map((row) => row.bag)
+}
+
+/** @throws Refusal `not_found` */
+export async function findTakeOut(db: Database, id: string) {
+  const [found] = await db
+    .select({ session: takeOut, device: device.name, facility: facility.code, unlock: deviceCommand })
+    .from(takeOut)
+    .innerJoin(device, eq(device.id, takeOut.deviceId))
+    .innerJoin(facility, eq(facility.id, takeOut.facilityId))
+    .leftJoin(deviceCommand, eq(deviceCommand.id, takeOut.unlockId))
+    .where(eq(takeOut.id, id))
+  if (!found) throw new Refusal('not_found', noTakeOut(id))
+  return found
+}
+
+/** What was answered to the scans of a take-out, oldest first. */
+export async function answersOf(db: Database, takeOutId: string) {
+  return db.select().from(scanAnswer).where(eq(scanAnswer.takeOutId, takeOutId)).orderBy(asc(scanAnswer.id))
 }

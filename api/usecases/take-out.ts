@@ -1,3 +1,4 @@
+import type { UnlockBody } from '../../schema/messages.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { type BagFacts, decide, type Patient, reservedFor } from '../domain/bag.ts'
@@ -8,6 +9,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { type Answer, type AnswerRule, answerTo, findingsOfScan } from '../domain/take-out.ts'
 import { cnAnswers, cnHandlingMs } from '../policies/answers.ts'
 import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
+import type { DeviceCommand } from '../stores/commands.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient } from '../stores/patients.ts'
 import { type Label, type ScanFacts, scanFacts } from '../stores/scans.ts'
@@ -19,6 +21,7 @@ import {
   noTakeOut,
   type Told,
 } from '../stores/take-outs.ts'
+import { issueCommand } from './command-device.ts'
 import { demandRight, demandSomebody, reachDevice } from './demand.ts'
 import { howKept } from './how-kept.ts'
 import { uuidv7 } from './register-bag.ts'
@@ -39,12 +42,15 @@ export type OpenInput = {
 export type Opened = {
   readonly id: string
   readonly expiresAt: number
+  /** The command that opens the door. */
+  readonly unlock: DeviceCommand
   /** What may be taken, the best first: by fit, then what expires first. */
   readonly bags: readonly Bag[]
 }
 
 /**
- * Say whom bags are taken out for: which of those inside may be, the best first.
+ * Say whom bags are taken out for: which of those inside may be, the best first. The door is told to open; a scan does not
+ * wait for it, for the door has a key too.
  *
  * @throws Refusal `invalid_request`, `not_found`, `forbidden`, `person_required`
  */
@@ -61,6 +67,8 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     const patient = await patientOf(tx, facilityId, input.patient)
     const id = uuidv7(now)
     const expiresAt = now + sessionMs
+    const body: UnlockBody = { session: id }
+    const unlock = await issueCommand(tx, ctx.actor, device, { kind: 'unlock', body }, now)
     await insertTakeOut(tx, ctx.actor, {
       id,
       deviceId: device.id,
@@ -70,8 +78,14 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       reason: input.reason,
       openedAt: now,
       expiresAt,
+      unlockId: unlock.id,
     })
-    return { id, expiresAt, bags: await suggestions(tx, { deviceId: device.id, facilityId }, patient, now) }
+    return {
+      id,
+      expiresAt,
+      unlock,
+      bags: await suggestions(tx, { deviceId: device.id, facilityId }, patient, now),
+    }
   })
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Name } from '../topics.ts'
 import { abos, bagStates, components, findings, holdKinds, markers, rhds } from '../vocabulary.ts'
 import { Bag, BagId, BloodGroup, din } from './bags.ts'
+import { Unlock } from './commands.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
 const reason = text(1_000)
@@ -173,6 +174,7 @@ export const TakeOut = z
   .object({
     takeOutId: z.uuid(),
     expiresAt: InstantText,
+    unlock: Unlock,
     bags: z.array(Bag).meta({ description: 'what may be taken, the best first' }),
   })
   .meta({ id: 'TakeOut' })
@@ -202,6 +204,30 @@ export const ScanAnswer = z
     bagId: orNull(z.uuid()),
   })
   .meta({ id: 'ScanAnswer' })
+
+const AnsweredScan = z
+  .object({
+    at: InstantText,
+    scanned: z.string(),
+    bagId: orNull(z.uuid()),
+    answer: z.enum(['GO', 'STOP', 'CALL']),
+    findings: z.array(z.enum(findings)),
+  })
+  .meta({ id: 'AnsweredScan' })
+
+export const TakeOutSession = z
+  .object({
+    takeOutId: z.uuid(),
+    device: z.string(),
+    facility: z.string(),
+    patient: orNull(z.string()).meta({ description: 'told who may know the patients there' }),
+    emergency: z.boolean(),
+    openedAt: InstantText,
+    expiresAt: InstantText.meta({ description: 'until when bags may be scanned' }),
+    unlock: orNull(Unlock),
+    scans: z.array(AnsweredScan).meta({ description: 'oldest first' }),
+  })
+  .meta({ id: 'TakeOutSession' })
 
 export const StockQuery = z.strictObject({
   facility: Name.optional(),

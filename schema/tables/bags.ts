@@ -26,6 +26,7 @@ import {
   sightingSources,
 } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
+import { deviceCommand } from './commands.ts'
 import { boot, device } from './devices.ts'
 import { facility } from './facilities.ts'
 
@@ -125,6 +126,7 @@ export const bag = pgTable(
   (t) => [
     index('bag_holder').on(t.holderId, t.state, t.expiresAt),
     index('bag_donation').on(t.donationId),
+    index('bag_issued').on(t.holderId).where(sql`state = 'issued'`),
     oneOf('bag_state', t.state, bagStates),
     oneOf('bag_abo', t.abo, abos),
     oneOf('bag_rhd', t.rhd, rhds),
@@ -334,6 +336,8 @@ export const takeOut = pgTable(
     actor: jsonb().notNull(),
     openedAt: instant().notNull(),
     expiresAt: instant().notNull(),
+    /** The command that opens the door. Null of sessions from before doors were told. */
+    unlockId: uuid().references(() => deviceCommand.id),
   },
   (t) => [index('take_out_device').on(t.deviceId)],
 )
@@ -360,6 +364,7 @@ export const scanAnswer = pgTable(
   },
   (t) => [
     index('scan_answer_bag').on(t.bagId),
+    index('scan_answer_take_out').on(t.takeOutId),
     oneOf('scan_answer_answer', t.answer, ['GO', 'STOP', 'CALL']),
   ],
 )

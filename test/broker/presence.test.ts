@@ -228,13 +228,17 @@ test('a command to a device that is absent, not listening, or listening no more 
   expect(await world.broker.send('fridge-1', aCommand())).toBe(false)
   const device = await world.device('fridge-1')
   expect(await world.broker.send('fridge-1', aCommand())).toBe(false)
+  expect(world.broker.listeningOn('fridge-1')).toBeNull()
 
   await device.subscribeAsync(commandTopic('+', 'fridge-1'))
   expect(await world.event({ kind: 'listening', device: 'fridge-1' })).toBeDefined()
+  await device.publishAsync(readingsOf('fridge-1'), '{}', { qos: 1 })
+  expect(world.broker.listeningOn('fridge-1')).toBe(world.received[0]?.connection)
   expect(await world.broker.send('fridge-1', aCommand())).toBe(true)
   await device.unsubscribeAsync(commandTopic('+', 'fridge-1'))
 
   expect(await world.broker.send('fridge-1', aCommand())).toBe(false)
+  expect(world.broker.listeningOn('fridge-1')).toBeNull()
 })
 
 test('nothing is delivered on reconnect, whatever session the device asks for', async () => {

@@ -10,6 +10,7 @@ import { judgeClocks } from './clocks.ts'
 import type { Incoming } from './decode.ts'
 import type { Memory } from './memory.ts'
 import { takeReadings } from './readings.ts'
+import { takeReplies } from './replies.ts'
 import { lockSightings, takeSightings } from './sightings.ts'
 import { StaleMemory, type Taken } from './taken.ts'
 
@@ -71,6 +72,7 @@ export async function commitWork(
     rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))
     await mergeDeviceStates(tx, deviceNews(fresh, work.statuses, rejections))
     await insertRejections(tx, rejections)
+    await takeReplies(tx, fresh)
     await also(tx, rejections)
     return { fresh, known, rejected: rejections.length, remember }
   })

@@ -61,6 +61,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
     profile: { low: 2, high: 6 },
   }),
   'PUT /devices/{name}/profile': () => ({ low: 2, high: 6 }),
+  'POST /devices/{name}/commands': () => ({ kind: 'sound' }),
   'POST /devices/{name}/secret': () => ({}),
   'POST /devices/{name}/revocation': () => ({ reason: 'lost' }),
   'POST /devices/{name}/clock-facts': () => ({
