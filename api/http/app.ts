@@ -30,6 +30,7 @@ import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
 import { stockRoutes } from './stock.ts'
 import { tagRoutes } from './tags.ts'
 import { takeOutRoutes } from './take-outs.ts'
+import { taskRoutes } from './tasks.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export type { Services } from './env.ts'
@@ -61,6 +62,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/bags', lifeRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
+  app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
   app.route('/facilities', patientRoutes)
   app.route('/tags', tagRoutes)

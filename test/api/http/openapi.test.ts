@@ -78,6 +78,7 @@ describe('the description of the API', () => {
       'get /stock',
       'get /tags/unresolved',
       'get /take-outs/{takeOutId}',
+      'get /tasks',
       'get /webhooks',
       'get /webhooks/{name}/deliveries',
       'post /api-keys',
