@@ -8,15 +8,21 @@ import { createRandom } from '../../devices-sim/random.ts'
 import { DeviceCommand, DeviceCommands } from '../../schema/http/commands.ts'
 import { Device } from '../../schema/http/devices.ts'
 import { TakeOut, TakeOutSession } from '../../schema/http/life.ts'
+import { Person, Session } from '../../schema/http/people.ts'
 import { until } from '../support/outcomes.ts'
 import { type Listener, listenAs, type Running, runningKey, startRunning } from '../support/running.ts'
 import { aDevice } from '../support/world.ts'
 
 let running: Running & { stop(): Promise<void> }
+let nurse: string
 beforeAll(async () => {
   running = await startRunning()
   const facility = { code: 'H1', name: 'First', kind: 'hospital', timeZone: 'Asia/Shanghai' } as const
   await createFacility(running.ctx, facility)
+  const credentials = { username: 'nurse', password: 'correct horse battery' }
+  const roles = [{ role: 'nurse', facility: 'H1' }]
+  await running.ask(Person, 'POST', '/people', { ...credentials, name: 'Nurse', roles })
+  nurse = (await running.ask(Session, 'POST', '/session', credentials)).token
 })
 afterAll(() => running?.stop())
 
@@ -24,7 +30,7 @@ let drawn = 0
 const aFridge = () => aDevice(running, `fridge-${++drawn}`)
 
 const emergency = { emergency: true, reason: 'haemorrhage' }
-const open = (device: string) => running.ask(TakeOut, 'POST', '/take-outs', { device, ...emergency })
+const open = (device: string) => running.ask(TakeOut, 'POST', '/take-outs', { device, ...emergency }, nurse)
 const read = (takeOutId: string) => running.ask(TakeOutSession, 'GET', `/take-outs/${takeOutId}`)
 const commandsOf = async (device: string) =>
   (await running.ask(DeviceCommands, 'GET', `/devices/${device}/commands`)).commands
@@ -70,7 +76,7 @@ describe('the door of a take-out', () => {
       'command.replied',
     ])
     expect(await toldOf('audit_entry', unlock.commandId)).toEqual([
-      'command.queued by integration',
+      'command.queued by person',
       'command.sent by job',
       'command.replied by device',
     ])

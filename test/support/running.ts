@@ -19,8 +19,14 @@ export type Running = {
   readonly service: Service
   readonly clock: { now: number }
   readonly ctx: Context
-  /** As the administrator; anything but success fails the test. */
-  ask<T>(schema: { parse(value: unknown): T }, method: string, path: string, body?: unknown): Promise<T>
+  /** As the administrator, or by another's token; anything but success fails the test. */
+  ask<T>(
+    schema: { parse(value: unknown): T },
+    method: string,
+    path: string,
+    body?: unknown,
+    token?: string,
+  ): Promise<T>
 }
 
 /** Of a database that is there already. */
@@ -32,10 +38,10 @@ export async function runOn(environment: Record<string, string>, clock = { now: 
     service,
     clock,
     ctx: { ...service.deps, actor: { kind: 'person', id: 'administrator' }, grants: everywhere },
-    async ask(schema, method, path, body) {
+    async ask(schema, method, path, body, token = runningKey) {
       const response = await fetch(new URL(path, service.url), {
         method,
-        headers: { authorization: `Bearer ${runningKey}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       const text = await response.text()
