@@ -20,7 +20,7 @@ import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { appendNews } from './news.ts'
-import { kept } from './pool.ts'
+import { kept, keptStatement } from './pool.ts'
 import { isIn, isOneOf } from './rows.ts'
 
 export type Bag = typeof bag.$inferSelect
@@ -230,10 +230,7 @@ export async function applyEvent(
   now: number,
 ): Promise<Bag> {
   const after = afterEvent(before, event)
-  const { rowCount } = await tx.execute(sql`
-    ${kept}
-    with ${writtenOf(actor, before, after, event, now)}
-    select from moved`)
+  const { rowCount } = await tx.execute(eventStatement(valuesOfEvent(actor, before, after, event, now)))
   if (rowCount !== 1)
     throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
   return after
@@ -255,40 +252,63 @@ export function afterEvent(before: Bag, event: BagEvent): Bag {
   }
 }
 
-/**
- * All that an event writes, as parts of one statement: `moved` is the bag's row, and empty where the bag is not any more
- * as it was when it was read; then nothing else is written either.
- */
-export function writtenOf(
+/** What an event writes, by the names its statement knows it by. */
+export type EventValues = ReturnType<typeof valuesOfEvent>
+
+export function valuesOfEvent(
   actor: Actor,
   before: Bag,
   after: Bag,
   { verb, from, to, data }: BagEvent,
   now: number,
-): SQL {
+) {
+  const { version, holderId, destinationId, abo, rhd, reservedFor, reservedUntil } = after
+  return {
+    bagId: before.id,
+    versionBefore: before.version,
+    revision: before.revision,
+    ...{ version, holderId, destinationId, abo, rhd, reservedFor, reservedUntil },
+    ...{ verb, from, to, now },
+    what: `bag.${done[verb]}`,
+    facilities: `{${concerned(before, after).join()}}`,
+    actor: JSON.stringify(actor),
+    data: JSON.stringify(data),
+    told: JSON.stringify({ from, to }),
+    stateBefore: JSON.stringify({ state: from }),
+    stateAfter: JSON.stringify({ ...data, state: to }),
+  }
+}
+
+/**
+ * All that an event writes, as parts of one statement: `moved` is the bag's row, and empty where the bag is not any more
+ * as it was when it was read; then nothing else is written either.
+ */
+export function writtenOfEvent(given: { readonly [Name in keyof EventValues]: SQL }): SQL {
+  const { bagId, versionBefore, revision, version, verb, from, to, now, what, actor, data } = given
   return sql`
     moved as (
-      update ${bag} set state = ${after.state}, version = ${after.version}, holder_id = ${after.holderId}::integer,
-        destination_id = ${after.destinationId}::integer, abo = ${after.abo}, rhd = ${after.rhd},
-        reserved_for = ${after.reservedFor}, reserved_until = ${after.reservedUntil}::bigint
-      where id = ${before.id} and version = ${before.version} and revision = ${before.revision} returning id
+      update ${bag} set state = ${to}, version = ${version}::integer, holder_id = ${given.holderId}::integer,
+        destination_id = ${given.destinationId}::integer, abo = ${given.abo}, rhd = ${given.rhd},
+        reserved_for = ${given.reservedFor}, reserved_until = ${given.reservedUntil}::bigint
+      where id = ${bagId} and version = ${versionBefore} and revision = ${revision} returning id
     ), event as (
       insert into ${bagEvent} (bag_id, version, verb, "from", "to", at, actor, data)
-      select id, ${after.version}::integer, ${verb}, ${from}, ${to}, ${now}::bigint, ${JSON.stringify(actor)}::jsonb,
-             ${JSON.stringify(data)}::jsonb
+      select id, ${version}::integer, ${verb}, ${from}, ${to}, ${now}::bigint, ${actor}::jsonb, ${data}::jsonb
       from moved
     ), told as (
       insert into ${news} (at, kind, subject, facility_ids, data)
-      select ${now}::bigint, ${`bag.${done[verb]}`}, id, ${`{${concerned(before, after).join()}}`}::integer[],
-             ${JSON.stringify({ from, to })}::jsonb
+      select ${now}::bigint, ${what}, id, ${given.facilities}::integer[], ${given.told}::jsonb
       from moved
     ), audited as (
       insert into ${auditEntry} (at, actor, action, subject_kind, subject, before, after)
-      select ${now}::bigint, ${JSON.stringify(actor)}::jsonb, ${`bag.${done[verb]}`}, 'bag', id,
-             ${JSON.stringify({ state: from })}::jsonb, ${JSON.stringify({ ...data, state: to })}::jsonb
+      select ${now}::bigint, ${actor}::jsonb, ${what}, 'bag', id, ${given.stateBefore}::jsonb, ${given.stateAfter}::jsonb
       from moved
     )`
 }
+
+const eventStatement = keptStatement<EventValues>(
+  (given) => sql`with ${writtenOfEvent(given)} select from moved`,
+)
 
 /** Tell whoever holds, made or awaits the bag. */
 function concerned(...bags: readonly Pick<Bag, 'holderId' | 'originId' | 'destinationId'>[]): number[] {

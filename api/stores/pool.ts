@@ -1,5 +1,6 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { fillPlaceholders, type Query, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { PgDialect } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import type { Log } from '../context.ts'
 import { sqlStateOf } from './sql-state.ts'
@@ -57,6 +58,30 @@ const keptMark = '/* kept */'
  * it under a name.
  */
 export const kept: SQL = sql.raw(`${keptMark} `)
+
+const dialect = new PgDialect({ casing: 'snake_case' })
+
+/**
+ * A kept statement whose text is made once, the first time it is sent: made of many parts, that takes longer than to
+ * send it.
+ *
+ * @param build of a stand-in for each value, by its name
+ */
+export function keptStatement<Values extends Readonly<Record<string, unknown>>>(
+  build: (given: { readonly [Name in keyof Values]: SQL }) => SQL,
+): (values: Values) => SQL {
+  const standIns = new Proxy({} as { readonly [Name in keyof Values]: SQL }, {
+    get: (_, name) => sql`${sql.placeholder(String(name))}`,
+  })
+  let made: Query | undefined
+  return (values) => {
+    made ??= dialect.sqlToQuery(sql`${kept}${build(standIns)}`)
+    const query = { sql: made.sql, params: fillPlaceholders(made.params, values) }
+    const filled = sql``
+    filled.toQuery = () => query
+    return filled
+  }
+}
 
 /** Name of each kept statement by its text. As many as there are places in the code that say `kept`, and no more. */
 const names = new Map<string, string>()

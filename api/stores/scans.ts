@@ -19,7 +19,7 @@ import type { Hold, Patient } from '../domain/bag.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-import { kept } from './pool.ts'
+import { kept, keptStatement } from './pool.ts'
 
 /*
  * What a scan at a fridge needs, in as few statements as can tell it: a nurse waits for the answer. Rows come as JSON.
@@ -89,10 +89,8 @@ export type ScanFacts = KeptFacts & {
 export async function scanFacts(
   db: Database | Transaction,
   {
-    takeOutId,
     label,
-    jurisdiction,
-    now,
+    ...asked
   }: {
     readonly takeOutId: string
     readonly label: Label
@@ -100,7 +98,6 @@ export async function scanFacts(
     readonly now: number
   },
 ): Promise<ScanFacts | null> {
-  const { identifier, productCode, collectionType, division } = label
   const { rows } = await db.execute<
     KeptRow & {
       session: Record<string, unknown>
@@ -108,20 +105,7 @@ export async function scanFacts(
       holds: Hold[]
       patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
     }
-  >(sql`
-    ${kept}
-    with recursive subject as (
-      select b.* from ${bag} b join ${takeOut} t on t.id = ${takeOutId} and b.holder_id = t.facility_id
-      where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
-        and collection_type = ${collectionType} and division = ${division}
-    ), ${lives(now)}
-    select row_to_json(session) as session, row_to_json(subject) as bag,
-      ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
-      (select row_to_json(p) from ${patient} p
-       where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
-      ${keptColumns(jurisdiction)}
-    from ${takeOut} session left join subject on true
-    where session.id = ${takeOutId}`)
+  >(scanStatement({ ...asked, ...label }))
   const [row] = rows
   if (!row) return null
   const known = row.patient
@@ -146,20 +130,9 @@ export async function scanFacts(
 /** The same of a bag that is handed out otherwise than by a scan. */
 export async function keptFacts(
   db: Database | Transaction,
-  {
-    bagId,
-    jurisdiction,
-    now,
-  }: {
-    readonly bagId: string
-    readonly jurisdiction: Jurisdiction
-    readonly now: number
-  },
+  asked: { readonly bagId: string; readonly jurisdiction: Jurisdiction; readonly now: number },
 ): Promise<KeptFacts> {
-  const { rows } = await db.execute<KeptRow>(sql`
-    ${kept}
-    with recursive subject as (select * from ${bag} where id = ${bagId}), ${lives(now)}
-    select ${keptColumns(jurisdiction)}`)
+  const { rows } = await db.execute<KeptRow>(keptFactsStatement(asked))
   return keptFactsOf(rows[0] as KeptRow)
 }
 
@@ -169,7 +142,7 @@ const vouching = sql.raw(`('collect', 'register', 'release', 'receive', 'reinsta
 const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}) r)`
 
 /** `told`: the lives of the `subject` and of what it was made of, each with its stays; `vouched`: since when they count. */
-function lives(now: number): SQL {
+function lives(now: SQL): SQL {
   const versions = sql.raw(`"from", low, high, max_silence_ms as "maxSilenceMs"`)
   return sql`
     lives (id, component, "from", until) as (
@@ -212,7 +185,7 @@ type KeptRow = {
   readonly policies: (PolicyVersion & { component: Component })[]
 }
 
-function keptColumns(jurisdiction: Jurisdiction): SQL {
+function keptColumns(jurisdiction: SQL): SQL {
   return sql`
     (select at from vouched) as vouched_at,
     ${all(sql`select * from told`)} as lives,
@@ -226,6 +199,34 @@ function keptColumns(jurisdiction: Jurisdiction): SQL {
         and p.component in (select component from lives)
       order by effective_from, version`)} as policies`
 }
+
+const scanStatement = keptStatement<
+  Label & { readonly takeOutId: string; readonly jurisdiction: Jurisdiction; readonly now: number }
+>(
+  ({ takeOutId, identifier, productCode, collectionType, division, jurisdiction, now }) => sql`
+    with recursive subject as (
+      select b.* from ${bag} b join ${takeOut} t on t.id = ${takeOutId} and b.holder_id = t.facility_id
+      where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
+        and collection_type = ${collectionType} and division = ${division}
+    ), ${lives(now)}
+    select row_to_json(session) as session, row_to_json(subject) as bag,
+      ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
+      (select row_to_json(p) from ${patient} p
+       where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
+      ${keptColumns(jurisdiction)}
+    from ${takeOut} session left join subject on true
+    where session.id = ${takeOutId}`,
+)
+
+const keptFactsStatement = keptStatement<{
+  readonly bagId: string
+  readonly jurisdiction: Jurisdiction
+  readonly now: number
+}>(
+  ({ bagId, jurisdiction, now }) => sql`
+    with recursive subject as (select * from ${bag} where id = ${bagId}), ${lives(now)}
+    select ${keptColumns(jurisdiction)}`,
+)
 
 function keptFactsOf({ vouched_at, lives, matters, policies }: KeptRow): KeptFacts {
   const vouchedAt = vouched_at ?? lives.at(-1)?.from ?? 0

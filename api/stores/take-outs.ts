@@ -10,9 +10,9 @@ import type { BagEvent } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Answer } from '../domain/take-out.ts'
 import { appendAudit } from './audit.ts'
-import { afterEvent, type Bag, writtenOf } from './bags.ts'
+import { afterEvent, type Bag, type EventValues, valuesOfEvent, writtenOfEvent } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-import { kept } from './pool.ts'
+import { keptStatement } from './pool.ts'
 
 export const noTakeOut = (id: string) => `no take-out has the id ${id}`
 
@@ -46,14 +46,7 @@ export type Told = {
 
 /** Write down an answer that hands nothing out. */
 export async function insertAnswer(db: Database | Transaction, actor: Actor, told: Told): Promise<void> {
-  const { takeOutId, scanned, bagId, answer, findings, knownAt } = told
-  await db.execute(sql`
-    ${kept}
-    with answered as (${answerOf(actor, told)} returning id)
-    insert into ${auditEntry} (at, actor, action, subject_kind, subject, after)
-    select ${knownAt}::bigint, ${JSON.stringify(actor)}::jsonb, 'take_out.answered', 'take_out', ${takeOutId},
-           ${JSON.stringify({ scanned, bagId, answer, findings })}::jsonb
-    from answered`)
+  await db.execute(answerStatement(valuesOfAnswer(actor, told)))
 }
 
 /**
@@ -69,21 +62,51 @@ export async function issueAtScan(
   told: Told,
 ): Promise<Bag | null> {
   const after = afterEvent(before, event)
-  const { rowCount } = await db.execute(sql`
-    ${kept}
-    with ${writtenOf(actor, before, after, event, told.knownAt)},
-    answered as (${answerOf(actor, told, sql`from moved`)})
-    select from moved`)
+  const values = {
+    ...valuesOfEvent(actor, before, after, event, told.knownAt),
+    ...valuesOfAnswer(actor, told),
+  }
+  const { rowCount } = await db.execute(issueStatement(values))
   return rowCount === 1 ? after : null
 }
 
-function answerOf(actor: Actor, told: Told, from: SQL = sql``): SQL {
+type AnswerValues = ReturnType<typeof valuesOfAnswer>
+
+function valuesOfAnswer(actor: Actor, told: Told) {
   const { takeOutId, scanned, bagId, answer, findings, override, policies, knownAt } = told
+  return {
+    ...{ takeOutId, scanned, scannedBagId: bagId, answer, override, knownAt },
+    findings: JSON.stringify(findings),
+    policies: JSON.stringify(policies),
+    actor: JSON.stringify(actor),
+    answered: JSON.stringify({ scanned, bagId, answer, findings }),
+  }
+}
+
+type Given<Values> = { readonly [Name in keyof Values]: SQL }
+
+function answerOf(given: Given<AnswerValues>, from: SQL = sql``): SQL {
+  const { takeOutId, scanned, scannedBagId, answer, findings, override, policies, knownAt, actor } = given
   return sql`
     insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, policies, known_at, actor)
-    select ${takeOutId}::uuid, ${scanned}, ${bagId}::uuid, ${answer}, ${JSON.stringify(findings)}::jsonb, ${override},
-           ${JSON.stringify(policies)}::jsonb, ${knownAt}::bigint, ${JSON.stringify(actor)}::jsonb ${from}`
+    select ${takeOutId}::uuid, ${scanned}, ${scannedBagId}::uuid, ${answer}, ${findings}::jsonb, ${override},
+           ${policies}::jsonb, ${knownAt}::bigint, ${actor}::jsonb ${from}`
 }
+
+const answerStatement = keptStatement<AnswerValues>(
+  (given) => sql`
+    with answered as (${answerOf(given)} returning id)
+    insert into ${auditEntry} (at, actor, action, subject_kind, subject, after)
+    select ${given.knownAt}::bigint, ${given.actor}::jsonb, 'take_out.answered', 'take_out', ${given.takeOutId},
+           ${given.answered}::jsonb
+    from answered`,
+)
+
+const issueStatement = keptStatement<EventValues & AnswerValues>(
+  (given) => sql`
+    with ${writtenOfEvent(given)}, answered as (${answerOf(given, sql`from moved`)})
+    select from moved`,
+)
 
 /** The bags of a facility that are in stock and inside a device now, those that expire first in front. */
 export async function bagsInside(

@@ -144,7 +144,7 @@ function scan(agent: Agent, url: string, takeOut: string, number: number, key: s
 const identifierOf = (number: number) =>
   `A9999${26 + Math.floor(number / 1e6)}${String(number % 1e6).padStart(6, '0')}`
 
-/** Bags that were received yesterday and have been in the fridge, which has been cold, since. */
+/** Bags that came three days ago and have been in the fridge, which has been cold, since. */
 async function fillFridge(sql: pg.Client, device: string): Promise<void> {
   await sql.query(
     `with f as (select id as device_id, (select facility_id from device_placement p where p.device_id = d.id) as facility_id
@@ -154,19 +154,20 @@ async function fillFridge(sql: pg.Client, device: string): Promise<void> {
     [device],
   )
   const now = Date.now()
+  const since = now - 3 * 86_400_000
   await sql.query(
     `insert into probe_state (probe_id, version, first_at, last_at, last_boot, last_centi, last_received_at)
      select id, 1, $1::bigint, $1::bigint, 'bench', 400, $1::bigint from probe`,
-    [now],
+    [since],
   )
   await sql.query(
     `insert into bag (id, scheme, identifier, product_code, collection_type, division, component, expires_at,
                       registered_at, origin_id, holder_id, state, version, abo, rhd)
      select gen_random_uuid(), 'ISBT128', 'A999926' || lpad(n::text, 6, '0'), 'E0336', 'V', '00', 'red_cells',
-            $2::bigint + 864000000, $2::bigint - 600000, facility_id, facility_id, 'available', 1, 'O', 'positive'
+            $2::bigint + 864000000, $2::bigint, facility_id, facility_id, 'available', 1, 'O', 'positive'
      from generate_series(0, $3::int - 1) n,
           (select facility_id from device_placement p join device d on d.id = p.device_id where d.name = $1) f`,
-    [device, now, bags],
+    [device, since, bags],
   )
   await sql.query(
     `insert into bag_event (bag_id, version, verb, "to", at, actor, data)
@@ -203,6 +204,7 @@ async function keepCold(sql: pg.Client): Promise<void> {
      on conflict do nothing`,
     [Date.now()],
   )
+  await sql.query('update probe_state set last_at = (select max(at) from reading)')
 }
 
 /** What an answer of GO must have left behind, of each kind. */
