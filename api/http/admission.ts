@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { everywhere, type Right, reachOf } from '../domain/rights.ts'
 import { apiKeyByHash, apiKeyPrefix } from '../stores/api-keys.ts'
-import { findActive, grantsOf, type HeldRole } from '../stores/people.ts'
+import { grantsOf, type HeldRole } from '../stores/people.ts'
 import { hashSecret, isSameHash } from '../stores/secrets.ts'
 import type { Env, Services } from './env.ts'
 
@@ -54,8 +54,7 @@ export async function callerOf(
   } else if (!headers.has('cookie')) {
     throw new Refusal('unauthenticated', 'say who asks: Authorization: Bearer <session token or key>')
   }
-  const id = await sessions.personOf(headers)
-  const person = id === null ? null : await findActive(db, id)
+  const person = await sessions.personOf(headers)
   if (!person)
     throw new Refusal('unauthenticated', 'the key is wrong, or the session has ended: sign in again')
   return { kind: 'person', id: person.id, name: person.username, roles: person.roles }

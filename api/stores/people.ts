@@ -8,6 +8,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Grants } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { keptStatement } from './pool.ts'
 import { isOneOf } from './rows.ts'
 
 /** A role as it is held; `facility` is the code, null is all of them. */
@@ -102,6 +103,25 @@ export async function findActive(db: Database, id: string): Promise<Person | nul
   )
   return found ?? null
 }
+
+/** Whose session this is, if it lasts and they have not left; of a token whose signature was believed. */
+export async function findBySession(db: Database, token: string, at: number): Promise<Person | null> {
+  const { rows } = await db.execute<Omit<Person, 'endedAt'>>(bySession({ token, at }))
+  const [found] = rows
+  return found ? { ...found, endedAt: null } : null
+}
+
+/** One statement: every request of everybody who has signed in begins with it. */
+const bySession = keptStatement<{ readonly token: string; readonly at: number }>(
+  ({ token, at }) => sql`
+    select p.id, username, name, email, p.created_at as "createdAt", (
+      select coalesce(json_agg(json_build_object('role', role, 'facilityId', facility_id, 'facility', code) order by g.id), '[]')
+      from ${roleGrant} g left join ${facility} f on f.id = facility_id
+      where person_id = p.id and g."to" is null
+    ) as roles
+    from ${session} s join ${person} p on p.id = s.user_id
+    where s.token = ${token} and s.expires_at > ${at}::bigint and p.ended_at is null`,
+)
 
 /** Is there anybody who administers everything? */
 export async function hasAdministrator(tx: Transaction): Promise<boolean> {

@@ -31,6 +31,7 @@ export async function issue(): Promise<Record<string, unknown>> {
   const results = new Map<string, Round[]>()
   const faults: string[] = []
   let next = 0
+  let token: string | undefined
   for (let round = 1; round <= rounds; round++) {
     for (const [name, module] of [
       ['bareTransaction', './servers/bare-issue.ts'],
@@ -41,6 +42,7 @@ export async function issue(): Promise<Record<string, unknown>> {
         DATABASE_POOL: '10',
         HEMOTRAIL_ADMIN_KEY: key,
       })
+      token ??= name === 'hemotrail' ? await aNurse(sql, ready.url, key) : undefined
       await keepCold(sql)
       const takeOut = await aTakeOut(sql)
       const before = await countIssues(sql)
@@ -54,7 +56,7 @@ export async function issue(): Promise<Record<string, unknown>> {
         while (performance.now() < end) {
           const number = next++ % bags
           const at = performance.now()
-          const answer = await scan(agent, ready.url, takeOut, number, key)
+          const answer = await scan(agent, ready.url, takeOut, number, token ?? key)
           const ms = performance.now() - at
           if (answer.answer === 'GO') went.push(answer.bagId ?? '')
           else faults.push(`${name}: bag ${number} was answered ${JSON.stringify(answer)}`)
@@ -205,6 +207,25 @@ async function keepCold(sql: pg.Client): Promise<void> {
     [Date.now()],
   )
   await sql.query('update probe_state set last_at = (select max(at) from reading)')
+}
+
+/** The session of a nurse who has signed in: what a terminal shows with every request. */
+async function aNurse(sql: pg.Client, url: string, key: string): Promise<string> {
+  const { rows } = await sql.query('select code from facility limit 1')
+  const credentials = { username: 'nurse', password: randomBytes(16).toString('hex') }
+  const roles = [{ role: 'nurse', facility: rows[0].code }]
+  await tell('/people', { ...credentials, name: 'Nurse', roles })
+  return (await tell('/session', credentials)).token as string
+
+  async function tell(path: string, body: object): Promise<Record<string, unknown>> {
+    const response = await fetch(new URL(path, url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`)
+    return (await response.json()) as Record<string, unknown>
+  }
 }
 
 /** What an answer of GO must have left behind, of each kind. */
