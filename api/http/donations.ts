@@ -34,7 +34,7 @@ const collect = createRoute({
     ...everywhereWithBody,
     201: json(BagDetail, 'The bag'),
     404: problem('No such facility'),
-    409: problem('It was collected already'),
+    409: problem('It was collected already, or a bag of its number was registered as from elsewhere'),
   },
 })
 

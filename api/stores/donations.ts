@@ -1,5 +1,5 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
-import { donation, grouping, testResult } from '../../schema/tables/bags.ts'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { bag, donation, grouping, testResult } from '../../schema/tables/bags.ts'
 import type { Marker } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { DonationFacts } from '../domain/bag.ts'
@@ -36,6 +36,16 @@ export async function isCollectedHere(tx: Transaction, identifier: string): Prom
     .select({ id: donation.id })
     .from(donation)
     .where(and(eq(donation.scheme, 'ISBT128'), eq(donation.identifier, identifier)))
+  return found !== undefined
+}
+
+/** Was a bag of this number registered by its label alone, as of a donation from elsewhere? Sure only under `lockIdentifier`. */
+export async function isFromElsewhere(tx: Transaction, identifier: string): Promise<boolean> {
+  const [found] = await tx
+    .select({ id: bag.id })
+    .from(bag)
+    .where(and(eq(bag.scheme, 'ISBT128'), eq(bag.identifier, identifier), isNull(bag.donationId)))
+    .limit(1)
   return found !== undefined
 }
 

@@ -12,6 +12,7 @@ import {
   insertDonation,
   insertGrouping,
   insertTests,
+  isFromElsewhere,
   lockIdentifier,
   noDonation,
 } from '../stores/donations.ts'
@@ -32,7 +33,12 @@ export type CollectInput = {
   readonly collectedAt: number
 }
 
-/** A donor has given: the donation and its bag of whole blood. @throws Refusal `already_exists`, `not_found`, `forbidden` */
+/**
+ * A donor has given: the donation and its bag of whole blood. Under a number that somebody has registered a bag of as
+ * from elsewhere nothing is collected: that bag was never tested here, and would pass for one that was.
+ *
+ * @throws Refusal `already_exists`, `conflict`, `not_found`, `forbidden`
+ */
 export async function collectDonation(ctx: Context, input: CollectInput): Promise<Bag> {
   const now = ctx.now()
   if (input.collectedAt > now) throw new Refusal('invalid_request', 'collectedAt: is still to come')
@@ -51,6 +57,12 @@ export async function collectDonation(ctx: Context, input: CollectInput): Promis
       registeredAt: now,
     }
     await lockIdentifier(tx, identifier)
+    if (await isFromElsewhere(tx, identifier))
+      throw new Refusal(
+        'conflict',
+        'a bag of this number was registered already as from elsewhere: read the number again; if it is right, have ' +
+          'that bag looked at, and label what was given now with a number of its own',
+      )
     await insertDonation(tx, ctx.actor, donation)
     const bag = await insertBag(tx, {
       id: uuidv7(now),

@@ -8,7 +8,7 @@ import { lockIdentifier } from '../../api/stores/donations.ts'
 import { collectDonation } from '../../api/usecases/collect-donation.ts'
 import { recallDonation } from '../../api/usecases/hold-bags.ts'
 import { registerBag, uuidv7 } from '../../api/usecases/register-bag.ts'
-import { bag, bagHold } from '../../schema/tables/bags.ts'
+import { bag, bagHold, donation } from '../../schema/tables/bags.ts'
 import { testOnServer } from '../support/database.ts'
 import { failureOf, until } from '../support/outcomes.ts'
 import { aWorld, noon, type World } from '../support/world.ts'
@@ -30,6 +30,19 @@ const collect = ({ ctx }: World) =>
 const register = ({ ctx }: World) =>
   registerBag(ctx, { din, productCode: 'E0336V00', facility: 'H1', component: 'red_cells', expiresAt })
 
+/** A row of which nothing but the number says what donation it is of. */
+const aBag = () => ({
+  id: uuidv7(noon),
+  scheme: 'ISBT128',
+  identifier,
+  productCode: 'E0336',
+  collectionType: 'V',
+  division: '00',
+  component: 'red_cells' as const,
+  expiresAt,
+  registeredAt: noon,
+})
+
 /**
  * Stop whoever inserts a bag with this product code where its row is written, and let it go on when `meanwhile` is done:
  * a row of the same identity stands uncommitted, and comes to nothing.
@@ -42,17 +55,7 @@ async function halfway(
   const undone = new Error('comes to nothing')
   const failure = await failureOf(
     db.transaction(async (tx) => {
-      await insertBag(tx, {
-        id: uuidv7(noon),
-        scheme: 'ISBT128',
-        identifier,
-        productCode,
-        collectionType: 'V',
-        division: '00',
-        component: 'red_cells',
-        expiresAt,
-        registeredAt: noon,
-      })
+      await insertBag(tx, { ...aBag(), productCode })
       await meanwhile()
       throw undone
     }),
@@ -89,28 +92,40 @@ testOnServer('a bag is not registered while its donation is being collected here
 })
 
 testOnServer(
-  'a bag that is being registered when its donation is collected and called back is called back too',
+  'a donation is not collected while a bag of its number is being registered as from elsewhere',
   async ({ database }) => {
     const world = await aWorld(database)
     let registering: Promise<{ id: string }> | undefined
-    let recalling: Promise<readonly string[]> | undefined
+    let collecting: Promise<unknown> | undefined
     await halfway(database, 'E0336', async () => {
       registering = register(world)
       await waiting(database, 'transactionid')
-      recalling = collect(world).then(() => recallDonation(world.ctx, { din, reason: 'donor was ill' }))
+      collecting = failureOf(collect(world))
       await waiting(database, 'advisory')
     })
     const registered = await registering
-    expect(await recalling).toHaveLength(2)
-    expect(await recalling).toContain(registered?.id)
-    const free = await database.db
-      .select({ id: bag.id })
-      .from(bag)
-      .leftJoin(bagHold, eq(bagHold.bagId, bag.id))
-      .where(isNull(bagHold.id))
-    expect(free).toEqual([])
+    const refused = await collecting
+    expect(refused).toBeInstanceOf(Refusal)
+    expect(refused).toMatchObject({ code: 'conflict' })
+    expect(await database.db.select({ id: bag.id }).from(bag)).toEqual([{ id: registered?.id }])
+    expect(await database.db.select().from(donation)).toEqual([])
   },
 )
+
+testOnServer('whichever of registering and collecting comes first is the only one', async ({ database }) => {
+  const world = await aWorld(database)
+  const codes = new Set<string>()
+  for (let round = 0; round < 20; round++) {
+    await database.pool.query('truncate donation, bag cascade')
+    const rivals = round % 2 === 0 ? [collect, register] : [register, collect]
+    const outcomes = await Promise.allSettled(rivals.map((act) => act(world)))
+    const lost = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+    expect(lost).toHaveLength(1)
+    codes.add(lost[0].code)
+    expect(await database.db.select({ id: bag.id }).from(bag)).toHaveLength(1)
+  }
+  expect([...codes]).toEqual(['conflict'])
+})
 
 testOnServer('a recall waits for whoever is busy with a bag of its number', async ({ database }) => {
   const world = await aWorld(database)
@@ -122,4 +137,18 @@ testOnServer('a recall waits for whoever is busy with a bag of its number', asyn
     await waiting(database, 'advisory')
   })
   expect(await recalling).toHaveLength(1)
+})
+
+testOnServer('a recall reaches a bag of its number that nobody knew to be of it', async ({ database }) => {
+  const world = await aWorld(database)
+  const { id } = await collect(world)
+  const unknown = aBag()
+  await database.db.transaction((tx) => insertBag(tx, unknown))
+  expect(await recallDonation(world.ctx, { din, reason: 'donor was ill' })).toEqual([id, unknown.id].sort())
+  const free = await database.db
+    .select({ id: bag.id })
+    .from(bag)
+    .leftJoin(bagHold, eq(bagHold.bagId, bag.id))
+    .where(isNull(bagHold.id))
+  expect(free).toEqual([])
 })

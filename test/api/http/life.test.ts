@@ -321,6 +321,29 @@ describe('what is found out later', () => {
     expect(await refusal(city.lab.post('/bags', label))).toMatchObject({ status: 409, code: 'conflict' })
   })
 
+  test('is not begun under the number of a bag that was registered as from elsewhere', async ({ door }) => {
+    const city = await aCity(door)
+    const [din, expiresAt] = ['=A99992600000100', iso(noon + 86_400_000)]
+    const label = { din, productCode: 'E0336V00', component: 'red_cells', expiresAt }
+    const { bagId } = await done(city.lab.post('/bags', label), BagDetail)
+    const given = { din, donor: 'donor-1', facility: 'C1', productCode: 'E0001V00', expiresAt }
+    const refused = {
+      status: 409,
+      code: 'conflict',
+      detail: expect.stringContaining('a number of its own'),
+    }
+    expect(await refusal(city.collector.post('/donations', given))).toMatchObject(refused)
+    // What is made of it carries its number on.
+    const child = { productCode: 'E0336V10', component: 'red_cells', expiresAt }
+    await done(city.lab.post(`/bags/${bagId}/process`, { children: [child] }), Children)
+    expect(await refusal(city.collector.post('/donations', given))).toMatchObject(refused)
+    const another = { ...given, din: '=A99992600000200' }
+    expect(await done(city.collector.post('/donations', another), BagDetail)).toMatchObject({
+      state: 'collected',
+    })
+    expect((await city.tester.get(`/donations/${encodeURIComponent(din)}`)).status).toBe(404)
+  })
+
   test('of a patient is not unsaid by leaving it out: anti-D stays', async ({ door }) => {
     const city = await aCity(door)
     await aPatient(city, 'P1', { rhd: 'negative', antiD: true })
