@@ -16,7 +16,7 @@ const undone = new Error('the answer is not kept, so nothing of the request stan
 /**
  * The same POST with the same `Idempotency-Key` gets the same answer for 24 h, and is done once. What it does and what
  * it is answered are committed together, and only then does the answer leave: whoever lost it asks again. Rights are
- * not asked then, so the answer is for a caller who holds the very roles it was first given to.
+ * not asked then, so the answer is for a caller who holds all the roles it was first given to.
  *
  * Behind this every use case runs inside one transaction, so it must use `ctx.database.db` for all it reads and writes:
  * what goes past it does not see what was just written, and on PGlite waits for itself.
@@ -90,7 +90,7 @@ const parameter = {
     'Names this request for 24 h: the same key and body from the same caller get the same answer, marked ' +
     '`Idempotency-Replayed: true`, and it is done once. A refusal is an answer too: to try anew, send another key. ' +
     'A request that is not as described, or that failed with 401, 403, 429 or 5xx, leaves its key unused. ' +
-    'Whose roles are not the same any more is told nothing of the answer, but 403 `forbidden`.',
+    'Who has lost a role since is told nothing of the answer, but 403 `forbidden`; who gained one is answered.',
   schema: { type: 'string' as const, minLength: 1, maxLength: 200 },
 }
 

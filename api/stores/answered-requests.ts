@@ -10,7 +10,7 @@ import { hashSecret } from './secrets.ts'
 /** A request that is to be done once, by the key its caller gave it. Keys of others are others' keys. */
 export type KeyedRequest = {
   readonly actor: Actor
-  /** What the caller may do: an answer is for who may do the same. */
+  /** What the caller may do: an answer is for who may do at least the same. */
   readonly grants: Grants
   readonly key: string
   /** Method, path and query. */
@@ -30,7 +30,7 @@ export type AnsweredRequests = {
    * Take the key for this request until the transaction ends: who comes with the same one meanwhile waits for that.
    *
    * @returns what was answered to it before; null where it is to be done now
-   * @throws Refusal `key_reused` where the key was another request's, `forbidden` where the caller's roles were others
+   * @throws Refusal `key_reused` where the key was another request's, `forbidden` where the caller had a role that is missing now
    */
   claim(tx: Transaction, request: KeyedRequest, now: number): Promise<Answer | null>
   /** Keep what is answered to a claimed request, in the transaction that does what it asks. */
@@ -85,12 +85,12 @@ export function createAnsweredRequests(secret: string): AnsweredRequests {
       const { status, contentType, body } = found
       if (status === null || contentType === null || body === null)
         throw new Error(`a request of ${name.caller} was committed without its answer`)
-      const [grants, answer] = parted(open(body, derive(request, 'answer')))
-      if (grants !== nameOfGrants(request))
+      const [held, answer] = parted(open(body, derive(request, 'answer')))
+      if (!holdsAll(request.grants, held))
         throw new Refusal(
           'forbidden',
-          'your roles are not what they were when this Idempotency-Key was first sent: look whether it was done, ' +
-            'and ask with another key',
+          'you do not hold all the roles any more that you held when this Idempotency-Key was first sent: look ' +
+            'whether it was done, and ask with another key',
         )
       return { status, contentType, body: answer }
     },
@@ -98,15 +98,27 @@ export function createAnsweredRequests(secret: string): AnsweredRequests {
     async keep(tx, request, { body, ...answer }) {
       await tx
         .update(answeredRequest)
-        .set({ ...answer, body: seal(`${nameOfGrants(request)}\n${body}`, derive(request, 'answer')) })
+        .set({
+          ...answer,
+          body: seal(`${namesOf(request.grants).join()}\n${body}`, derive(request, 'answer')),
+        })
         .where(isNamed(nameOf(request)))
     },
   }
 }
 
-/** The same text for the same grants, in whatever order they are held. */
-function nameOfGrants({ grants }: KeyedRequest): string {
-  return [...new Set(grants.map(({ role, facilityId }) => `${role}@${facilityId ?? '*'}`))].sort().join()
+/** Is each grant of then, as its names tell, among those of now, or one of the same role everywhere? */
+function holdsAll(grants: Grants, held: string): boolean {
+  const names = new Set(namesOf(grants))
+  return held === '' || held.split(',').every((name) => names.has(name) || names.has(anywhere(name)))
+}
+
+function namesOf(grants: Grants): string[] {
+  return grants.map(({ role, facilityId }) => `${role}@${facilityId ?? '*'}`)
+}
+
+function anywhere(name: string): string {
+  return name.replace(/@.*/, '@*')
 }
 
 /** The first line, and what comes after it. */

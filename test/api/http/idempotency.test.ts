@@ -1,5 +1,6 @@
 import { count, eq } from 'drizzle-orm'
 import { describe, expect, onTestFinished } from 'vitest'
+import type { Grants } from '../../../api/domain/rights.ts'
 import { createAnsweredRequests } from '../../../api/stores/answered-requests.ts'
 import { createApiKey } from '../../../api/usecases/manage-api-keys.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
@@ -10,6 +11,7 @@ import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
 import { auditEntry } from '../../../schema/tables/audit.ts'
 import { bag } from '../../../schema/tables/bags.ts'
 import { answeredRequest } from '../../../schema/tables/news.ts'
+import { failureOf } from '../../support/outcomes.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { adminKey, aFridge, type Door, iso, openDoor, problemOf, test } from './door.ts'
 
@@ -153,7 +155,7 @@ describe('a POST with a key that has been answered', () => {
     expect(theirs.status).toBe(422)
   })
 
-  test('is answered to who holds the same roles only, and says nothing of the answer else', async ({
+  test('is answered to who holds all the roles of then, and says nothing of the answer else', async ({
     door,
   }) => {
     await post(door, 'zero', '/facilities', aFacility)
@@ -177,14 +179,15 @@ describe('a POST with a key that has been answered', () => {
     const [first, key] = [await theBag(), await aKey()]
     expect([first.status, key.status]).toEqual([201, 201])
 
-    // The last of a right, another role than the one that is needed, the same role elsewhere, and one more.
+    // The last of a right, and the same role elsewhere.
     await take('transfusion_lab', 'H1')
     await refusedThere(await theBag())
     await refusedThere(await aKey())
     await give({ ...lab, facility: 'H2' })
     await refusedThere(await theBag())
     await give(lab)
-    await refusedThere(await theBag())
+    // Who has gained a role meanwhile has lost none.
+    expect(await theBag()).toMatchObject({ ...said(first), replayed: 'true' })
     await take('transfusion_lab', 'H2')
 
     expect(await theBag()).toMatchObject({ ...said(first), replayed: 'true' })
@@ -195,6 +198,37 @@ describe('a POST with a key that has been answered', () => {
     expect((await post(door, 'one', '/bags', anotherBody, token)).status).toBe(422)
     await refusedThere(await aKey())
     expect(await bags(door)).toBe(1)
+  })
+
+  test('is answered to who holds a role everywhere that was held at one place, and not the other way', async ({
+    door,
+  }) => {
+    const claim = (key: string, grants: Grants) =>
+      door.world.deps.database.db.transaction(async (tx) => {
+        const answers = createAnsweredRequests(adminKey)
+        const actor = { kind: 'person', id: 'ada' } as const
+        const request = { actor, grants, key, target: 'POST /', body: Buffer.alloc(0) }
+        const found = await answers.claim(tx, request, noon)
+        if (!found) await answers.keep(tx, request, { status: 201, contentType: 'text/plain', body: 'a\nb' })
+        return found?.body ?? null
+      })
+    const here = { role: 'nurse', facilityId: 1 } as const
+    const anywhere = { role: 'nurse', facilityId: null } as const
+    const lab = { role: 'transfusion_lab', facilityId: 1 } as const
+    const rounds: [then: Grants, now: Grants, isTold: boolean][] = [
+      [[here], [anywhere], true],
+      [[anywhere], [here], false],
+      [[here, lab], [lab, here], true],
+      [[here, lab], [here], false],
+      [[here, here], [here], true],
+      [[], [here], true],
+      [[here], [], false],
+    ]
+    for (const [index, [then, now, isTold]] of rounds.entries()) {
+      expect(await claim(`key ${index}`, then)).toBeNull()
+      if (isTold) expect(await claim(`key ${index}`, now)).toBe('a\nb')
+      else expect(await failureOf(claim(`key ${index}`, now))).toMatchObject({ code: 'forbidden' })
+    }
   })
 
   test('twenty times at once is done once and answered twenty times alike', async ({ door }) => {
