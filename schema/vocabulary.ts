@@ -23,12 +23,22 @@ export const replyStates = ['done', 'failed', 'refused'] as const
 export type ReplyState = (typeof replyStates)[number]
 
 /** What somebody must see to. */
-export const taskKinds = ['issue_unconfirmed'] as const
+export const taskKinds = [
+  'issue_unconfirmed',
+  'transfused_against',
+  'seen_after_fate',
+  'seen_elsewhere',
+  'taken_without_issue',
+] as const
 export type TaskKind = (typeof taskKinds)[number]
 
 /** Why an issue is not confirmed: the bag is seen inside still, or no door was opened and nobody saw it leave. */
 export const unconfirmedReasons = ['still_inside', 'door_not_opened'] as const
 export type UnconfirmedReason = (typeof unconfirmedReasons)[number]
+
+/** What spoke against a transfusion that was written down all the same. */
+export const transfusionFaults = ['not_issued', 'another_patient', 'held', 'expired', 'other'] as const
+export type TransfusionFault = (typeof transfusionFaults)[number]
 
 export const deviceKinds = ['fridge', 'freezer', 'incubator', 'box'] as const
 export type DeviceKind = (typeof deviceKinds)[number]

@@ -42,6 +42,12 @@ export const moves: Readonly<Record<BagState, Partial<Record<BagVerb, BagState>>
   discarded: {},
 }
 
+/** The states of a bag that stands on somebody's shelf. */
+export const onShelf: readonly BagState[] = ['collected', 'quarantined', 'available', 'returned']
+
+/** What has become of a bag itself, not of what was made of it. */
+export const fates: readonly BagState[] = ['transfused', 'discarded']
+
 /** A state a bag does not leave: its fate, or its children's, is recorded. */
 export function isFinal(state: BagState): boolean {
   return Object.keys(moves[state]).length === 0

@@ -1,5 +1,7 @@
-import type { UnconfirmedReason } from '../../schema/vocabulary.ts'
+import type { BagState, PlaceState, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
 import { type CommandFacts, outcomeOf } from './command.ts'
+import { type Effective, inForce } from './effective.ts'
+import { fates, onShelf } from './lifecycle.ts'
 
 /** A bag has so long to leave its container once it is issued at it, ms. */
 export const removalMs = 60_000
@@ -40,4 +42,65 @@ function doorClosedSince(unlock: NonNullable<FridgeIssue['unlock']>, now: number
     default:
       return null
   }
+}
+
+/** How what `decide` writes down against a transfusion begins. */
+const faults: ReadonlyMap<string, TransfusionFault> = new Map([
+  ['not issued', 'not_issued'],
+  ['another patient', 'another_patient'],
+  ['held', 'held'],
+  ['expired', 'expired'],
+])
+
+/** What spoke against a transfusion, each once; empty where nothing did, and nobody need look into it. */
+export function faultsOf(discrepancies: readonly string[]): readonly TransfusionFault[] {
+  return [...new Set(discrepancies.map((told) => faults.get(told.split(':')[0] as string) ?? 'other'))]
+}
+
+/** A bag, and where it is as far as anybody has seen. */
+export type SeenBag = {
+  readonly state: BagState
+  /** Since when its state has been among those that are asked about, by the server's clock. */
+  readonly enteredAt: number
+  readonly place: { readonly state: PlaceState; readonly from: number }
+}
+
+/**
+ * Since when a bag whose fate is recorded has been inside a device again; null where it is not. One that has not left
+ * since is not seen again: what was discarded may wait there until it is carried away.
+ */
+export function seenAfterFateSince({ state, enteredAt, place }: SeenBag): number | null {
+  const isSeen = fates.includes(state) && place.state === 'inside' && place.from > enteredAt
+  return isSeen ? place.from : null
+}
+
+/**
+ * Since when a bag on one facility's shelves has been inside a device of another; null where it is not, or nobody holds
+ * it. A device that is placed later only stands where it will.
+ *
+ * @param placements where that device stands, at least one, by ascending `from`
+ */
+export function seenElsewhereSince(
+  { state, enteredAt, place, holderId }: SeenBag & { readonly holderId: number | null },
+  placements: readonly (Effective & { readonly facilityId: number })[],
+  now: number,
+): number | null {
+  const { facilityId, from } = inForce(placements, now)
+  if (!onShelf.includes(state) || place.state !== 'inside' || holderId === null || facilityId === holderId)
+    return null
+  return Math.max(place.from, enteredAt, from <= now ? from : 0)
+}
+
+/**
+ * Since when a bag that may be issued has been out of every container for longer than it may be carried between two;
+ * null where it has not. Who makes it available vouches for what was before, so that it counts from then on.
+ */
+export function takenWithoutIssueSince(
+  { state, enteredAt, place }: SeenBag,
+  now: number,
+  handlingMs: number,
+): number | null {
+  if (state !== 'available' || place.state === 'inside') return null
+  const overdueAt = Math.max(place.from, enteredAt) + handlingMs
+  return now >= overdueAt ? overdueAt : null
 }

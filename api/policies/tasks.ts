@@ -1,9 +1,9 @@
-import type { UnconfirmedReason } from '../../schema/vocabulary.ts'
+import type { TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+
+type Words = { readonly zh: string; readonly en: string }
 
 /** What a task asks of whoever reads it: policy, in the words a nurse reads. */
-export const cnUnconfirmed: Readonly<
-  Record<UnconfirmedReason, { readonly zh: string; readonly en: string }>
-> = {
+export const cnUnconfirmed: Readonly<Record<UnconfirmedReason, Words>> = {
   still_inside: {
     zh: '已发出，但仍在设备内：请取出，或撤销发血',
     en: 'Issued, and seen inside still: take it out, or cancel the issue',
@@ -12,4 +12,38 @@ export const cnUnconfirmed: Readonly<
     zh: '已发出，但门未打开，也未见取出：请查看血袋是否已取走',
     en: 'Issued, but the door did not open and nobody saw it leave: see whether it was taken',
   },
+}
+
+const faults: Readonly<Record<TransfusionFault, Words>> = {
+  not_issued: { zh: '未经发血', en: 'it was not issued' },
+  another_patient: { zh: '并非发给该患者', en: 'it was issued for another patient' },
+  held: { zh: '已被暂停使用', en: 'it was held' },
+  expired: { zh: '已过期', en: 'it had expired' },
+  other: { zh: '另有不符', en: 'something else spoke against it' },
+}
+
+export function cnTransfusedAgainst(against: readonly TransfusionFault[]): Words {
+  const words = against.map((fault) => faults[fault])
+  return {
+    zh: `已输注，但${words.map(({ zh }) => zh).join('、')}：请调查并上报`,
+    en: `Transfused although ${words.map(({ en }) => en).join(', ')}: look into it, and report it`,
+  }
+}
+
+export const cnSeenAfterFate: Words = {
+  zh: '去向已登记，之后又在设备内出现：请查看血袋，并核对记录',
+  en: 'Its fate is recorded, and it was seen inside after that: look at the bag, and at the record',
+}
+
+/** @param there the facility whose device it is inside */
+export function cnSeenElsewhere(there: string): Words {
+  return {
+    zh: `在库血袋出现在 ${there} 的设备内：请取回，或办理调拨`,
+    en: `In stock, and seen inside a device at ${there}: fetch it, or have it sent and received`,
+  }
+}
+
+export const cnTakenWithoutIssue: Words = {
+  zh: '未经发血，离开设备已超过允许时间：请找到血袋，并核查能否使用',
+  en: 'Out of every container for too long, and not issued: find it, and see whether it may be used',
 }

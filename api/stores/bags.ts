@@ -11,10 +11,11 @@ import {
 } from '../../schema/tables/bags.ts'
 import { device } from '../../schema/tables/devices.ts'
 import { news } from '../../schema/tables/news.ts'
-import type { Abo, BagState, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
+import type { Abo, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent, BagFacts, Hold } from '../domain/bag.ts'
 import { dinCheckCharacter } from '../domain/isbt128.ts'
+import { onShelf } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
@@ -174,9 +175,6 @@ export type StockFilter = {
   readonly now: number
   readonly limit: number
 }
-
-/** The states of a bag that stands on somebody's shelf. */
-const onShelf: readonly BagState[] = ['collected', 'quarantined', 'available', 'returned']
 
 /** The bags on the shelves within reach with the device each is in, those that expire first in front. */
 export async function bagsInStock(

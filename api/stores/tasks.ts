@@ -1,20 +1,25 @@
-import { and, eq, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { bag, bagEvent, bagPlace, takeOut } from '../../schema/tables/bags.ts'
 import { deviceCommand } from '../../schema/tables/commands.ts'
-import { device } from '../../schema/tables/devices.ts'
+import { device, devicePlacement } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
+import type { BagState, PlaceState } from '../../schema/vocabulary.ts'
+import type { Effective } from '../domain/effective.ts'
+import { fates, onShelf } from '../domain/lifecycle.ts'
 import type { Reach } from '../domain/rights.ts'
-import type { FridgeIssue } from '../domain/task.ts'
+import type { FridgeIssue, SeenBag } from '../domain/task.ts'
 import { type Bag, labelOf } from './bags.ts'
 import { factsOfCommand } from './commands.ts'
 import type { Database } from './database.ts'
-import { isIn } from './rows.ts'
+import { isIn, isOneOf } from './rows.ts'
 
 /** What a task is about. */
 export type About = {
   readonly bagId: string
   readonly label: string
-  readonly device: string
+  /** Where to look; null where nothing says. */
+  readonly device: string | null
   readonly facility: string
 }
 
@@ -47,5 +52,156 @@ export async function issuedAtFridges(db: Database, reach: Reach): Promise<(Frid
     issuedAt,
     place,
     unlock: unlock && { ...factsOfCommand(unlock), repliedAt: unlock.repliedAt },
+  }))
+}
+
+/** So many of a kind are found at most. */
+const mostOfAKind = 200
+
+export type Transfusion = About & {
+  readonly holderId: number | null
+  readonly at: number
+  readonly discrepancies: string[]
+  readonly patient: string | null
+}
+
+/** The bags that were given although something spoke against it, the newest first: those held within reach, or made there. */
+export async function transfusedAgainst(db: Database, reach: Reach): Promise<Transfusion[]> {
+  // A transfusion is the last event of a bag. Each bag asks for its own: there are many more of others.
+  const last = db
+    .select({ at: bagEvent.at, data: bagEvent.data, verb: bagEvent.verb })
+    .from(bagEvent)
+    .where(and(eq(bagEvent.bagId, bag.id), eq(bagEvent.version, bag.version)))
+    .limit(1)
+    .as('last')
+  const rows = await db
+    .select({ bag, at: last.at, data: last.data, facility: facility.code })
+    .from(bag)
+    .innerJoinLateral(last, eq(last.verb, 'transfuse'))
+    .innerJoin(facility, eq(facility.id, bag.holderId))
+    .where(
+      and(
+        eq(bag.state, 'transfused'),
+        or(isIn(reach, bag.holderId), isIn(reach, bag.originId)),
+        sql`${last.data}->'discrepancies' <> '[]'`,
+      ),
+    )
+    .orderBy(desc(last.at), desc(bag.id))
+    .limit(mostOfAKind)
+  return rows.map(({ bag: row, at, data, facility }) => {
+    const { discrepancies, patient } = data as Pick<Transfusion, 'discrepancies' | 'patient'>
+    const about = { bagId: row.id, label: labelOf(row), device: null, facility }
+    return { ...about, holderId: row.holderId, at, discrepancies, patient }
+  })
+}
+
+/** What the rules ask of a bag that is known to be somewhere, and the facility whose device it is or was in. */
+export type Seen = About & SeenBag & Standing & { readonly holderId: number | null; readonly there: string }
+
+type Standing = { readonly standing: Effective & { readonly facilityId: number } }
+
+/** What a choice of bags goes by, in SQL. */
+type Known = Record<'enteredAt' | 'placedAt' | 'standingAt' | 'standsIn', SQL>
+
+type Choice = {
+  /** Asked about, so that the index of what a facility holds serves. */
+  readonly states: readonly BagState[]
+  readonly places: readonly PlaceState[]
+  readonly where: (known: Known) => SQL
+  /** The longest first, so that it is the youngest that a full page leaves out. */
+  readonly since: (known: Known) => SQL
+}
+
+/** The rules `seenAfterFateSince`, `seenElsewhereSince` and `takenWithoutIssueSince` in SQL. */
+export function seenAfterFate(db: Database, reach: Reach, now: number): Promise<Seen[]> {
+  return choose(db, reach, now, {
+    states: fates,
+    places: ['inside'],
+    where: ({ placedAt, enteredAt }) => sql`${placedAt} > ${enteredAt}`,
+    since: ({ placedAt }) => placedAt,
+  })
+}
+
+export function seenElsewhere(db: Database, reach: Reach, now: number): Promise<Seen[]> {
+  return choose(db, reach, now, {
+    states: onShelf,
+    places: ['inside'],
+    where: ({ standsIn }) => sql`${standsIn} <> ${bag.holderId}`,
+    since: ({ placedAt, enteredAt, standingAt }) =>
+      sql`greatest(${placedAt}, ${enteredAt}, case when ${standingAt} <= ${now} then ${standingAt} end)`,
+  })
+}
+
+export function takenWithoutIssue(
+  db: Database,
+  reach: Reach,
+  now: number,
+  handlingMs: number,
+): Promise<Seen[]> {
+  const since = ({ placedAt, enteredAt }: Known) => sql`greatest(${placedAt}, ${enteredAt})`
+  return choose(db, reach, now, {
+    states: ['available'],
+    places: ['in_hand', 'unknown'],
+    where: (known) => sql`${since(known)} <= ${now - handlingMs}`,
+    since,
+  })
+}
+
+async function choose(db: Database, reach: Reach, now: number, choice: Choice): Promise<Seen[]> {
+  const entered = db
+    .select({ at: bagEvent.at })
+    .from(bagEvent)
+    .where(and(eq(bagEvent.bagId, bag.id), sql`(${isOneOf(bagEvent.from, choice.states)}) is not true`))
+    .orderBy(desc(bagEvent.version))
+    .limit(1)
+    .as('entered')
+  // Where the device stands now: `inForce` in SQL.
+  const standing = db
+    .select({ facilityId: devicePlacement.facilityId, from: devicePlacement.from })
+    .from(devicePlacement)
+    .where(eq(devicePlacement.deviceId, bagPlace.deviceId))
+    .orderBy(sql`${devicePlacement.from} <= ${now} desc, abs(${devicePlacement.from} - ${now})`)
+    .limit(1)
+    .as('standing')
+  const there = alias(facility, 'there')
+  const known: Known = {
+    enteredAt: sql`${entered.at}`,
+    placedAt: sql`${bagPlace.from}`,
+    standingAt: sql`${standing.from}`,
+    standsIn: sql`${standing.facilityId}`,
+  }
+  const rows = await db
+    .select({
+      bag,
+      enteredAt: entered.at,
+      place: { state: bagPlace.state, from: bagPlace.from },
+      standing: { facilityId: standing.facilityId, from: standing.from },
+      device: device.name,
+      facility: facility.code,
+      there: there.code,
+    })
+    .from(bag)
+    .innerJoin(bagPlace, and(eq(bagPlace.bagId, bag.id), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+    .innerJoin(device, eq(device.id, bagPlace.deviceId))
+    .innerJoin(facility, eq(facility.id, bag.holderId))
+    .innerJoinLateral(entered, sql`true`)
+    .innerJoinLateral(standing, sql`true`)
+    .innerJoin(there, eq(there.id, standing.facilityId))
+    .where(
+      and(
+        isIn(reach, bag.holderId),
+        isOneOf(bag.state, choice.states),
+        isOneOf(bagPlace.state, choice.places),
+        choice.where(known),
+      ),
+    )
+    .orderBy(choice.since(known), bag.id)
+    .limit(mostOfAKind)
+  return rows.map(({ bag: row, ...seen }) => ({
+    ...seen,
+    bagId: row.id,
+    label: labelOf(row),
+    state: row.state,
+    holderId: row.holderId,
   }))
 }

@@ -1,10 +1,31 @@
 import type { TaskKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { type Reach, reachOf } from '../domain/rights.ts'
-import { unconfirmedSince } from '../domain/task.ts'
-import { cnUnconfirmed } from '../policies/tasks.ts'
+import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
+import {
+  faultsOf,
+  seenAfterFateSince,
+  seenElsewhereSince,
+  takenWithoutIssueSince,
+  unconfirmedSince,
+} from '../domain/task.ts'
+import { cnHandlingMs } from '../policies/answers.ts'
+import {
+  cnSeenAfterFate,
+  cnSeenElsewhere,
+  cnTakenWithoutIssue,
+  cnTransfusedAgainst,
+  cnUnconfirmed,
+} from '../policies/tasks.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
-import { type About, issuedAtFridges } from '../stores/tasks.ts'
+import {
+  type About,
+  issuedAtFridges,
+  type Seen,
+  seenAfterFate,
+  seenElsewhere,
+  takenWithoutIssue,
+  transfusedAgainst,
+} from '../stores/tasks.ts'
 import { demandRight } from './demand.ts'
 
 /** Something somebody must see to. Found each time it is asked for, and stored nowhere: what is done is no task. */
@@ -13,6 +34,10 @@ export type Task = About & {
   readonly since: number
   readonly zh: string
   readonly en: string
+  /** Of a transfusion: all that spoke against it. */
+  readonly discrepancies?: string[]
+  /** Of a transfusion: whom it was given to, as the holder calls them; null where that is not known, or not told. */
+  readonly patient?: string | null
 }
 
 /** Whoever takes bags out sees to them: it is a nurse who stands at the fridge, and she may cancel an issue too. */
@@ -21,9 +46,17 @@ const right = 'bag.take_out'
 /** How the tasks of each kind are found. */
 const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise<Task[]>>> = {
   issue_unconfirmed: unconfirmedIssues,
+  transfused_against: transfusionsAgainst,
+  seen_after_fate: bagsSeenAfterFate,
+  seen_elsewhere: bagsSeenElsewhere,
+  taken_without_issue: bagsTakenWithoutIssue,
 }
 
-/** What is to be done within reach, the longest waiting first. @throws Refusal `not_found`, `forbidden` */
+/**
+ * What is to be done within reach: transfusions to be looked into, the newest first, then what waits the longest.
+ *
+ * @throws Refusal `not_found`, `forbidden`
+ */
 export async function listTasks(
   ctx: Context,
   { facility, kind }: { readonly facility?: string | undefined; readonly kind?: TaskKind | undefined },
@@ -32,7 +65,12 @@ export async function listTasks(
   const found: Task[] = []
   for (const [name, find] of Object.entries(finders))
     if (kind === undefined || kind === name) found.push(...(await find(ctx, reach)))
-  return found.sort((a, b) => a.since - b.since || (a.bagId < b.bagId ? -1 : 1))
+  return found.sort((a, b) => turnOf(a) - turnOf(b) || (a.bagId < b.bagId ? -1 : 1))
+}
+
+/** No transfusion can be undone, so the newest matters most; all else gets worse while it waits. */
+function turnOf({ kind, since }: Task): number {
+  return kind === 'transfused_against' ? -since : since
 }
 
 async function only(ctx: Context, facility: string): Promise<Reach> {
@@ -50,4 +88,49 @@ async function unconfirmedIssues(ctx: Context, reach: Reach): Promise<Task[]> {
     const { zh, en } = cnUnconfirmed[found.reason]
     return [{ kind: 'issue_unconfirmed', bagId, label, device, facility, since: found.since, zh, en }]
   })
+}
+
+/** Whom a bag was given to is told only to who may know the patients of its holder. */
+async function transfusionsAgainst({ database, grants }: Context, reach: Reach): Promise<Task[]> {
+  const patientsKnown = reachOf(grants, 'patient.read')
+  return (await transfusedAgainst(database.db, reach)).flatMap((transfusion) => {
+    const { holderId, at, discrepancies, patient, ...about } = transfusion
+    const against = faultsOf(discrepancies)
+    if (against.length === 0) return []
+    const told = isWithin(patientsKnown, [holderId]) ? patient : null
+    const task = { kind: 'transfused_against', since: at, ...cnTransfusedAgainst(against) } as const
+    return [{ ...about, ...task, discrepancies, patient: told }]
+  })
+}
+
+async function bagsSeenAfterFate(ctx: Context, reach: Reach): Promise<Task[]> {
+  const bags = await seenAfterFate(ctx.database.db, reach, ctx.now())
+  return bags.flatMap((seen) => {
+    const since = seenAfterFateSince(seen)
+    return since === null ? [] : [{ ...aboutOf(seen), kind: 'seen_after_fate', since, ...cnSeenAfterFate }]
+  })
+}
+
+async function bagsSeenElsewhere(ctx: Context, reach: Reach): Promise<Task[]> {
+  const now = ctx.now()
+  const bags = await seenElsewhere(ctx.database.db, reach, now)
+  return bags.flatMap((seen) => {
+    const since = seenElsewhereSince(seen, [seen.standing], now)
+    if (since === null) return []
+    return [{ ...aboutOf(seen), kind: 'seen_elsewhere', since, ...cnSeenElsewhere(seen.there) }]
+  })
+}
+
+async function bagsTakenWithoutIssue(ctx: Context, reach: Reach): Promise<Task[]> {
+  const now = ctx.now()
+  const bags = await takenWithoutIssue(ctx.database.db, reach, now, cnHandlingMs)
+  return bags.flatMap((seen) => {
+    const since = takenWithoutIssueSince(seen, now, cnHandlingMs)
+    if (since === null) return []
+    return [{ ...aboutOf(seen), kind: 'taken_without_issue', since, ...cnTakenWithoutIssue }]
+  })
+}
+
+function aboutOf({ bagId, label, device, facility }: Seen): About {
+  return { bagId, label, device, facility }
 }

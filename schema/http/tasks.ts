@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
 import { taskKinds } from '../vocabulary.ts'
-import { InstantText } from './values.ts'
+import { InstantText, orNull } from './values.ts'
 
 export const TasksQuery = z.strictObject({
   facility: Name.optional().meta({ description: 'only those of this facility' }),
@@ -11,18 +11,37 @@ export const TasksQuery = z.strictObject({
 const Task = z
   .object({
     kind: z.enum(taskKinds).meta({
-      description: 'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave',
+      description:
+        'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave. transfused_against: it was given ' +
+        'although something spoke against it. seen_after_fate: it was seen inside a device after its fate was ' +
+        'recorded. seen_elsewhere: it is in stock, and inside a device of another facility. taken_without_issue: it ' +
+        'may be issued, was not, and has been out of every container for too long',
     }),
     bagId: z.uuid(),
     label: z.string().meta({ description: 'donation with check character, and product' }),
-    device: z.string().meta({ description: 'where to look' }),
-    facility: z.string(),
+    device: orNull(z.string()).meta({
+      description: 'where to look: the device it is inside, or was last seen in',
+    }),
+    facility: z.string().meta({ description: 'who holds the bag, or opened the fridge it was issued at' }),
     since: InstantText,
     zh: z.string(),
     en: z.string(),
+    discrepancies: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'of transfused_against: all that spoke against it' }),
+    patient: orNull(z.string())
+      .optional()
+      .meta({ description: 'of transfused_against: told only to who may know patients of the holder' }),
   })
   .meta({ id: 'Task' })
 
 export const Tasks = z
-  .object({ tasks: z.array(Task).meta({ description: 'the longest waiting first' }) })
+  .object({
+    tasks: z.array(Task).meta({
+      description:
+        'transfusions first, the newest in front; then the longest waiting. At most 200 of each kind but ' +
+        'issue_unconfirmed: others come up as these are seen to',
+    }),
+  })
   .meta({ id: 'Tasks' })
