@@ -35,6 +35,7 @@ const table = {
   'bag.reinstate': ['centre', 'transfusion_lab'],
   'bag.discard': ['centre', 'transfusion_lab'],
   'bag.hold': ['centre', 'transfusion_lab'],
+  'task.read': ['centre', 'transfusion_lab', 'nurse', 'regulator'],
   'patient.read': ['transfusion_lab', 'nurse'],
   'patient.manage': ['transfusion_lab'],
   'news.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],

@@ -11,7 +11,7 @@ const list = createRoute({
   path: '/',
   tags: ['Tasks'],
   summary: 'What somebody must see to',
-  ...needs('bag.take_out'),
+  ...needs('task.read'),
   request: { query: TasksQuery },
   responses: { ...everywhere, 200: json(Tasks, 'The tasks'), 404: problem('No such facility') },
 })

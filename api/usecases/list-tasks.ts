@@ -40,8 +40,7 @@ export type Task = About & {
   readonly patient?: string | null
 }
 
-/** Whoever takes bags out sees to them: it is a nurse who stands at the fridge, and she may cancel an issue too. */
-const right = 'bag.take_out'
+const right = 'task.read'
 
 /** How the tasks of each kind are found. */
 const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise<Task[]>>> = {

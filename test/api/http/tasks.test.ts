@@ -189,15 +189,15 @@ describe('a transfusion that something speaks against', () => {
       { ...second, patient: 'P1' },
     ])
     // Who made it hears of it, and not of the patient; who has no such right there, and who is elsewhere, do not.
-    const origin = await aWorker(door, 'far', 'transfusion_lab', 'C1')
     const told = [
       { ...first, patient: null },
       { ...second, patient: null },
     ]
-    expect((await done(origin.get('/tasks'), Tasks)).tasks).toEqual(told)
-    expect((await done(origin.get('/tasks?facility=C1'), Tasks)).tasks).toEqual(told)
-    expect((await origin.get('/tasks?facility=H1')).status).toBe(404)
-    expect((await city.tester.get('/tasks')).status).toBe(403)
+    const { tester } = city
+    expect((await done(tester.get('/tasks'), Tasks)).tasks).toEqual(told)
+    expect((await done(tester.get('/tasks?facility=C1'), Tasks)).tasks).toEqual(told)
+    expect((await tester.get('/tasks?facility=H1')).status).toBe(404)
+    expect((await city.courier.get('/tasks')).status).toBe(403)
     const hospital = { code: 'H2', name: 'Second', kind: 'hospital', timeZone: 'Asia/Shanghai' }
     await door.ask(Facility, 'POST', '/facilities', hospital)
     const other = await aWorker(door, 'other', 'nurse', 'H2')
