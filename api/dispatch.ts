@@ -77,7 +77,9 @@ export function createDispatch({ database: { db }, log, now }: Pick<Deps, 'datab
     const { device, connection, command } = claimed
     const { id, kind, expiresAt, body } = command
     const mayGo = broker?.listeningOn(device) === connection && now() < expiresAt
-    if (mayGo && (await broker?.send(device, { id, kind, expiresAt, body }))) return
+    const isWritten = mayGo && (await broker?.send(device, { id, kind, expiresAt, body }))
+    // What broke while it was being written may have arrived: a door must not open twice for one scan.
+    if (isWritten || (mayGo && kind === 'unlock')) return
     await db.transaction((tx) => releaseCommand(tx, actor, claimed, now()))
   }
 

@@ -153,6 +153,7 @@ export const findings = [
   'out_of_range',
   'held',
   'unverified',
+  'seen_elsewhere',
   'uncontrolled_too_long',
   'reserved_for_another',
   'rhd_override_missing',

@@ -9,6 +9,8 @@ export type Exposure = {
   readonly belowMs: number
   readonly aboveMs: number
   readonly unverifiedMs: number
+  /** Was any reading of it outside? One before a silence holds for no time, and was measured all the same. */
+  readonly wasOutside: boolean
   readonly coldest: number | null
   readonly warmest: number | null
 }
@@ -18,8 +20,50 @@ export const nothing: Exposure = {
   belowMs: 0,
   aboveMs: 0,
   unverifiedMs: 0,
+  wasOutside: false,
   coldest: null,
   warmest: null,
+}
+
+export type Span = { readonly from: number; readonly to: number }
+
+/**
+ * Which probe speaks for a bag in each part of its custody: the load probe from its first reading on, and until then the
+ * one in the air. Without either, nothing does.
+ */
+export function speakersFor<Probe extends { readonly firstAt: number }>(
+  load: Probe | undefined,
+  air: Probe | undefined,
+  { from, to }: Span,
+): readonly (Span & { readonly probe: Probe | null })[] {
+  if (!load || !air || load.firstAt <= from) return [{ probe: load ?? air ?? null, from, to }]
+  if (load.firstAt >= to) return [{ probe: air, from, to }]
+  return [
+    { probe: air, from, to: load.firstAt },
+    { probe: load, from: load.firstAt, to },
+  ]
+}
+
+/** Of parts of one custody, together. */
+export function sumOf(parts: readonly Exposure[]): Exposure {
+  const total = (pick: (part: Exposure) => number) => parts.reduce((ms, part) => ms + pick(part), 0)
+  return {
+    inRangeMs: total(({ inRangeMs }) => inRangeMs),
+    belowMs: total(({ belowMs }) => belowMs),
+    aboveMs: total(({ aboveMs }) => aboveMs),
+    unverifiedMs: total(({ unverifiedMs }) => unverifiedMs),
+    wasOutside: parts.some(({ wasOutside }) => wasOutside),
+    ...extremesOf(parts),
+  }
+}
+
+export function extremesOf(parts: readonly Exposure[]): Pick<Exposure, 'coldest' | 'warmest'> {
+  const cold = parts.map(({ coldest }) => coldest).filter((value) => value !== null)
+  const warm = parts.map(({ warmest }) => warmest).filter((value) => value !== null)
+  return {
+    coldest: cold.length > 0 ? Math.min(...cold) : null,
+    warmest: warm.length > 0 ? Math.max(...warm) : null,
+  }
 }
 
 /**
@@ -32,7 +76,7 @@ export const nothing: Exposure = {
  */
 export function exposureOf(
   readings: readonly TimedReading[],
-  custody: { readonly from: number; readonly to: number },
+  custody: Span,
   limitsAt: LimitsAt,
   asOf: number,
 ): Exposure {
@@ -41,6 +85,7 @@ export function exposureOf(
   let inRangeMs = 0
   let belowMs = 0
   let aboveMs = 0
+  let wasOutside = false
   let coldest: number | null = null
   let warmest: number | null = null
   ordered.forEach((reading, index) => {
@@ -53,14 +98,15 @@ export function exposureOf(
     if (!reading.timeVerified || (ms <= 0 && !measuredInside)) return
     coldest = Math.min(coldest ?? reading.centi, reading.centi)
     warmest = Math.max(warmest ?? reading.centi, reading.centi)
-    if (ms <= 0) return
     const side = sideOf(reading.centi, limits)
+    if (side !== null) wasOutside = true
+    if (ms <= 0) return
     if (side === 'low') belowMs += ms
     else if (side === 'high') aboveMs += ms
     else inRangeMs += ms
   })
   const unverifiedMs = custody.to - custody.from - inRangeMs - belowMs - aboveMs
-  return { inRangeMs, belowMs, aboveMs, unverifiedMs, coldest, warmest }
+  return { inRangeMs, belowMs, aboveMs, unverifiedMs, wasOutside, coldest, warmest }
 }
 
 /** For each reading when the next one comes whose time is believed, or else the moment of asking. */

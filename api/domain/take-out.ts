@@ -15,8 +15,8 @@ export type AnswerRule = {
 
 /** How a bag was kept since somebody last vouched for it, by its own component's policy. */
 export type Kept = {
-  /** Measured outside its limits, ms. */
-  readonly outOfRangeMs: number
+  /** Was it ever measured outside its limits, be it by one reading before a silence that holds for no time at all? */
+  readonly wasOutOfRange: boolean
   /** Not spoken for by any reading, or at an unknown place, ms. */
   readonly unverifiedMs: number
   /** In somebody's hands, ms. */
@@ -35,6 +35,8 @@ export type Scan = {
   readonly now: number
   /** A bag may be in hands for so long before it goes back or in, ms. */
   readonly handlingMs: number
+  /** It is believed to be inside another device than the one it is handed out of: what is believed of it is wrong. */
+  readonly isElsewhere: boolean
 }
 
 /**
@@ -49,6 +51,7 @@ export function findingsOfScan({
   override,
   now,
   handlingMs,
+  isElsewhere,
 }: Scan): readonly Finding[] {
   if (!bag) return ['unknown_bag']
   const found = findingsOfBag(bag, now)
@@ -69,7 +72,8 @@ export function findingsOfScan({
   if (!emergency && (patient?.sampleUntil ?? 0) <= now) found.push('no_valid_sample')
 
   if (!kept || kept.unverifiedMs > 0) found.push('unverified')
-  if (kept && kept.outOfRangeMs > 0) found.push('out_of_range')
+  if (kept?.wasOutOfRange) found.push('out_of_range')
+  if (isElsewhere) found.push('seen_elsewhere')
   if (kept && kept.uncontrolledMs > handlingMs) found.push('uncontrolled_too_long')
   return [...new Set(found)]
 }

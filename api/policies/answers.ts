@@ -50,6 +50,13 @@ const rules: readonly AnswerRule[] = [
     en: 'How it was kept is not verified: call the transfusion lab',
   },
   {
+    code: 'seen_elsewhere',
+    answer: 'CALL',
+    rank: 135,
+    zh: '系统显示该血袋在另一设备内，请致电输血科',
+    en: 'Shown inside another fridge: call the transfusion lab',
+  },
+  {
     code: 'uncontrolled_too_long',
     answer: 'CALL',
     rank: 140,

@@ -281,14 +281,17 @@ export function valuesOfEvent(
  * All that an event writes, as parts of one statement: `moved` is the bag's row, and empty where the bag is not any more
  * as it was when it was read; then nothing else is written either.
  */
-export function writtenOfEvent(given: { readonly [Name in keyof EventValues]: SQL }): SQL {
+export function writtenOfEvent(
+  given: { readonly [Name in keyof EventValues]: SQL },
+  guard: SQL = sql``,
+): SQL {
   const { bagId, versionBefore, revision, version, verb, from, to, now, what, actor, data } = given
   return sql`
     moved as (
       update ${bag} set state = ${to}, version = ${version}::integer, holder_id = ${given.holderId}::integer,
         destination_id = ${given.destinationId}::integer, abo = ${given.abo}, rhd = ${given.rhd},
         reserved_for = ${given.reservedFor}, reserved_until = ${given.reservedUntil}::bigint
-      where id = ${bagId} and version = ${versionBefore} and revision = ${revision} returning id
+      where id = ${bagId} and version = ${versionBefore} and revision = ${revision} ${guard} returning id
     ), event as (
       insert into ${bagEvent} (bag_id, version, verb, "from", "to", at, actor, data)
       select id, ${version}::integer, ${verb}, ${from}, ${to}, ${now}::bigint, ${actor}::jsonb, ${data}::jsonb

@@ -283,9 +283,12 @@ export async function lockDevices(tx: Transaction, devices: Iterable<Device>): P
 }
 
 /** The probes of a device that have reported. */
-export async function probesOf(db: Database | Transaction, deviceId: number): Promise<Probe[]> {
+export async function probesOf(
+  db: Database | Transaction,
+  deviceId: number,
+): Promise<(Probe & { readonly firstAt: number })[]> {
   return db
-    .select({ id: probe.id, kind: probe.kind })
+    .select({ id: probe.id, kind: probe.kind, firstAt: probeState.firstAt })
     .from(probe)
     .innerJoin(probeState, eq(probeState.probeId, probe.id))
     .where(eq(probe.deviceId, deviceId))

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { fillPlaceholders, type Query, type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
@@ -90,7 +91,8 @@ function nameOf(text: string): string | undefined {
   if (!text.includes(keptMark)) return undefined
   const known = names.get(text)
   if (known) return known
-  const name = `hemotrail_${names.size + 1}`
+  // By its text: behind a pooler that hands connections on, two processes must not mean two things by one name.
+  const name = `hemotrail_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
   names.set(text, name)
   return name
 }

@@ -16,6 +16,7 @@ import { reading } from '../../schema/tables/messages.ts'
 import { policy } from '../../schema/tables/policies.ts'
 import type { Abo, Component, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
+import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
@@ -37,14 +38,15 @@ export type Stay = {
   readonly deviceId: number
   readonly from: number
   readonly to: number | null
-  /** What speaks for it inside a device; null in hands, at an unknown place, and where no probe ever told anything. */
-  readonly probe: ProbeSummary | null
+  /** What may speak for it inside a device. */
+  readonly probes: readonly ProbeSummary[]
   /** How the device was set, by ascending `from`. */
   readonly profiles: readonly Version[]
 }
 
-/** What the load probe of a device, or else the one in the air, is known to have told. */
+/** What a probe of a device is known to have told. */
 export type ProbeSummary = {
+  readonly kind: 'load' | 'air'
   readonly firstAt: number
   readonly lastAt: number
   /** It was outside its device's limits in the stay, or silent for too long in the part that counts. */
@@ -157,17 +159,15 @@ function lives(now: SQL): SQL {
       select lives.component, lives."from", lives.until, tagged.at as "taggedAt",
         ${all(sql`
           select place.state, place.device_id as "deviceId", place."from", place."to",
-            case when place.state = 'inside' then (
-              select json_build_object('firstAt', first_at, 'lastAt', last_at, 'isTroubled',
-                exists (select from ${excursion} x where x.probe_id = chosen.id and x.known_to is null
+            case when place.state = 'inside' then ${all(sql`
+              select kind, first_at as "firstAt", last_at as "lastAt",
+                exists (select from ${excursion} x where x.probe_id = p.id and x.known_to is null
                   and x."from" <= span."to" and (x."to" is null or x."to" >= place."from"))
-                or exists (select from ${gap} g where g.probe_id = chosen.id and g.known_to is null
-                  and g."from" < span."to" and g."to" > greatest(place."from", vouched.at, tagged.at)))
-              from (
-                select p.id, s.first_at, s.last_at from ${probe} p join ${probeState} s on s.probe_id = p.id
-                where p.device_id = place.device_id and kind in ('load', 'air') order by kind = 'load' desc limit 1
-              ) chosen
-            ) end as probe,
+                or exists (select from ${gap} g where g.probe_id = p.id and g.known_to is null
+                  and g."from" < span."to" and g."to" > greatest(place."from", vouched.at, tagged.at))
+                as "isTroubled"
+              from ${probe} p join ${probeState} s on s.probe_id = p.id
+              where p.device_id = place.device_id and kind in ('load', 'air')`)} else '[]'::json end as probes,
             ${all(sql`select ${versions} from ${deviceProfile} d where d.device_id = place.device_id order by "from"`)} as profiles
           from ${bagPlace} place, lateral (select least(place."to", lives.until, ${now}::bigint) as "to") span
           where place.bag_id = lives.id and place.known_to is null order by place."from"`)} as stays
@@ -242,19 +242,15 @@ function byComponent(versions: readonly (PolicyVersion & { component: Component 
   return sorted
 }
 
-/**
- * What the probe that speaks for a bag in a device told in [from, to), and the readings just before and after: the load
- * probe, or else the one in the air.
- */
+/** What a probe of a device told in [from, to), and the readings just before and after. */
 export async function keptBy(
   db: Database | Transaction,
-  { deviceId, from, to }: { readonly deviceId: number; readonly from: number; readonly to: number },
+  { deviceId, kind, from, to }: Span & { readonly deviceId: number; readonly kind: ProbeSummary['kind'] },
 ): Promise<readonly Reading[]> {
   const { rows } = await db.execute<Reading>(sql`
     ${kept}
     with chosen as (
-      select p.id from ${probe} p join ${probeState} on probe_id = p.id
-      where device_id = ${deviceId} and kind in ('load', 'air') order by kind = 'load' desc limit 1
+      select id from ${probe} where device_id = ${deviceId} and kind = ${kind}
     ), span as (
       select coalesce((select max(at) from ${reading}, chosen where probe_id = chosen.id and at < ${from}::bigint), ${from}::bigint) as first,
              coalesce((select min(at) from ${reading}, chosen where probe_id = chosen.id and at >= ${to}::bigint), ${to}::bigint) as last
@@ -262,6 +258,19 @@ export async function keptBy(
     select told.at, b.boot, told.centi from ${reading} told join ${boot} b on b.id = told.boot_id, chosen, span
     where told.probe_id = chosen.id and told.at between span.first and span.last`)
   return rows
+}
+
+/** Wait until nobody holds the bag of this label any more. */
+export async function waitForBag(
+  db: Database | Transaction,
+  { identifier, productCode, collectionType, division }: Label,
+): Promise<void> {
+  await db.execute(sql`
+    ${kept}
+    select from ${bag}
+    where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
+      and collection_type = ${collectionType} and division = ${division}
+    for update`)
 }
 
 /** A row as JSON has it, by the names it has here. */

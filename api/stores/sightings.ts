@@ -260,8 +260,8 @@ export async function unresolvedTags(
 }
 
 /**
- * Put a tag on a bag from an instant of event time on. Without one it is the bag's since it was last another's and the
- * bag last carried another, so that what was seen of it before anybody registered it is resolved too.
+ * Put a tag on a bag from an instant of event time on. Without one the first tag of a bag is the bag's since it was last
+ * another's, so that what was seen of it before anybody registered it is resolved too; a later one is from now on.
  *
  * @throws Refusal `tag_in_use` where the tag is on another bag at that time, or on this one since another time
  */
@@ -282,13 +282,14 @@ export async function assignTag(
     )
   }
   const others = await tx.select().from(tagAssignment).where(eq(tagAssignment.bagId, input.bagId))
-  const free = Math.max(0, ...earlier.map(({ to }) => to ?? 0), ...others.map(({ to }) => to ?? now))
-  const from = input.from ?? free
+  const free = Math.max(0, ...earlier.map(({ to }) => to ?? 0))
+  const from = input.from ?? (others.length > 0 ? now : free)
   const rival = earlier.find((old) => old.to === null || old.to > from)
   if (rival) {
     throw new Refusal('tag_in_use', `tag ${input.tag} is on bag ${rival.bagId}: take it off there first`)
   }
-  const vouchedFrom = input.from ?? now
+  // A key says when, but does not vouch: it is nobody.
+  const vouchedFrom = actor.kind === 'person' ? (input.from ?? now) : now
   await tx.insert(tagAssignment).values({ tag: input.tag, bagId: input.bagId, from, vouchedFrom })
   await appendAudit(tx, actor, {
     at: now,

@@ -50,9 +50,10 @@ export async function insertAnswer(db: Database | Transaction, actor: Actor, tol
 }
 
 /**
- * Issue the bag and write down the answer that says so, in one statement and so in one transaction.
+ * Issue the bag and write down the answer that says so, in one statement and so in one transaction. It waits for nobody:
+ * what was read is as old as the time it would take.
  *
- * @returns the bag as it is now; null, and nothing is written, where it is not any more as it was read
+ * @returns the bag as it is now; null, and nothing is written, where it is not any more as it was read or another holds it
  */
 export async function issueAtScan(
   db: Database | Transaction,
@@ -104,7 +105,10 @@ const answerStatement = keptStatement<AnswerValues>(
 
 const issueStatement = keptStatement<EventValues & AnswerValues>(
   (given) => sql`
-    with ${writtenOfEvent(given)}, answered as (${answerOf(given, sql`from moved`)})
+    with free as (
+      select id as free_id from ${bag} where id = ${given.bagId} for update skip locked
+    ), ${writtenOfEvent(given, sql`and id = (select free_id from free)`)},
+    answered as (${answerOf(given, sql`from moved`)})
     select from moved`,
 )
 

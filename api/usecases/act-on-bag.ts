@@ -11,6 +11,9 @@ import { demandSomebody } from './demand.ts'
 const personal: Partial<Record<BagVerb, string>> = {
   release: 'a bag is released',
   issue: 'a bag is issued',
+  cancel_issue: 'an issue is cancelled',
+  receive: 'a bag is received',
+  reinstate: 'a bag is reinstated',
 }
 
 /** What each verb takes, and at which end of a journey it must be held. */

@@ -1,11 +1,11 @@
 import type { Jurisdiction } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
-import { exposureOf } from '../domain/exposure.ts'
+import { exposureOf, type Span, speakersFor } from '../domain/exposure.ts'
 import type { Limits } from '../domain/series.ts'
 import type { Kept } from '../domain/take-out.ts'
 import type { Database, Transaction } from '../stores/database.ts'
-import { type KeptFacts, keptBy, type PolicyVersion, type Stay } from '../stores/scans.ts'
+import { type KeptFacts, keptBy, type PolicyVersion, type ProbeSummary, type Stay } from '../stores/scans.ts'
 import { traceBag } from './trace-bag.ts'
 
 /**
@@ -32,7 +32,7 @@ export async function howKept(
     : await asFolded(ctx.database.db, facts, now)
   const handledMs = Math.min(carriedMs, handlingMs)
   return {
-    outOfRangeMs: total.outOfRangeMs,
+    wasOutOfRange: total.wasOutOfRange,
     unverifiedMs: total.unverifiedMs + carriedMs - handledMs,
     uncontrolledMs: total.uncontrolledMs + handledMs,
   }
@@ -53,10 +53,9 @@ async function asTraced(
   const beforeTags = lives.map(({ from, until }, index) =>
     Math.max(0, Math.min(since[index] as number, until ?? asOf) - Math.max(vouchedAt, from)),
   )
-  const outOfRangeMs = life.belowMs + life.aboveMs
   const { uncontrolledMs, unseenMs } = total
   return {
-    total: { outOfRangeMs, unverifiedMs: total.unverifiedMs - unseenMs, uncontrolledMs },
+    total: { wasOutOfRange: life.wasOutside, unverifiedMs: total.unverifiedMs - unseenMs, uncontrolledMs },
     carriedMs: unseenMs + beforeTags.reduce((ms, one) => ms + one, 0),
   }
 }
@@ -66,7 +65,7 @@ async function asFolded(
   { vouchedAt, lives, policies }: Omit<KeptFacts, 'hasClockMatters'>,
   now: number,
 ): Promise<Told> {
-  const total = { outOfRangeMs: 0, unverifiedMs: 0, uncontrolledMs: 0 }
+  const total = { wasOutOfRange: false, unverifiedMs: 0, uncontrolledMs: 0 }
   let carriedMs = 0
   for (const { component, from, until, taggedAt, stays } of lives) {
     const end = Math.min(until ?? now, now)
@@ -82,7 +81,7 @@ async function asFolded(
       else if (stay.state === 'in_hand') total.uncontrolledMs += countedMs
       else {
         const told = await inside(db, stay, counted, policies[component] ?? [], now)
-        total.outOfRangeMs += told.outOfRangeMs
+        total.wasOutOfRange ||= told.wasOutside
         total.unverifiedMs += told.unverifiedMs
       }
     }
@@ -91,63 +90,57 @@ async function asFolded(
   return { total, carriedMs }
 }
 
-type Span = { readonly from: number; readonly to: number }
-
-/** Outside its limits in all of the stay, and not spoken for in the part that counts, which may be empty, ms. */
+/** Was it outside its limits in all of the stay, and how long did nothing speak for the part that counts, ms? */
 async function inside(
   db: Database | Transaction,
   stay: Stay,
   counted: Span,
   policies: readonly PolicyVersion[],
   now: number,
-): Promise<Pick<Kept, 'outOfRangeMs' | 'unverifiedMs'>> {
-  if (isCalm(stay, counted, policies, now)) return { outOfRangeMs: 0, unverifiedMs: 0 }
+): Promise<{ readonly wasOutside: boolean; readonly unverifiedMs: number }> {
   const limitsAt = (at: number): Limits => {
     const limits = inForce(policies, at)
     return { ...limits, maxSilenceMs: Math.min(limits.maxSilenceMs, inForce(stay.profiles, at).maxSilenceMs) }
   }
-  const whole = { from: stay.from, to: counted.to }
-  const readings = await keptBy(db, { deviceId: stay.deviceId, ...whole })
-  const timed = readings.filter(({ at }) => at <= now).map((reading) => ({ ...reading, timeVerified: true }))
-  const { belowMs, aboveMs } = exposureOf(timed, whole, limitsAt, now)
-  const { unverifiedMs } =
-    counted.from < counted.to ? exposureOf(timed, counted, limitsAt, now) : { unverifiedMs: 0 }
-  return { outOfRangeMs: belowMs + aboveMs, unverifiedMs }
+  const [load, air] = (['load', 'air'] as const).map((kind) => stay.probes.find((one) => one.kind === kind))
+  let wasOutside = false
+  let unverifiedMs = 0
+  for (const { probe, ...part } of speakersFor(load, air, { from: stay.from, to: counted.to })) {
+    const counts = { from: Math.max(part.from, counted.from), to: part.to }
+    const countedMs = Math.max(0, counts.to - counts.from)
+    if (!probe) unverifiedMs += countedMs
+    else if (!isCalm(stay.profiles, probe, counts, policies, now)) {
+      const { deviceId } = stay
+      const readings = await keptBy(db, { deviceId, kind: probe.kind, ...part })
+      const timed = readings
+        .filter(({ at }) => at <= now)
+        .map((reading) => ({ ...reading, timeVerified: true }))
+      wasOutside ||= exposureOf(timed, part, limitsAt, now).wasOutside
+      if (countedMs > 0) unverifiedMs += exposureOf(timed, counts, limitsAt, now).unverifiedMs
+    }
+  }
+  return { wasOutside, unverifiedMs }
 }
 
 /**
  * Is it plain from the findings about the device that no reading in the stay was outside the bag's limits, and that one
- * spoke for it all the while? So it is where the device was in no excursion and no gap, by limits of its own that are at
- * least as strict as the bag's. False says only that the readings must be looked at.
+ * spoke for it all the while? So it is where the device was in no excursion and no gap, by limits of its own that were
+ * always at least as strict as the bag's. False says only that the readings must be looked at.
  */
 function isCalm(
-  { from, probe, profiles }: Stay,
+  profiles: Stay['profiles'],
+  { firstAt, lastAt, isTroubled }: ProbeSummary,
   counted: Span,
   policies: readonly PolicyVersion[],
   now: number,
 ): boolean {
-  if (!probe || probe.isTroubled || probe.firstAt > counted.from || probe.lastAt > now) return false
-  // The reading that holds at the start was judged by what was in force when it was taken.
-  const settings = withPredecessor(profiles, from, now)
-  const bounds = withPredecessor(policies, from, now)
-  const isAsStrict = settings.every((own) =>
-    bounds.every(
+  if (isTroubled || firstAt > counted.from || lastAt > now) return false
+  const upToNow = <T extends { readonly from: number }>(versions: readonly T[]) =>
+    versions.filter((version, index) => index === 0 || version.from <= now)
+  const isAsStrict = upToNow(profiles).every((own) =>
+    upToNow(policies).every(
       (limits) => own.low >= limits.low && own.high <= limits.high && own.maxSilenceMs <= limits.maxSilenceMs,
     ),
   )
-  const isHeard =
-    probe.lastAt >= counted.to || now - probe.lastAt <= inForce(profiles, probe.lastAt).maxSilenceMs
-  return isAsStrict && isHeard
-}
-
-/** The versions in force in [from, to], and the one before them. */
-function withPredecessor<T extends { readonly from: number }>(
-  versions: readonly T[],
-  from: number,
-  to: number,
-): readonly T[] {
-  const first = versions.findLastIndex((version) => version.from <= from)
-  return versions
-    .slice(Math.max(0, first - 1))
-    .filter((version) => version.from <= to || versions[0] === version)
+  return isAsStrict && (lastAt >= counted.to || now - lastAt <= inForce(profiles, lastAt).maxSilenceMs)
 }

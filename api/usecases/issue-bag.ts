@@ -45,7 +45,7 @@ export async function commandToIssue(
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
   const kept = await howKept(inTransaction, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)
   const scan = { bag: facts, kept, patient, emergency, override: override !== null, now }
-  const findings = findingsOfScan({ ...scan, handlingMs: cnHandlingMs })
+  const findings = findingsOfScan({ ...scan, handlingMs: cnHandlingMs, isElsewhere: false })
   if (findings.includes('out_of_range'))
     throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)
   const open = findings.filter((finding) => theirs.has(finding))

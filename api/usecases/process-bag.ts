@@ -43,13 +43,19 @@ export async function processBag(
           'invalid_request',
           `children: ${child.productCode} would outlast what it is made of`,
         )
+      const product = parseProductCode(child.productCode)
+      if (product.collectionType !== parent.collectionType)
+        throw new Refusal(
+          'invalid_request',
+          `children: ${child.productCode} says collection type ${product.collectionType}, and it is made of ${parent.collectionType}: what a donation was given for stays`,
+        )
       const { scheme, identifier, donationId, originId, holderId, abo, rhd } = parent
       const state = before?.state ?? 'collected'
       const bag = await insertBag(tx, {
         id: ids[index] as string,
         scheme,
         identifier,
-        ...parseProductCode(child.productCode),
+        ...product,
         component: child.component,
         expiresAt: child.expiresAt,
         registeredAt: now,

@@ -12,7 +12,7 @@ import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient } from '../stores/patients.ts'
-import { type Label, type ScanFacts, scanFacts } from '../stores/scans.ts'
+import { type Label, type ScanFacts, scanFacts, waitForBag } from '../stores/scans.ts'
 import {
   bagsInside,
   insertAnswer,
@@ -63,6 +63,8 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
   return ctx.database.db.transaction(async (tx) => {
     const device = await reachDevice(ctx, tx, input.device, 'bag.take_out')
     demandSomebody(ctx, 'a door is opened')
+    if (device.revokedAt !== null)
+      throw new Refusal('device_revoked', `device ${input.device} is revoked: nothing is taken out of it`)
     const { facilityId } = inForce(device.placements, now)
     const patient = await patientOf(tx, facilityId, input.patient)
     const id = uuidv7(now)
@@ -145,7 +147,7 @@ const mostTries = 10
  *
  * Nothing is locked while it is decided: the answer is written only if the bag is as it was when it was read.
  *
- * @throws Refusal `not_found`, `forbidden`, `expired` where the door session is over, `invalid_din`, `invalid_request`,
+ * @throws Refusal `not_found`, `forbidden`, `person_required`, `expired` where the door session is over, `invalid_din`, `invalid_request`,
  * `conflict` where others kept changing the bag
  */
 export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> {
@@ -153,6 +155,7 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
   for (let tries = 1; tries <= mostTries; tries++) {
     const scanned = await tryScan(ctx, input, label)
     if (scanned) return scanned
+    await waitForBag(ctx.database.db, label)
   }
   throw new Refusal('conflict', `bag ${label.identifier} is being changed by others: scan it again`)
 }
@@ -165,6 +168,7 @@ async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Sc
   if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
   const { session, patient } = known
   demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))
+  demandSomebody(ctx, 'a bag is taken out')
   if (session.expiresAt <= now) throw new Refusal('expired', 'the door session is over: open another')
   // What another facility holds is no bag of ours: nothing is told of it.
   const { bag } = known
@@ -179,6 +183,7 @@ async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Sc
     override: override !== null,
     now,
     handlingMs: cnHandlingMs,
+    isElsewhere: isElsewhere(known),
   })
   const { answer, rule } = answerTo(findings, cnAnswers.rules)
   const told: Told = {
@@ -205,12 +210,19 @@ async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Sc
   return issued && { answer, rule, findings, bag: issued }
 }
 
-/** Which versions were applied: of the answers, and of what is said of each component from the last vouching on. */
-function versionsUsed({ policies, vouchedAt }: ScanFacts, now: number): Told['policies'] {
+/** Is it believed to be inside another device than the one it is being taken out of? */
+function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {
+  const last = own?.stays.at(-1)
+  return last?.state === 'inside' && last.to === null && last.deviceId !== session.deviceId
+}
+
+/** Which versions were applied: of the answers, and of what is said of each component. */
+function versionsUsed({ policies, lives }: ScanFacts, now: number): Told['policies'] {
+  const first = Math.min(...lives.map(({ from }) => from))
   const storage = Object.entries(policies).map(([component, versions]) => {
-    const first = inForce(versions, vouchedAt)
+    const oldest = inForce(versions, first)
     const used = versions.filter(
-      (version) => version === first || (version.from > vouchedAt && version.from <= now),
+      (version) => version === oldest || (version.from > first && version.from <= now),
     )
     return [component, used.map(({ version }) => version)] as const
   })

@@ -1,13 +1,21 @@
 import type { Jurisdiction, PlaceState, ProbeKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
-import { type Exposure, exposureOf, nothing } from '../domain/exposure.ts'
+import {
+  type Exposure,
+  exposureOf,
+  extremesOf,
+  nothing,
+  type Span,
+  speakersFor,
+  sumOf,
+} from '../domain/exposure.ts'
 import { isFinal } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Limits } from '../domain/series.ts'
 import { type Bag, eventsOf, findBag, parentsOf } from '../stores/bags.ts'
 import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
-import { findDevice, probesOf } from '../stores/devices.ts'
+import { type Device, findDevice, probesOf } from '../stores/devices.ts'
 import { type Policy, policyVersions } from '../stores/policies.ts'
 import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
@@ -159,26 +167,42 @@ async function inheritance(
     unverifiedMs: most(({ unverifiedMs }) => unverifiedMs),
     uncontrolledMs: most(({ uncontrolledMs }) => uncontrolledMs),
     unseenMs: most(({ unseenMs }) => unseenMs),
-    ...extremes(accounts),
+    wasOutside: accounts.some(({ wasOutside }) => wasOutside),
+    ...extremesOf(accounts),
   }
 }
 
 async function exposureInside(
-  { database: { db } }: Pick<Deps, 'database'>,
+  deps: Pick<Deps, 'database'>,
   name: string,
-  custody: { readonly from: number; readonly to: number },
+  custody: Span,
   versions: readonly Policy[],
   asOf: number,
 ): Promise<{ probe: ProbeKind | null; exposure: Exposure }> {
+  const { db } = deps.database
   const device = await findDevice(db, name)
   const probes = await probesOf(db, device.id)
-  const probe = probes.find(({ kind }) => kind === 'load') ?? probes.find(({ kind }) => kind === 'air')
-  if (!probe) return { probe: null, exposure: { ...nothing, unverifiedMs: custody.to - custody.from } }
+  const [load, air] = (['load', 'air'] as const).map((kind) => probes.find((probe) => probe.kind === kind))
+  const parts = speakersFor(load, air, custody)
+  const told: Exposure[] = []
+  for (const { probe, from, to } of parts)
+    if (probe) told.push(await exposureBy(deps, device, probe.id, { from, to }, versions, asOf))
+    else told.push({ ...nothing, unverifiedMs: to - from })
+  return { probe: parts.at(-1)?.probe?.kind ?? null, exposure: sumOf(told) }
+}
 
+async function exposureBy(
+  { database: { db } }: Pick<Deps, 'database'>,
+  device: Device,
+  probeId: number,
+  custody: Span,
+  versions: readonly Policy[],
+  asOf: number,
+): Promise<Exposure> {
   const facts = device.clockFacts
-  const before = await readingsJustBefore(db, probe.id, facts, custody.from)
-  const during = await readingsBetween(db, probe.id, facts, custody.from, custody.to)
-  const after = await readingJustAfter(db, probe.id, facts, custody.to)
+  const before = await readingsJustBefore(db, probeId, facts, custody.from)
+  const during = await readingsBetween(db, probeId, facts, custody.from, custody.to)
+  const after = await readingJustAfter(db, probeId, facts, custody.to)
   const readings = after && after.at <= asOf ? [...before, ...during, after] : [...before, ...during]
   const faults = await clockFaultsOf(db, device.id)
   const timed = readings.map((reading) => ({
@@ -189,7 +213,7 @@ async function exposureInside(
     const { low, high, maxSilenceMs } = inForce(versions, at)
     return { low, high, maxSilenceMs: Math.min(maxSilenceMs, inForce(device.profiles, at).maxSilenceMs) }
   }
-  return { probe: probe.kind, exposure: exposureOf(timed, custody, limitsAt, asOf) }
+  return exposureOf(timed, custody, limitsAt, asOf)
 }
 
 function versionsUsed(versions: readonly Policy[], places: readonly TracedPlace[]): number[] {
@@ -206,21 +230,8 @@ function sum(accounts: readonly Account[]): Account {
   const total = (pick: (account: Account) => number) =>
     accounts.reduce((ms, account) => ms + pick(account), 0)
   return {
-    inRangeMs: total(({ inRangeMs }) => inRangeMs),
-    belowMs: total(({ belowMs }) => belowMs),
-    aboveMs: total(({ aboveMs }) => aboveMs),
-    unverifiedMs: total(({ unverifiedMs }) => unverifiedMs),
+    ...sumOf(accounts),
     uncontrolledMs: total(({ uncontrolledMs }) => uncontrolledMs),
     unseenMs: total(({ unseenMs }) => unseenMs),
-    ...extremes(accounts),
-  }
-}
-
-function extremes(accounts: readonly Account[]): Pick<Account, 'coldest' | 'warmest'> {
-  const cold = accounts.map(({ coldest }) => coldest).filter((value) => value !== null)
-  const warm = accounts.map(({ warmest }) => warmest).filter((value) => value !== null)
-  return {
-    coldest: cold.length > 0 ? Math.min(...cold) : null,
-    warmest: warm.length > 0 ? Math.max(...warm) : null,
   }
 }

@@ -21,6 +21,7 @@ test('each reading holds until the next one', () => {
     belowMs: 50,
     aboveMs: 200,
     unverifiedMs: 0,
+    wasOutside: true,
     coldest: 100,
     warmest: 700,
   })
@@ -38,6 +39,7 @@ test('a reading before too long a silence holds for no time at all, but its valu
     belowMs: 0,
     aboveMs: 0,
     unverifiedMs: 1_001,
+    wasOutside: true,
     coldest: 400,
     warmest: 700,
   })

@@ -547,7 +547,7 @@ describe('a tag', () => {
     // Unless somebody says that it was on this bag all the while.
     await door.ask(BagDetail, 'DELETE', `/bags/${bagId}/tags/spare`)
     await world.deps.database.pool.query('delete from tag_assignment')
-    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'spare', from: iso(noon) })
+    await step(city.lab, bagId, 'tags', { tag: 'spare', from: iso(noon) })
     expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'GO' })
   })
 

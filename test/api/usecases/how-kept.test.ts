@@ -124,7 +124,7 @@ describe('how a bag was kept', () => {
         expect(facts).toMatchObject({ hasClockMatters: false, vouchedAt })
         expect(facts.lives).toHaveLength(madeMinute === null ? 1 : 2)
         const calm = facts.lives.flatMap(({ stays }) =>
-          stays.filter(({ probe }) => probe?.isTroubled === false),
+          stays.filter(({ probes }) => probes.some(({ isTroubled }) => !isTroubled)),
         )
         calmStays += calm.length
         const folded = await howKept(world.ctx, { ...facts, bagId: bag.id }, 'CN', handlingMs)
