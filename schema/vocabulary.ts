@@ -146,6 +146,7 @@ export const findings = [
   'unknown_bag',
   'recalled',
   'special_label',
+  'not_grouped',
   'wrong_group',
   'not_released',
   'not_in_stock',

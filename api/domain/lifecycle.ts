@@ -57,7 +57,8 @@ export function isFinal(state: BagState): boolean {
 export function move(state: BagState, verb: BagVerb, bag: string): BagState {
   const to = moves[state][verb]
   if (to) return to
-  const possible = Object.keys(moves[state])
+  // That it was given is written down wherever it was; it is no next step but of what was issued.
+  const possible = Object.keys(moves[state]).filter((way) => way !== 'transfuse' || state === 'issued')
   const way = possible.length > 0 ? `what can be done with it: ${possible.join(', ')}` : 'its life is over'
   throw new Refusal('illegal_move', `cannot ${verb} bag ${bag}: it is ${state}; ${way}`)
 }

@@ -14,6 +14,7 @@ export const refusalCodes = [
   'illegal_move',
   'held',
   'expired',
+  'session_over',
   'reserved',
   'incompatible',
   'not_tested',

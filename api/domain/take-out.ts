@@ -57,7 +57,7 @@ export function findingsOfScan({
   const found = findingsOfBag(bag, now)
 
   const { group } = patient ? trusted(patient, emergency, now) : unknownPatient
-  if (!bag.group) found.push('wrong_group')
+  if (!bag.group) found.push('not_grouped')
   else {
     const { verdict, needs } = compatibilityOf(bag.component, bag.group, group)
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre))
@@ -81,7 +81,7 @@ export function findingsOfScan({
 /** What keeps a bag from being issued to anybody, as far as the stock shows: how it was kept is asked at the scan. */
 export function findingsOfStock(bag: BagFacts, now: number): readonly Finding[] {
   const found = findingsOfBag(bag, now)
-  if (!bag.group) found.push('wrong_group')
+  if (!bag.group) found.push('not_grouped')
   if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
   return [...new Set(found)]
 }

@@ -24,7 +24,7 @@ import { cnReturns } from '../policies/answers.ts'
 import { type Bag, eventsOf, isInside, patientOfIssue } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
-import { findFacility } from '../stores/facilities.ts'
+import { facilityCodes, findFacility } from '../stores/facilities.ts'
 import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
@@ -214,11 +214,20 @@ export const lifeRoutes = new OpenAPIHono<Env>()
     const received = events.findLast(({ verb }) => verb === 'receive' || verb === 'refuse')?.version ?? 0
     const isTold = knowsPatients(c.var.ctx, bag)
     const knowsTests = isWithin(reachOf(c.var.ctx.grants, 'bag.test'), [bag.originId])
+    const ends = events.flatMap(({ data }) => {
+      const { to, from } = data as Record<string, unknown>
+      return [to, from].filter((end) => typeof end === 'number')
+    })
+    const places = await facilityCodes(db, ends)
     const told = events.map(({ version, verb, from, to, at, data }) => {
       const { patient, reactive, ...rest } = data as Record<string, unknown>
       const said: Record<string, unknown> = rest
       if (patient !== undefined && isTold && version > received) said.patient = patient
       if (reactive !== undefined && knowsTests) said.reactive = reactive
+      for (const end of ['to', 'from'])
+        if (typeof said[end] === 'number') said[end] = places.get(said[end]) ?? null
+      for (const instant of ['startedAt', 'endedAt', 'until', 'collectedAt'])
+        if (typeof said[instant] === 'number') said[instant] = iso(said[instant])
       return { version, verb, from, to, at: iso(at), data: said }
     })
     return c.json({ events: told }, 200)

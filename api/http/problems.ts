@@ -22,6 +22,7 @@ const answers: Record<RefusalCode | 'internal_error', Answer> = {
   conflict: { status: 409, title: 'Something else was first' },
   held: { status: 409, title: 'The bag is held' },
   expired: { status: 409, title: 'The bag has expired' },
+  session_over: { status: 409, title: 'The door session is over' },
   reserved: { status: 409, title: 'The bag is reserved' },
   incompatible: { status: 409, title: 'The group does not fit' },
   not_tested: { status: 409, title: 'Not everything is known of the donation' },

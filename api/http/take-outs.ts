@@ -64,13 +64,16 @@ export const takeOutRoutes = new OpenAPIHono<Env>()
     const { ctx } = c.var
     const { device, patient = null, emergency, reason = null } = c.req.valid('json')
     const { id, expiresAt, unlock, bags } = await openTakeOut(ctx, { device, patient, emergency, reason })
-    const codes = await codesOf(ctx, bags)
+    const codes = await codesOf(
+      ctx,
+      bags.map(({ bag }) => bag),
+    )
     return c.json(
       {
         takeOutId: id,
         expiresAt: iso(expiresAt),
         unlock: unlockView(unlock, ctx.now()),
-        bags: bags.map((bag) => bagView(bag, codes)),
+        bags: bags.map(({ bag, needsOverride }) => ({ ...bagView(bag, codes), needsOverride })),
       },
       201,
     )

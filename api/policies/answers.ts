@@ -10,6 +10,13 @@ const rules: readonly AnswerRule[] = [
     zh: '特殊用途标签，请放回',
     en: 'Labelled for a special use: put it back',
   },
+  {
+    code: 'not_grouped',
+    answer: 'STOP',
+    rank: 28,
+    zh: '血型未定，请放回',
+    en: 'Group not known: put it back',
+  },
   { code: 'wrong_group', answer: 'STOP', rank: 30, zh: '血型不符，请放回', en: 'Wrong group: put it back' },
   { code: 'not_released', answer: 'STOP', rank: 40, zh: '尚未放行，请放回', en: 'Not released: put it back' },
   {

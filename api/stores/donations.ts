@@ -30,6 +30,15 @@ export async function lockIdentifier(tx: Transaction, identifier: string): Promi
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${identifier}, 4840))`)
 }
 
+/** When the donor gave, ms UTC. */
+export async function collectedAt(db: Database | Transaction, donationId: string): Promise<number> {
+  const [found] = await db
+    .select({ at: donation.collectedAt })
+    .from(donation)
+    .where(eq(donation.id, donationId))
+  return (found as { at: number }).at
+}
+
 /** Is the donation of this number one of ours? Sure only under `lockIdentifier`. */
 export async function isCollectedHere(tx: Transaction, identifier: string): Promise<boolean> {
   const [found] = await tx

@@ -42,6 +42,8 @@ export type CollectInput = {
 export async function collectDonation(ctx: Context, input: CollectInput): Promise<Bag> {
   const now = ctx.now()
   if (input.collectedAt > now) throw new Refusal('invalid_request', 'collectedAt: is still to come')
+  if (input.expiresAt <= input.collectedAt)
+    throw new Refusal('invalid_request', 'expiresAt: is before it was collected: look at the label again')
   const identifier = parseDin(input.din)
   const product = parseProductCode(input.productCode)
   return ctx.database.db.transaction(async (tx) => {

@@ -45,7 +45,13 @@ export type Opened = {
   /** The command that opens the door. */
   readonly unlock: DeviceCommand
   /** What may be taken, the best first: by fit, then what expires first. */
-  readonly bags: readonly Bag[]
+  readonly bags: readonly Suggestion[]
+}
+
+export type Suggestion = {
+  readonly bag: Bag
+  /** A physician must give their word for it. */
+  readonly needsOverride: boolean
 }
 
 /**
@@ -99,8 +105,8 @@ async function suggestions(
   place: { readonly deviceId: number; readonly facilityId: number },
   patient: Patient | null,
   now: number,
-): Promise<Bag[]> {
-  const ranked: { bag: Bag; rank: number }[] = []
+): Promise<Suggestion[]> {
+  const ranked: (Suggestion & { readonly rank: number })[] = []
   const inside = await bagsInside(tx, place)
   const known = await factsOfAll(tx, inside)
   for (const [index, bag] of inside.entries()) {
@@ -113,13 +119,20 @@ async function suggestions(
       facts.group,
       patient?.group ?? { abo: null, rhd: null },
     )
+    const needsOverride = needs.includes('rhd_override')
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre)) continue
-    ranked.push({ bag, rank: keeper === null ? rank : -1 })
+    if (needsOverride && patient?.antiD) continue
+    ranked.push({ bag, needsOverride, rank: keeper === null ? rank : -1 })
   }
   return ranked
-    .sort((a, b) => a.rank - b.rank || a.bag.expiresAt - b.bag.expiresAt)
+    .sort(
+      (a, b) =>
+        Number(a.needsOverride) - Number(b.needsOverride) ||
+        a.rank - b.rank ||
+        a.bag.expiresAt - b.bag.expiresAt,
+    )
     .slice(0, mostSuggestions)
-    .map(({ bag }) => bag)
+    .map(({ bag, needsOverride }) => ({ bag, needsOverride }))
 }
 
 export type ScanInput = {
@@ -147,7 +160,7 @@ const mostTries = 10
  *
  * Nothing is locked while it is decided: the answer is written only if the bag is as it was when it was read.
  *
- * @throws Refusal `not_found`, `forbidden`, `person_required`, `expired` where the door session is over, `invalid_din`, `invalid_request`,
+ * @throws Refusal `not_found`, `forbidden`, `person_required`, `session_over`, `invalid_din`, `invalid_request`,
  * `conflict` where others kept changing the bag
  */
 export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> {
@@ -169,7 +182,7 @@ async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Sc
   const { session, patient } = known
   demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))
   demandSomebody(ctx, 'a bag is taken out')
-  if (session.expiresAt <= now) throw new Refusal('expired', 'the door session is over: open another')
+  if (session.expiresAt <= now) throw new Refusal('session_over', 'the door session is over: open another')
   // What another facility holds is no bag of ours: nothing is told of it.
   const { bag } = known
   const facts = bag && factsWith(bag, known.holds)

@@ -16,6 +16,7 @@ import type { Limits } from '../domain/series.ts'
 import { type Bag, eventsOf, findBag, parentsOf } from '../stores/bags.ts'
 import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
 import { type Device, findDevice, probesOf } from '../stores/devices.ts'
+import { collectedAt } from '../stores/donations.ts'
 import { type Policy, policyVersions } from '../stores/policies.ts'
 import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
@@ -63,7 +64,7 @@ export type Account = Exposure & {
 
 /**
  * Where a bag was and how cold, by its own component's policy, never by the limits of the fridge it was in. What no
- * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its registration on), and times told by
+ * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its collection or registration on), and times told by
  * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go. What a bag was made of hands
  * its account down; with its own fate a bag's ends.
  *
@@ -125,13 +126,16 @@ export async function traceBag(
     }
   }
   const firstSeen = places[0]?.from ?? until
-  const known = Math.max(bag.registeredAt, since)
+  const parents = await parentsOf(db, bag.id)
+  const isGiven = bag.donationId !== null && parents.length === 0
+  const born = isGiven ? await collectedAt(db, bag.donationId as string) : bag.registeredAt
+  const known = Math.max(Math.min(born, until), since)
   const beforeFirstSeen = known < firstSeen ? { from: known, to: firstSeen } : null
   const unseenMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
   const own = places.map(({ exposure, uncontrolledMs }) => ({ ...exposure, uncontrolledMs, unseenMs: 0 }))
   own.push({ ...nothing, uncontrolledMs: 0, unseenMs, unverifiedMs: unseenMs })
   const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since && before }
-  const inherited = await inheritance(deps, bag.id, rest)
+  const inherited = await inheritance(deps, parents, rest)
   return {
     bag,
     asOf,
@@ -146,7 +150,7 @@ export async function traceBag(
 /** The account of what a bag was made of, which ended with that; of several the worst of each. */
 async function inheritance(
   deps: Pick<Deps, 'database' | 'now'>,
-  childId: string,
+  parents: readonly string[],
   input: {
     readonly jurisdiction: Jurisdiction
     readonly asOf: number
@@ -154,7 +158,7 @@ async function inheritance(
   },
 ): Promise<Account | null> {
   const accounts: Account[] = []
-  for (const bagId of await parentsOf(deps.database.db, childId)) {
+  for (const bagId of parents) {
     const { total } = await traceBag(deps, { bagId, ...input })
     accounts.push(total)
   }

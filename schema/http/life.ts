@@ -175,7 +175,15 @@ export const TakeOut = z
     takeOutId: z.uuid(),
     expiresAt: InstantText,
     unlock: Unlock,
-    bags: z.array(Bag).meta({ description: 'what may be taken, the best first' }),
+    bags: z
+      .array(
+        Bag.extend({
+          needsOverride: z.boolean().meta({ description: 'a physician must give their word for it' }),
+        }).meta({ id: 'SuggestedBag' }),
+      )
+      .meta({
+        description: 'what may be taken as far as group, date, holds and allocation go, the best first',
+      }),
   })
   .meta({ id: 'TakeOut' })
 

@@ -481,7 +481,7 @@ describe('a scan at the fridge', () => {
     door.world.clock.now = Date.parse(expiresAt)
     const label = { din, productCode: 'E0336V00' }
     expect(await refusal(city.nurse.post(`/take-outs/${takeOutId}/scans`, label))).toMatchObject({
-      code: 'expired',
+      code: 'session_over',
     })
   })
 })

@@ -77,12 +77,12 @@ test('a page of what may be issued, or may not, is the first of what the rules s
     'GO',
     'expired',
     'held',
+    'not_grouped',
     'not_in_stock',
     'not_released',
     'recalled',
     'reserved_for_another',
     'special_label',
     'unverified',
-    'wrong_group',
   ])
 })
