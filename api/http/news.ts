@@ -39,6 +39,7 @@ export const newsRoutes = new OpenAPIHono<Env>().openapi(follow, async (c) => {
   const response = streamSSE(c, (stream) => tell(stream, services, from, mayRead))
   // A connection that was streamed over is not used again, so that closing the service need not wait for it.
   response.headers.set('connection', 'close')
+  response.headers.set('cache-control', 'no-store')
   // Routes have types for answers in JSON and text, not for streams.
   return response as never
 })
