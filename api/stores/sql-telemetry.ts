@@ -1,11 +1,11 @@
-import { eq, sql } from 'drizzle-orm'
-import { boot } from '../../schema/tables/devices.ts'
+import { and, eq, sql } from 'drizzle-orm'
+import { boot, probe } from '../../schema/tables/devices.ts'
 import { reading } from '../../schema/tables/messages.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { ensureBoots } from './clocks.ts'
 import type { OpenDatabase } from './database.ts'
-import { ensureProbes, findDevice, lookUpDevices, probesOf } from './devices.ts'
-import { insertReadings, readingsBetween } from './readings.ts'
+import { ensureProbes, findDevice, lookUpDevices } from './devices.ts'
+import { insertReadings, readingsBetween, replaceReading, type StoredReading } from './readings.ts'
 import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
 
 /**
@@ -14,14 +14,18 @@ import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
  */
 export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStore {
   /** Null where the probe never reported: looking must not make it, for a bag is judged by the probes there are. */
-  async function locate({ device: name, probe }: Pick<TelemetryRange, 'device' | 'probe'>) {
+  async function locate({ device: name, probe: kind }: Pick<TelemetryRange, 'device' | 'probe'>) {
     const device = await findDevice(db, name)
-    const known = (await probesOf(db, device.id)).find(({ kind }) => kind === probe)
+    const [known] = await db
+      .select({ id: probe.id })
+      .from(probe)
+      .where(and(eq(probe.deviceId, device.id), eq(probe.kind, kind)))
     return known ? { facts: device.clockFacts, probeId: known.id } : null
   }
 
   return {
     product: kind === 'pglite' ? 'PGlite' : 'Postgres',
+    isElsewhere: false,
 
     async write(batch) {
       const devices = await lookUpDevices(db, [...new Set(batch.map(({ device }) => device))])
@@ -45,9 +49,14 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
         bootId: bootIds.get(`${idOf(device)}/${boot}`) as number,
         probeId: probeIds.get(`${idOf(device)}/${probe}`) as number,
       }))
-      const standing = await db.transaction((tx) => insertReadings(tx, rows))
-      if (!standing)
-        throw new Error('another writer took one of these readings this moment: write them again')
+      await db.transaction(async (tx) => {
+        const standing = await insertReadings(tx, rows)
+        if (!standing)
+          throw new Error('another writer took one of these readings this moment: write them again')
+        const identityOf = ({ probeId, at, bootId }: StoredReading) => `${probeId}/${at}/${bootId}`
+        const stood = new Set(standing.map(identityOf))
+        for (const row of rows) if (stood.has(identityOf(row))) await replaceReading(tx, row)
+      })
     },
 
     async window({ everyMs, ...range }) {

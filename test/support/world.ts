@@ -5,6 +5,7 @@ import { clockFaultsOf } from '../../api/stores/clocks.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
 import { findDevice, type Profile } from '../../api/stores/devices.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
+import type { TelemetryStore } from '../../api/stores/telemetry.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import type { Incoming } from '../../api/usecases/ingest/decode.ts'
 import { createIngest, type Ingest } from '../../api/usecases/ingest-batch.ts'
@@ -28,11 +29,16 @@ export type World = {
 }
 
 /** A service without doors on a test's database, with one facility and the policies it comes with. */
-export async function aWorld(database: OpenDatabase, holdMs = 2_000, code = 'H1'): Promise<World> {
+export async function aWorld(
+  database: OpenDatabase,
+  holdMs = 2_000,
+  code = 'H1',
+  telemetry: TelemetryStore = sqlTelemetry(database),
+): Promise<World> {
   const clock = { now: noon }
   const deps: Deps = {
     database,
-    telemetry: sqlTelemetry(database),
+    telemetry,
     now: () => clock.now,
     log: silent,
     metrics: createMetrics(),
