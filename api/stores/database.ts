@@ -13,6 +13,7 @@ import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
+import * as telemetry from '../../schema/tables/telemetry.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { createSwitchboard, type Listener, listenTo, startServerListener, unlistenTo } from './listener.ts'
@@ -31,6 +32,7 @@ export const tables = {
   ...news,
   ...people,
   ...policies,
+  ...telemetry,
 }
 
 type Tables = typeof tables

@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { probeState } from '../../schema/tables/devices.ts'
 import { message, reading } from '../../schema/tables/messages.ts'
+import { telemetryOutbox } from '../../schema/tables/telemetry.ts'
 import type { Database, Transaction } from './database.ts'
 import { movedProbeState, type ProbeStateWrite, probeStateRows } from './derived.ts'
+import { outboxRows } from './outbox.ts'
 import { kept } from './pool.ts'
 import type { StoredReading } from './readings.ts'
 import { insertRows, rowSet } from './rows.ts'
@@ -23,6 +25,7 @@ export type TakenIdentity = {
  * statement, which is all of its transaction. Nothing is looked up: where a message or a reading is not new, or a
  * probe has been derived by another writer, the database refuses all of it.
  *
+ * @param forwardedAt now, where the readings are to be forwarded as well; else null
  * @throws an error for which `isRefusedAsNotNew` is true
  */
 export async function insertPlain(
@@ -30,16 +33,19 @@ export async function insertPlain(
   messages: readonly MessageRow[],
   readings: readonly StoredReading[],
   states: readonly ProbeStateWrite[],
+  forwardedAt: number | null,
 ): Promise<void> {
   const m = rowSet(message, messages)
   const r = rowSet(reading, readings)
   const s = probeStateRows(states)
   // A version that has moved meanwhile becomes null, which the column does not take.
   const version = sql`case when ${probeState.version} = excluded.version - 1 then excluded.version end`
+  const o = forwardedAt === null ? null : outboxRows(readings, forwardedAt)
+  const forward = o ? sql`, o as (insert into ${telemetryOutbox} (${o.names}) ${o.select})` : sql``
   await db.execute(sql`
     ${kept}
     with m as (insert into ${message} (${m.names}) ${m.select}),
-    r as (insert into ${reading} (${r.names}) ${r.select})
+    r as (insert into ${reading} (${r.names}) ${r.select})${forward}
     insert into ${probeState} (${s.names}) ${s.select}
     on conflict (probe_id) do update set ${movedProbeState(version)}`)
 }

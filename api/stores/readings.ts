@@ -28,6 +28,16 @@ export async function insertReadings(
   tx: Transaction,
   rows: readonly StoredReading[],
 ): Promise<StoredReading[] | null> {
+  const standing = await standingReadings(tx, rows)
+  const added = await insertRows(tx, reading, rows)
+  return added + standing.length === rows.length ? standing : null
+}
+
+/** The readings that rule at the identities of these, where any does. */
+export async function standingReadings(
+  tx: Transaction,
+  rows: readonly StoredReading[],
+): Promise<StoredReading[]> {
   if (rows.length === 0) return []
   const { names, select } = rowSet(reading, rows)
   const { rows: standing } = await tx.execute<StoredRow>(sql`
@@ -35,8 +45,7 @@ export async function insertReadings(
     select old.probe_id, old.at, old.boot_id, old.seq, old.centi, old.humidity
     from (${select}) as given (${names})
     join ${reading} old using (probe_id, at, boot_id)`)
-  const added = await insertRows(tx, reading, rows)
-  return added + standing.length === rows.length ? standing.map(toStored) : null
+  return standing.map(toStored)
 }
 
 type StoredRow = {

@@ -30,10 +30,11 @@ const conflictTries = 20
  * The MQTT door into the service. A database that is away only makes a batch wait, up to `holdMs`; a message the database refuses for its data is found by bisection and rejected alone.
  */
 export function createIngest(
-  deps: Pick<Deps, 'database' | 'now' | 'log' | 'metrics'>,
+  deps: Pick<Deps, 'database' | 'telemetry' | 'now' | 'log' | 'metrics'>,
   options: { readonly holdMs: number },
 ): Ingest {
   const memory = createMemory(deps.database.db)
+  const forward = deps.telemetry.isElsewhere
   /** Batches that wait for the database to come back. */
   let held = 0
 
@@ -104,11 +105,12 @@ export function createIngest(
     deps.log.error(whereAndWhy(culprit, error), 'message refused by the database')
     const refused = { code: 'refused_by_database', reason, boot: null, seq: null } as const
     const rejections = [rejectionOf(culprit, known.device.id, hashOf(culprit.payload), refused)]
-    record(await commitWork(deps.database.db, memory, { messages: [], statuses: [], rejections }, deps.now()))
+    const work = { messages: [], statuses: [], rejections }
+    record(await commitWork(deps.database.db, memory, work, deps.now(), forward))
   }
 
   async function store(batch: readonly Incoming[]): Promise<Outcome> {
-    return storeWork(deps.database.db, memory, await prepare(memory, batch), deps.now())
+    return storeWork(deps.database.db, memory, await prepare(memory, batch), deps.now(), forward)
   }
 
   function forgetAll(batch: readonly Incoming[]): void {

@@ -47,11 +47,19 @@ export async function readmitMessage(
   const messages = await locate(memory, [{ incoming, by: known, of: decoded, again }])
   const work = { messages, statuses: [], rejections: [] }
   try {
-    const { rejected } = await commitWork(ctx.database.db, memory, work, ctx.now(), async (tx, refused) => {
-      if (refused.length === 0) await settleRejection(tx, ctx.actor, rejection, left, ctx.now())
-      // Heard after the outermost commit, by every process: until then ingest may learn again what is about to change.
-      await signalDevice(tx, { device: rejection.device, disconnect: false })
-    })
+    const forward = ctx.telemetry.isElsewhere
+    const { rejected } = await commitWork(
+      ctx.database.db,
+      memory,
+      work,
+      ctx.now(),
+      forward,
+      async (tx, refused) => {
+        if (refused.length === 0) await settleRejection(tx, ctx.actor, rejection, left, ctx.now())
+        // Heard after the outermost commit, by every process: until then ingest may learn again what is about to change.
+        await signalDevice(tx, { device: rejection.device, disconnect: false })
+      },
+    )
     if (rejected > 0)
       return { readmitted: false, left: [{ index: null, code: rejection.code, reason: rejection.reason }] }
   } catch (error) {

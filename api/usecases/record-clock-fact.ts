@@ -57,6 +57,7 @@ export async function recordClockFact(ctx: Context, input: ClockFactRequest): Pr
         return raw && { from: raw.from + Math.min(0, ...offsets), to: raw.to + Math.max(0, ...offsets) }
       },
       now,
+      ctx.telemetry.isElsewhere,
     )
     for (const bagId of bags) await refoldPlaces(tx, bagId, now)
     await signalDevice(tx, { device: device.name, disconnect: false })

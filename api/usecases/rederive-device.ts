@@ -5,7 +5,8 @@ import type { Transaction } from '../stores/database.ts'
 import { lockProbeStates, saveFindings, saveProbeStates } from '../stores/derived.ts'
 import { refoldDeviceState } from '../stores/device-states.ts'
 import { type Device, lockProbes, type Probe } from '../stores/devices.ts'
-import { contradictionsOf, insertConflicts, replaceReading } from '../stores/readings.ts'
+import { insertOutbox } from '../stores/outbox.ts'
+import { contradictionsOf, insertConflicts, replaceReading, type StoredReading } from '../stores/readings.ts'
 import { rederive } from './ingest/rederive.ts'
 import { StaleMemory } from './ingest/taken.ts'
 
@@ -17,6 +18,7 @@ type Range = { readonly from: number; readonly to: number }
  * before it finds that state moved and reads the decision.
  *
  * @param device as decided now
+ * @param forward whether telemetry is kept elsewhere, and goes there by the outbox
  * @param touched the event times a probe's readings may change at, or null where none can
  */
 export async function rederiveDevice(
@@ -24,6 +26,7 @@ export async function rederiveDevice(
   device: Device,
   touched: (probe: Probe, state: SeriesState) => Promise<Range | null>,
   now: number,
+  forward: boolean,
 ): Promise<void> {
   const probes = await lockProbes(tx, device.id)
   const states = await lockProbeStates(
@@ -34,7 +37,10 @@ export async function rederiveDevice(
     const before = states.get(probe.id)
     if (!before?.state) continue
     const limitsAt: LimitsAt = (at) => inForce(device.profiles, at)
-    const range = union(await touched(probe, before.state), await settleAgain(tx, device, probe.id, limitsAt))
+    const moved = await touched(probe, before.state)
+    const swapped = await settleAgain(tx, device, probe.id, limitsAt)
+    if (forward) await insertOutbox(tx, swapped.ruling, now)
+    const range = union(moved, swapped.range)
     if (!range) continue
     const derivable = { probeId: probe.id, device, limitsAt }
     const { state, change } = await rederive(tx, derivable, before.state, range, now)
@@ -50,16 +56,18 @@ export async function rederiveDevice(
  * Settle again where a probe contradicted itself: which value rules hangs on the limits at its event time, and the
  * decision may have moved either.
  *
- * @returns every event time at which the swapped values have stood or stand now, or null where none was swapped
+ * @returns the values that rule instead of others, and every event time at which those or these have stood or stand now;
+ * null where none was swapped
  */
 async function settleAgain(
   tx: Transaction,
   { clockFacts }: Device,
   probeId: number,
   limitsAt: LimitsAt,
-): Promise<Range | null> {
+): Promise<{ readonly range: Range | null; readonly ruling: readonly StoredReading[] }> {
   const offsets = [0, ...clockFacts.map(({ offsetMs }) => offsetMs)]
-  let swapped: Range | null = null
+  let range: Range | null = null
+  const rulings: StoredReading[] = []
   for (const { boot, ruling: stood, overruled } of await contradictionsOf(tx, probeId)) {
     const receivedAt = Math.max(...overruled.map((row) => row.receivedAt))
     const claims = [{ ...stood, receivedAt }, ...overruled].map((row) => ({
@@ -71,13 +79,14 @@ async function settleAgain(
     const { ruling } = settle(claims, limitsAt)
     if (ruling.centi === stood.centi) continue
     await replaceReading(tx, ruling.row)
+    rulings.push(ruling.row)
     await insertConflicts(tx, [{ ...stood, receivedAt }])
-    swapped = union(swapped, {
+    range = union(range, {
       from: stood.at + Math.min(...offsets),
       to: stood.at + Math.max(...offsets),
     })
   }
-  return swapped
+  return { range, ruling: rulings }
 }
 
 function union(a: Range | null, b: Range | null): Range | null {

@@ -30,7 +30,7 @@ export async function setDeviceProfile(
     const device = await findDevice(tx, name)
     const touched = async (_probe: unknown, state: { last: { at: number } }) =>
       state.last.at < profile.from ? null : { from: profile.from, to: state.last.at }
-    await rederiveDevice(tx, device, touched, now)
+    await rederiveDevice(tx, device, touched, now, ctx.telemetry.isElsewhere)
     await signalDevice(tx, { device: name, disconnect: false })
   })
   return profile

@@ -38,6 +38,7 @@ const rederiveWindowMs = 35 * 86_400_000
  * Store a batch and everything that follows from it in one transaction. What the process remembers is brought up to
  * date only after the commit.
  *
+ * @param forward whether telemetry is kept elsewhere, and goes there by the outbox
  * @param also what must stand or fall with it, such as closing the rejection it mends
  * @throws StaleMemory when another writer was first
  */
@@ -46,6 +47,7 @@ export async function commitWork(
   memory: Memory,
   work: Work,
   now: number,
+  forward: boolean,
   also: (tx: Transaction, rejected: readonly RejectionInput[]) => Promise<void> = async () => {},
 ): Promise<Outcome> {
   const { unique, doubles, reused } = splitByIdentity(work.messages)
@@ -66,7 +68,7 @@ export async function commitWork(
       else rejections.push(seqReused(message))
     }
 
-    const remember = [await takeReadings(tx, memory, fresh, now), await judgeClocks(tx, fresh)]
+    const remember = [await takeReadings(tx, memory, fresh, now, forward), await judgeClocks(tx, fresh)]
     await takeSightings(tx, fresh, locked, now)
     await insertDeviceEvents(tx, fresh.flatMap(eventRows))
     rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))

@@ -66,22 +66,29 @@ function isPlain({ incoming, decoded, again }: Taken, newestSeq: number): boolea
 /**
  * Store a batch: what is plain in one statement, the rest in a transaction of its own.
  *
+ * @param forward whether telemetry is kept elsewhere, and goes there by the outbox
  * @throws StaleMemory when another writer was first
  */
-export async function storeWork(db: Database, memory: Memory, work: Work, now: number): Promise<Outcome> {
+export async function storeWork(
+  db: Database,
+  memory: Memory,
+  work: Work,
+  now: number,
+  forward: boolean,
+): Promise<Outcome> {
   const { plain, rest } = setApart(memory, work.messages)
-  if (plain.messages.length === 0) return commitWork(db, memory, work, now)
+  if (plain.messages.length === 0) return commitWork(db, memory, work, now, forward)
   try {
-    await storePlain(db, memory, plain)
+    await storePlain(db, memory, plain, forward ? now : null)
   } catch (error) {
     if (!isRefusedAsNotNew(error)) throw error
-    return commitWork(db, memory, work, now)
+    return commitWork(db, memory, work, now, forward)
   }
   const { length } = plain.messages
   const readings = countReadings(plain.messages)
   if (rest.length + work.statuses.length + work.rejections.length === 0)
     return { stored: length, doubles: 0, rejected: 0, readings }
-  const other = await commitWork(db, memory, { ...work, messages: rest }, now)
+  const other = await commitWork(db, memory, { ...work, messages: rest }, now, forward)
   return { ...other, stored: other.stored + length, readings: other.readings + readings }
 }
 
@@ -90,8 +97,9 @@ async function storePlain(
   db: Database,
   memory: Memory,
   { messages, probes, states, boots }: Plain,
+  forwardedAt: number | null,
 ): Promise<void> {
-  await insertPlain(db, messages.map(messageRow), readingRows(probes), states)
+  await insertPlain(db, messages.map(messageRow), readingRows(probes), states, forwardedAt)
   for (const { probeId, version, state } of states)
     memory.states.set(probeId, { version: version + 1, state })
   for (const { of, boot } of boots) of.boots.set(boot.boot, { ...boot, newestSeq: of.decoded.seq })

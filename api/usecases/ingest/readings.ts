@@ -19,6 +19,7 @@ import {
   saveProbeStates,
 } from '../../stores/derived.ts'
 import type { Device } from '../../stores/devices.ts'
+import { insertOutbox } from '../../stores/outbox.ts'
 import {
   conflictsAt,
   insertConflicts,
@@ -60,14 +61,16 @@ export async function takeReadings(
   memory: Memory,
   messages: readonly Taken[],
   now: number,
+  forward: boolean,
 ): Promise<() => void> {
   const { probes, conflicts } = gatherReadings(messages)
   if (probes.length === 0) return () => {}
 
   const standing = await insertReadings(tx, readingRows(probes))
   if (!standing) throw new StaleMemory('another writer took the same reading this moment')
-  const { touched, overruled } = await settleAgainst(tx, probes, standing, conflicts)
+  const { touched, overruled, replaced } = await settleAgainst(tx, probes, standing, conflicts)
   await insertConflicts(tx, overruled)
+  if (forward) await insertOutbox(tx, [...readingRows(probes), ...replaced], now)
 
   const unknown = probes.map(({ probeId }) => probeId).filter((id) => !memory.states.has(id))
   const read = unknown.length > 0 ? await lockProbeStates(tx, unknown) : new Map<number, ProbeState>()
@@ -178,15 +181,22 @@ type Touched = { readonly from: number; readonly to: number }
 /**
  * Settle arrivals with all that was told for their identities before. They are no longer arriving; where another value
  * rules now, or the same one at another event time, both times are touched.
+ *
+ * @returns also what was written in place of what stood
  */
 async function settleAgainst(
   tx: Transaction,
   probes: readonly ProbeBatch[],
   standing: readonly StoredReading[],
   conflicts: readonly OverruledReading[],
-): Promise<{ touched: Map<number, Touched>; overruled: readonly OverruledReading[] }> {
+): Promise<{
+  touched: Map<number, Touched>
+  overruled: readonly OverruledReading[]
+  replaced: readonly StoredReading[]
+}> {
   const touched = new Map<number, Touched>()
-  if (standing.length === 0) return { touched, overruled: conflicts }
+  const replaced: StoredReading[] = []
+  if (standing.length === 0) return { touched, overruled: conflicts, replaced }
   const stood = new Map(standing.map((row) => [identityOf(row), row]))
   const others = grouped([...(await conflictsAt(tx, standing)), ...conflicts], identityOf)
   const overruled = conflicts.filter((row) => !stood.has(identityOf(row)))
@@ -209,6 +219,7 @@ async function settleAgainst(
       overruled.push(...settled.overruled.map(overruledRow))
       if (ruling.centi === before.centi && ruling.seq === before.seq) continue
       await replaceReading(tx, ruling.row)
+      replaced.push(ruling.row)
       if (ruling.centi === before.centi && ruling.at === before.at) continue
       const { from, to } = touched.get(probeId) ?? { from: before.at, to: before.at }
       touched.set(probeId, {
@@ -218,7 +229,7 @@ async function settleAgainst(
     }
     probe.arriving = still
   }
-  return { touched, overruled }
+  return { touched, overruled, replaced }
 }
 
 async function deriveProbe(
