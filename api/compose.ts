@@ -9,8 +9,11 @@ import type { Deps, Log } from './context.ts'
 import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
+import { startForwarding } from './jobs/forward-telemetry.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
+import { findDevice } from './stores/devices.ts'
+import { influxTelemetry } from './stores/influx-telemetry.ts'
 import { migrate } from './stores/migrate.ts'
 import { createNewsWatch } from './stores/news-watch.ts'
 import { createSessions } from './stores/sessions.ts'
@@ -62,8 +65,13 @@ async function open(
   const database = await openDatabase({ ...config.database, log })
   opened.push(() => database.close())
   await migrate(database, { url: config.database.migrateUrl, log })
-  const telemetry = sqlTelemetry(database)
+  const { influx } = config
+  const telemetry = influx
+    ? influxTelemetry(influx, async (device) => (await findDevice(database.db, device)).clockFacts)
+    : sqlTelemetry(database)
   opened.push(() => telemetry.close())
+  if (!influx)
+    log.info({ product: telemetry.product }, 'telemetry stays in the database: there is no INFLUX_URL')
   const metrics = createMetrics()
   const deps: Deps = { database, telemetry, now, log, metrics }
   await seedPolicies(deps)
@@ -110,6 +118,8 @@ async function open(
   const news = createNewsWatch(database, { log })
   opened.push(() => news.close())
   opened.push(startDeliveries({ ...deps, news }))
+  const forwarding = telemetry.isElsewhere ? startForwarding(deps) : null
+  if (forwarding) opened.push(forwarding.stop)
 
   let isStopping = false
   const app = createHttp({
@@ -121,6 +131,7 @@ async function open(
       openId: config.openId,
     }),
     news,
+    telemetryTrouble: () => forwarding?.trouble() ?? null,
     obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
   })
   const servers: Server[] = []

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { InfluxPlace } from './stores/influx-http.ts'
 import type { OpenIdProvider } from './stores/open-id.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
@@ -34,6 +35,13 @@ const Environment = DatabaseEnvironment.extend({
   OIDC_ISSUER: url.optional(),
   OIDC_CLIENT_ID: text.optional(),
   OIDC_CLIENT_SECRET: text.optional(),
+  INFLUX_URL: url.optional(),
+  INFLUX_TOKEN: text.optional(),
+  INFLUX_ORG: text.optional(),
+  INFLUX_BUCKET: text.optional(),
+  INFLUX_DATABASE: text.optional(),
+  INFLUX_USER: text.optional(),
+  INFLUX_PASSWORD: text.optional(),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -65,6 +73,8 @@ export type Config = {
   readonly publicUrl?: string | undefined
   /** Who people may sign in with instead of a password. */
   readonly openId?: OpenIdProvider | undefined
+  /** Where telemetry is kept; in the database where this is not said. */
+  readonly influx?: InfluxPlace | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -103,6 +113,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         : { cert: readFileSync(e.TLS_CERT_FILE), key: readFileSync(e.TLS_KEY_FILE) },
     publicUrl: e.PUBLIC_URL,
     openId: openIdOf(e),
+    influx: influxOf(e),
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }
@@ -125,6 +136,29 @@ function openIdOf(e: z.infer<typeof Environment>): OpenIdProvider | undefined {
   if (!issuer && !clientId && !clientSecret) return undefined
   throw new Error(
     'the configuration is not usable: OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL need each other',
+  )
+}
+
+/** @throws Error where a part of it is missing, or belongs to the other way of speaking to it */
+function influxOf(e: z.infer<typeof Environment>): InfluxPlace | undefined {
+  const {
+    INFLUX_URL: url,
+    INFLUX_TOKEN: token,
+    INFLUX_ORG: org,
+    INFLUX_BUCKET: bucket,
+    INFLUX_DATABASE: database,
+    INFLUX_USER: user,
+    INFLUX_PASSWORD: password,
+  } = e
+  const ofBuckets = [token, org, bucket]
+  const ofDatabases = [database, user, password]
+  const none = (values: readonly (string | undefined)[]) => values.every((value) => value === undefined)
+  if (!url && none([...ofBuckets, ...ofDatabases])) return undefined
+  if (url && token && org && bucket && none(ofDatabases)) return { url, token, org, bucket }
+  if (url && database && none(ofBuckets) && (user !== undefined || password === undefined))
+    return { url, database, user, password }
+  throw new Error(
+    'the configuration is not usable: INFLUX_URL needs either INFLUX_TOKEN, INFLUX_ORG and INFLUX_BUCKET, or INFLUX_DATABASE (InfluxDB 1) with an INFLUX_USER and INFLUX_PASSWORD if it asks for them; and they need INFLUX_URL',
   )
 }
 

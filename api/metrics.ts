@@ -37,6 +37,49 @@ export function createMetrics() {
       help: 'Rejected messages that wait for their cause to be mended',
       registers,
     }),
+    forwarded: new Counter({
+      name: 'hemotrail_telemetry_forwarded_total',
+      help: 'Readings the telemetry store took',
+      registers,
+    }),
+    forwardSeconds: new Histogram({
+      name: 'hemotrail_telemetry_forward_seconds',
+      help: 'Batches of readings the telemetry store took, and the time each took',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
+      registers,
+    }),
+    forwardFailures: new Counter({
+      name: 'hemotrail_telemetry_forward_failures_total',
+      help: 'Batches of readings that have to wait, by what is wrong with the telemetry store',
+      labelNames: ['trouble'] as const,
+      registers,
+    }),
+    telemetryTrouble: new Gauge({
+      name: 'hemotrail_telemetry_trouble',
+      help: '1 while nothing is forwarded, by what is wrong; `shut` needs a person: nothing mends it but configuration',
+      labelNames: ['trouble'] as const,
+      registers,
+    }),
+    telemetryWaiting: new Gauge({
+      name: 'hemotrail_telemetry_waiting_readings',
+      help: 'Readings that wait to be forwarded',
+      registers,
+    }),
+    telemetryWaitingSeconds: new Gauge({
+      name: 'hemotrail_telemetry_waiting_seconds',
+      help: 'How long the oldest of them has waited',
+      registers,
+    }),
+    telemetryOutboxRows: new Gauge({
+      name: 'hemotrail_telemetry_outbox_rows',
+      help: 'Rows of the outbox they wait in',
+      registers,
+    }),
+    telemetryDead: new Gauge({
+      name: 'hemotrail_telemetry_dead_readings',
+      help: 'Readings the telemetry store refused that have not been sent again',
+      registers,
+    }),
     clockFaults: new Gauge({
       name: 'hemotrail_devices_in_clock_fault',
       help: 'Devices whose time is not believed',

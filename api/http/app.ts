@@ -10,6 +10,7 @@ import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
+import { deadLetterRoutes } from './dead-letters.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
@@ -78,6 +79,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/facilities', patientRoutes)
   app.route('/tags', tagRoutes)
   app.route('/rejected-messages', rejectedMessageRoutes)
+  app.route('/telemetry/dead-letters', deadLetterRoutes)
   app.route('/policies', policyRoutes)
   app.route('/news', newsRoutes)
   app.route('/webhooks', webhookRoutes)

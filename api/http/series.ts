@@ -92,6 +92,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
         everySeconds,
         buckets: window.buckets.map(bucketView),
         gaps: window.gaps.map(gapView),
+        delayed: window.delayed,
       },
       200,
     )
@@ -110,6 +111,7 @@ export const seriesRoutes = new OpenAPIHono<Env>()
         to: iso(to),
         readings: page.readings.map(({ at, centi }) => ({ at: iso(at), celsius: celsius(centi) })),
         next: isoOrNull(page.next),
+        delayed: page.delayed,
       },
       200,
     )

@@ -20,6 +20,7 @@ export type AuditEntry = {
     | 'patient'
     | 'take_out'
     | 'command'
+    | 'dead_letter'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -282,6 +282,11 @@ export async function lockDevices(tx: Transaction, devices: Iterable<Device>): P
   return rows.every(({ id, version }) => versions.get(id) === version)
 }
 
+/** Hold up everybody who takes in messages of a device, or decides on it. */
+export async function lockDevice(tx: Transaction, deviceId: number): Promise<void> {
+  await tx.select({ id: device.id }).from(device).where(eq(device.id, deviceId)).for('update')
+}
+
 /** The probes of a device that have reported. */
 export async function probesOf(
   db: Database | Transaction,

@@ -4,6 +4,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { isWithin, type Right, reachOf, sightOf } from '../domain/rights.ts'
 import { type Bag, findBag, noBag } from '../stores/bags.ts'
 import type { Database, Transaction } from '../stores/database.ts'
+import { type DeadLetter, findDeadLetter, noDeadLetter } from '../stores/dead-letters.ts'
 import { type Device, findDevice, noDevice } from '../stores/devices.ts'
 import { noPerson, type Person } from '../stores/people.ts'
 import { findRejection, noRejection, type Rejection } from '../stores/rejections.ts'
@@ -103,4 +104,17 @@ export async function reachRejection(
   const { placements } = await findDevice(db, rejection.device)
   demandRight(ctx, right, [inForce(placements, ctx.now()).facilityId], noRejection(id))
   return rejection
+}
+
+/** The dead letter, if the caller holds the right where its device stands. @throws Refusal `not_found`, `forbidden` */
+export async function reachDeadLetter(
+  ctx: Pick<Context, 'grants' | 'now'>,
+  db: Database | Transaction,
+  id: number,
+  right: Right,
+): Promise<DeadLetter> {
+  const letter = await findDeadLetter(db, id)
+  const { placements } = await findDevice(db, letter.device)
+  demandRight(ctx, right, [inForce(placements, ctx.now()).facilityId], noDeadLetter(id))
+  return letter
 }

@@ -13,6 +13,7 @@ import {
 } from '../domain/series.ts'
 import { endedExcursionsBetween, gapsBetween, readProbeState } from '../stores/derived.ts'
 import { findDevice, probesOf } from '../stores/devices.ts'
+import { isBehind } from '../stores/outbox.ts'
 import { readingsBetween } from '../stores/readings.ts'
 import type { Bucket } from '../stores/telemetry.ts'
 
@@ -119,10 +120,23 @@ function hadEnded({ to, ended }: Excursion, asOf: number, limitsAt: LimitsAt): b
 export async function readWindow(
   deps: Pick<Deps, 'database' | 'now' | 'telemetry'>,
   query: SeriesQuery & { readonly from: number; readonly to: number; readonly everyMs: number },
-): Promise<Bounds & { readonly buckets: readonly Bucket[]; readonly gaps: readonly GapAsOf[] }> {
+): Promise<
+  Bounds & {
+    readonly buckets: readonly Bucket[]
+    readonly gaps: readonly GapAsOf[]
+    readonly delayed: boolean
+  }
+> {
   const { from, to, asOf, gaps } = await readGaps(deps, query)
   const { device, probe, everyMs } = query
-  return { from, to, asOf, gaps, buckets: await deps.telemetry.window({ device, probe, from, to, everyMs }) }
+  const delayed = await isDelayed(deps)
+  const buckets = await deps.telemetry.window({ device, probe, from, to, everyMs })
+  return { from, to, asOf, gaps, buckets, delayed }
+}
+
+/** Does the telemetry store lack readings it should have by now? Asked before it is, or they might come between. */
+async function isDelayed({ database, telemetry, now }: Pick<Deps, 'database' | 'now' | 'telemetry'>) {
+  return telemetry.isElsewhere && (await isBehind(database.db, now()))
 }
 
 type RawQuery = {
@@ -149,17 +163,18 @@ const mostAtOnce = 10_000
  * an instant are on one page, even where they alone are more than `limit`: between them no instant could be named.
  */
 export async function readPage(
-  deps: Pick<Deps, 'database' | 'telemetry'>,
+  deps: Pick<Deps, 'database' | 'now' | 'telemetry'>,
   query: RawQuery,
-): Promise<{ readonly readings: Raw; readonly next: number | null }> {
+): Promise<{ readonly readings: Raw; readonly next: number | null; readonly delayed: boolean }> {
+  const delayed = await isDelayed(deps)
   const found = await readRaw(deps, { ...query, limit: query.limit + 1 })
   const cut = found[query.limit]?.at
-  if (cut === undefined) return { readings: found, next: null }
+  if (cut === undefined) return { readings: found, next: null, delayed }
   const whole = found.filter(({ at }) => at < cut)
-  if (whole.length > 0) return { readings: whole, next: cut }
+  if (whole.length > 0) return { readings: whole, next: cut, delayed }
   const together = await readRaw(deps, { ...query, from: cut, to: cut + 1, limit: mostAtOnce })
   const [after] = await readRaw(deps, { ...query, from: cut + 1, limit: 1 })
-  return { readings: together, next: after?.at ?? null }
+  return { readings: together, next: after?.at ?? null, delayed }
 }
 
 /**

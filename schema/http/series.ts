@@ -53,6 +53,10 @@ export const FindingsQuery = z
 
 const series = { device: Name, probe: z.enum(probeKinds), from: InstantText, to: InstantText }
 
+const delayed = z.boolean().meta({
+  description: 'readings of late are stored and still on their way to where these come from',
+})
+
 const Gap = z
   .object({
     from: InstantText,
@@ -74,6 +78,7 @@ export const Telemetry = z
     everySeconds: z.int(),
     buckets: z.array(Bucket),
     gaps: z.array(Gap).meta({ description: 'no line may be drawn across these' }),
+    delayed,
   })
   .meta({ id: 'Telemetry' })
 
@@ -85,6 +90,7 @@ export const Readings = z
       description:
         'go on `from` here; null where the list is whole. Readings of that very instant may come twice',
     }),
+    delayed,
   })
   .meta({ id: 'Readings' })
 

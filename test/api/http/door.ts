@@ -36,6 +36,7 @@ export function openDoor(world: World, changes: Partial<Services> = {}): Door {
     ...world.deps,
     memory: world.ingest.memory,
     obstacle: world.ingest.obstacle,
+    telemetryTrouble: () => null,
     adminKey,
     sessions: createSessions(world.deps.database.db, adminKey, world.deps.now),
     news: createNewsWatch(world.deps.database, world.deps),

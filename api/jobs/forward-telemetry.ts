@@ -1,0 +1,292 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Deps } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
+import { insertDeadLetters, type Refused } from '../stores/dead-letters.ts'
+import { leadAlone } from '../stores/leader.ts'
+import {
+  deleteOutboxRows,
+  learnNames,
+  type OutboxRow,
+  oldestOutboxRows,
+  type ReadingNames,
+} from '../stores/outbox.ts'
+import { unpackReadings } from '../stores/outbox-body.ts'
+import type { StoredReading } from '../stores/readings.ts'
+import { failureClass } from '../stores/sql-state.ts'
+import { TelemetryFailure, type TelemetryReading, type TelemetryTrouble } from '../stores/telemetry.ts'
+
+export type ForwardPatience = {
+  /** How often to look for something to forward while there is nothing, ms. */
+  readonly lookMs: number
+  /** How often to look whether the process that forwards has gone, ms. */
+  readonly takeOverMs: number
+  /** The pause after the first failure; it doubles with each, up to the longest, and half of it is left to chance. */
+  readonly firstPauseMs: number
+  readonly longestPauseMs: number
+  /** A batch the store broke down over this often in a row is tried in parts. */
+  readonly failuresBeforeParting: number
+}
+
+const usual: ForwardPatience = {
+  lookMs: 250,
+  takeOverMs: 5_000,
+  firstPauseMs: 500,
+  longestPauseMs: 60_000,
+  failuresBeforeParting: 5,
+}
+
+/** Whoever holds this advisory lock forwards. */
+const forwardingLock = 4841
+
+/** At most this many rows and readings are held in memory, but for the one row there must be. */
+const rowsAtOnce = 16
+const readingsAtOnce = 10_000
+
+/** Who breaks down over this many parts and takes none is ill, whatever it is sent. */
+const failuresThatProve = 100
+
+/** Nobody is left alone longer, whatever they ask for. */
+const longestRetryAfterMs = 3_600_000
+
+const forwarder: Actor = { kind: 'job', id: 'telemetry-forwarder' }
+
+type Parts = Pick<Deps, 'database' | 'telemetry' | 'now' | 'log' | 'metrics'>
+
+export type Forwarding = {
+  /** Why nothing is forwarded, where this process is the one that tries; null where it is not, or nothing is wrong. */
+  trouble(): string | null
+  /** What is under way is broken off, and sent again by whoever forwards next. */
+  stop(): Promise<void>
+}
+
+type State = {
+  readonly names: ReadingNames
+  trouble: string | null
+  /** Attempts in a row that failed, and those of them the store broke down over. */
+  failures: number
+  breakdowns: number
+}
+
+/**
+ * Bring what waits in the outbox to the telemetry store: in one process of all, oldest first. A row is deleted only once
+ * the store has all of it, but for what it refused, which is set aside as a dead letter; what is sent twice is stored
+ * once. Whatever else goes wrong keeps the row, and all that follow it.
+ */
+export function startForwarding(parts: Parts, changes: Partial<ForwardPatience> = {}): Forwarding {
+  const { database, log } = parts
+  const patience = { ...usual, ...changes }
+  const stop = new AbortController()
+  const state: State = {
+    names: { probes: new Map(), boots: new Map() },
+    trouble: null,
+    failures: 0,
+    breakdowns: 0,
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await leadAlone(database, forwardingLock, stop.signal, (signal) =>
+          forwardAll(parts, patience, state, signal),
+        )
+      } catch (error) {
+        if (failureClass(error) !== 'away') log.error({ err: error }, 'telemetry could not be forwarded')
+      }
+      over(parts, state)
+      await pause(patience.takeOverMs, stop.signal)
+    }
+  }
+
+  const ended = run()
+  return {
+    trouble: () => state.trouble,
+    async stop() {
+      stop.abort()
+      await ended
+    },
+  }
+}
+
+async function forwardAll(
+  parts: Parts,
+  patience: ForwardPatience,
+  state: State,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const rows = affordable(await oldestOutboxRows(parts.database.db, rowsAtOnce))
+    if (rows.length === 0) {
+      await pause(patience.lookMs, signal)
+      continue
+    }
+    try {
+      await forward(parts, state, rows, state.breakdowns >= patience.failuresBeforeParting, signal)
+      if (state.trouble !== null) parts.log.info({}, 'telemetry is forwarded again')
+      over(parts, state)
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof TelemetryFailure)) throw error
+      await pause(note(parts, patience, state, error), signal)
+    }
+  }
+}
+
+/** As many of the rows, from the oldest on, as may be held at once; one at least. */
+function affordable(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+  let readings = 0
+  const beyond = rows.findIndex((row, index) => {
+    readings += row.readings
+    return index > 0 && readings > readingsAtOnce
+  })
+  return beyond < 0 ? rows : rows.slice(0, beyond)
+}
+
+/** Deliver rows and delete them. @throws TelemetryFailure where they have to wait */
+async function forward(
+  { database: { db }, telemetry, metrics, now, log }: Parts,
+  { names }: State,
+  rows: readonly OutboxRow[],
+  isParting: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const readings = newestOf(rows.flatMap(({ body }) => unpackReadings(body)))
+  await learnNames(db, names, readings)
+  const letters = readings.map((row) => addressed(row, names))
+  const delivered = metrics.forwardSeconds.startTimer()
+  const returned = await deliver(telemetry, letters, isParting, signal)
+  delivered()
+  const refused = byReason(returned)
+  await db.transaction(async (tx) => {
+    const gone = await deleteOutboxRows(
+      tx,
+      rows.map(({ id }) => id),
+    )
+    // Whoever took them has answered for what was refused of them; what is left is delivered again.
+    if (gone.size < rows.length) throw new Error('another process forwards telemetry as well')
+    await insertDeadLetters(tx, forwarder, refused, now())
+  })
+  metrics.forwarded.inc(letters.length - returned.length)
+  for (const { device, reason, readings } of refused)
+    log.error({ device, reason, readings: readings.length }, 'the telemetry store refused readings')
+}
+
+/** One reading at each identity, the one written down last: no store has to decide between two of one request. */
+function newestOf(readings: readonly StoredReading[]): StoredReading[] {
+  const newest = new Map<string, StoredReading>()
+  for (const reading of readings) newest.set(`${reading.probeId}/${reading.at}/${reading.bootId}`, reading)
+  return [...newest.values()]
+}
+
+/** A reading under its numbers, and under the names the store knows it by. */
+type Letter = { readonly row: StoredReading; readonly deviceId: number; readonly named: TelemetryReading }
+
+function addressed(row: StoredReading, { probes, boots }: ReadingNames): Letter {
+  const probe = probes.get(row.probeId)
+  const boot = boots.get(row.bootId)
+  if (!probe || boot === undefined)
+    throw new Error(`probe ${row.probeId} or boot ${row.bootId} of a reading is gone`)
+  const { at, seq, centi, humidity } = row
+  const named = { device: probe.device, probe: probe.kind, boot, at, seq, centi, humidity }
+  return { row, deviceId: probe.deviceId, named }
+}
+
+type Returned = { readonly letter: Letter; readonly failure: TelemetryFailure }
+
+/**
+ * Write letters; where some are refused, halve what was sent until each of those stands alone.
+ *
+ * @param isParting whether those the store breaks down over are looked for as well: only if it takes others
+ * @throws TelemetryFailure where nothing says that it is the letters' fault
+ */
+async function deliver(
+  { write }: Parts['telemetry'],
+  all: readonly Letter[],
+  isParting: boolean,
+  signal: AbortSignal,
+): Promise<Returned[]> {
+  let isTaking = false
+  let breakdowns = 0
+
+  async function send(letters: readonly Letter[]): Promise<Returned[]> {
+    try {
+      await write(
+        letters.map(({ named }) => named),
+        signal,
+      )
+      isTaking = true
+      return []
+    } catch (error) {
+      if (!(error instanceof TelemetryFailure)) throw error
+      const { trouble, isWhole } = error
+      if (trouble === 'failed') breakdowns++
+      const isIll = breakdowns > failuresThatProve && !isTaking
+      if (trouble !== 'refused' && (trouble !== 'failed' || !isParting || isIll)) throw error
+      if (letters.length === 1 || isWhole) return letters.map((letter) => ({ letter, failure: error }))
+    }
+    const middle = Math.ceil(letters.length / 2)
+    return [...(await send(letters.slice(0, middle))), ...(await send(letters.slice(middle)))]
+  }
+
+  const returned = await send(all)
+  const unproven = returned.find(({ failure }) => failure.trouble === 'failed')
+  if (unproven && !isTaking) throw unproven.failure
+  return returned
+}
+
+/** What was returned of one device for one reason is one dead letter. */
+function byReason(returned: readonly Returned[]): Refused[] {
+  const groups = new Map<string, Refused & { readonly readings: StoredReading[] }>()
+  for (const { letter, failure } of returned) {
+    const { deviceId, named, row } = letter
+    const reason = failure.message
+    const key = `${deviceId}/${reason}`
+    const group = groups.get(key)
+    if (group) group.readings.push(row)
+    else groups.set(key, { deviceId, device: named.device, reason, readings: [row] })
+  }
+  return [...groups.values()]
+}
+
+/** Never what the server said: this is shown to anybody. */
+const words: Record<TelemetryTrouble, string> = {
+  refused: 'refuses what it is sent',
+  failed: 'breaks down over what it is sent',
+  away: 'does not answer, or asks for patience',
+  shut: 'does not let the service in, or lacks the place to write to',
+}
+
+/** Tell of a failure. @returns how long to wait after it, ms */
+function note(
+  { telemetry, log, metrics }: Parts,
+  { firstPauseMs, longestPauseMs }: ForwardPatience,
+  state: State,
+  { trouble, status, message: reason, retryAfterMs }: TelemetryFailure,
+): number {
+  const doubled = Math.min(firstPauseMs * 2 ** state.failures, longestPauseMs)
+  const chosenMs = doubled * (0.5 + Math.random() / 2)
+  const pauseMs = Math.round(Math.max(Math.min(retryAfterMs, longestRetryAfterMs), chosenMs))
+  const said = `${telemetry.product} ${words[trouble]}${status === null ? '' : ` (${status})`}`
+  const fields = { trouble, status, reason, pauseMs }
+  // What needs a person is an error, once; what mends itself is a warning each time.
+  if (trouble === 'shut' && state.trouble !== said)
+    log.error(fields, 'telemetry waits: its store is shut to us')
+  else log.warn(fields, 'telemetry was not taken, and waits')
+  metrics.forwardFailures.inc({ trouble })
+  metrics.telemetryTrouble.reset()
+  metrics.telemetryTrouble.set({ trouble }, 1)
+  state.trouble = said
+  state.failures++
+  state.breakdowns = trouble === 'failed' ? state.breakdowns + 1 : 0
+  return pauseMs
+}
+
+function over({ metrics }: Parts, state: State): void {
+  metrics.telemetryTrouble.reset()
+  state.trouble = null
+  state.failures = 0
+  state.breakdowns = 0
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false }).catch(() => {})
+}
