@@ -44,19 +44,15 @@ export function influxHttp(place: InfluxPlace, changes: Partial<InfluxPatience> 
     : `/api/v2/write?${new URLSearchParams({ org: place.org, bucket: name, precision: 'ms' })}`
 
   return {
-    async write(lines, signal) {
-      const given = signal ? [signal] : []
+    async write(lines, given) {
       const options = {
         method: 'POST',
         headers: { 'content-type': 'text/plain; charset=utf-8', accept: 'application/json' },
         gzipThreshold: 1_000,
-        signal: AbortSignal.any([...given, AbortSignal.timeout(patience.writeMs)]),
       }
-      try {
-        await transport.request(writePath, lines.join('\n'), options)
-      } catch (error) {
-        throw failureOf(error, lines.length)
-      }
+      const body = lines.join('\n')
+      const send = (signal: AbortSignal) => transport.request(writePath, body, { ...options, signal })
+      await within(patience.writeMs, send, { lines: lines.length, given })
     },
 
     async query(statement) {
@@ -64,33 +60,54 @@ export function influxHttp(place: InfluxPlace, changes: Partial<InfluxPatience> 
       const options = {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
-        signal: AbortSignal.timeout(patience.queryMs),
       }
-      try {
-        return rowsOf(await transport.request('/query', form.toString(), options))
-      } catch (error) {
-        throw failureOf(error)
-      }
+      const send = (signal: AbortSignal) =>
+        transport.request('/query', form.toString(), { ...options, signal })
+      return rowsOf(await within(patience.queryMs, send))
     },
 
     async ping() {
       let version: string | undefined
-      const options = {
-        method: 'GET',
-        headers: { accept: 'application/json' },
-        signal: AbortSignal.timeout(patience.pingMs),
-      }
-      try {
-        const said: unknown = await transport.request('/ping', '', options, (headers) => {
+      const options = { method: 'GET', headers: { accept: 'application/json' } }
+      const send = (signal: AbortSignal): Promise<unknown> =>
+        transport.request('/ping', '', { ...options, signal }, (headers) => {
           version = headers['x-influxdb-version']?.toString()
         })
-        return version ?? (isRecord(said) && typeof said.version === 'string' ? said.version : undefined)
-      } catch (error) {
-        throw failureOf(error)
-      }
+      const said = await within(patience.pingMs, send)
+      return version ?? (isRecord(said) && typeof said.version === 'string' ? said.version : undefined)
     },
 
     close: () => agent.destroy(),
+  }
+}
+
+/**
+ * Send one request, and give it up after `ms` or with the signal given. Not by AbortSignal.any and .timeout: Node 20 may
+ * collect them as garbage before they fire.
+ *
+ * @throws TelemetryFailure
+ */
+async function within<T>(
+  ms: number,
+  send: (signal: AbortSignal) => Promise<T>,
+  { lines = 0, given }: { readonly lines?: number; readonly given?: AbortSignal | undefined } = {},
+): Promise<T> {
+  const abort = new AbortController()
+  const giveUp = () => abort.abort()
+  let isLate = false
+  const impatience = setTimeout(() => {
+    isLate = true
+    giveUp()
+  }, ms)
+  given?.addEventListener('abort', giveUp)
+  if (given?.aborted) giveUp()
+  try {
+    return await send(abort.signal)
+  } catch (error) {
+    throw isLate ? new TelemetryFailure('away', `no answer within ${ms / 1_000} s`) : failureOf(error, lines)
+  } finally {
+    clearTimeout(impatience)
+    given?.removeEventListener('abort', giveUp)
   }
 }
 
