@@ -39,7 +39,7 @@ const usual: ForwardPatience = {
 const forwardingLock = 4841
 
 /** At most this many rows and readings are held in memory, but for the one row there must be. */
-const rowsAtOnce = 16
+const rowsAtOnce = 200
 const readingsAtOnce = 10_000
 
 /** Who breaks down over this many parts and takes none is ill, whatever it is sent. */
