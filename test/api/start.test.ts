@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { startService } from '../../api/compose.ts'
 import { readConfig } from '../../api/config.ts'
 import type { Context } from '../../api/context.ts'
 import { everywhere } from '../../api/domain/rights.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
+import { Readiness } from '../../schema/http/service.ts'
 import { createServerDatabase, describeOnServer } from '../support/database.ts'
 import { connectRaw } from '../support/raw-mqtt.ts'
 import { aDevice, silent } from '../support/world.ts'
@@ -38,6 +39,39 @@ test.for(['HTTP_PORT', 'MQTT_PORT'])(
     await service.close()
   },
 )
+
+describe('where telemetry is kept', () => {
+  async function started(environment: Record<string, string>) {
+    const directory = mkdtempSync(join(tmpdir(), 'hemotrail-start-'))
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const said: string[] = []
+    const log = { ...silent, info: (_: object, message: string) => void said.push(message) }
+    const config = readConfig({
+      HEMOTRAIL_DATA: directory,
+      HEMOTRAIL_ADMIN_KEY: 'dGhlIGtleSBvZiB0aGUgYWRtaW5pc3RyYXRvcg==',
+      HTTP_PORT: '0',
+      MQTT_PORT: '0',
+      ...environment,
+    })
+    const service = await startService(config, { log })
+    onTestFinished(() => service.close())
+    const { telemetry } = Readiness.parse(await (await fetch(new URL('/ready', service.url))).json())
+    return { telemetry, said }
+  }
+  const notElsewhere = 'telemetry stays in the database: there is no INFLUX_URL'
+
+  test('is said at the start, and by /ready', async () => {
+    const { telemetry, said } = await started({})
+    expect(said).toContain(notElsewhere)
+    expect(telemetry).toEqual({ product: 'PGlite', version: expect.any(String) })
+  })
+
+  test('may be an InfluxDB that is not there yet', async () => {
+    const { telemetry, said } = await started({ INFLUX_URL: 'http://127.0.0.1:1', INFLUX_DATABASE: 'd' })
+    expect(said).not.toContain(notElsewhere)
+    expect(telemetry).toEqual({ product: 'InfluxDB', delayed: 'InfluxDB does not answer' })
+  })
+})
 
 describeOnServer('two services on one server', (url) => {
   test('hang up on a device that was revoked while one of them could not hear of it', async () => {

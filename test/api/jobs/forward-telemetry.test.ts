@@ -601,6 +601,25 @@ describe('a dead letter', () => {
     ])
   })
 
+  test('is listed newest first, page by page, for one device or all', async ({ database }) => {
+    const fake = await startFakeInflux()
+    const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
+    fake.answer = (response) => say(response, 400, { message: 'no' })
+    for (const device of ['f1', 'f2', 'f3']) {
+      await aDevice(world, device)
+      await enqueue(world, device, counted(2))
+      await drain(world)
+    }
+    const door = openDoor(world)
+    const page = (query: string) => door.ask(DeadLetters, 'GET', `/telemetry/dead-letters${query}`)
+    const first = await page('?limit=2')
+    expect(first.deadLetters.map(({ device }) => device)).toEqual(['f3', 'f2'])
+    const second = await page(`?limit=2&before=${first.next}`)
+    expect(second).toMatchObject({ deadLetters: [{ device: 'f1', readings: 2, reason: 'no' }], next: null })
+    expect((await page('?device=f2')).deadLetters).toMatchObject([{ device: 'f2' }])
+    expect(await door.refused('POST', '/telemetry/dead-letters/4711/resend')).toMatchObject({ status: 404 })
+  })
+
   test('stays where telemetry is kept in the database now', async ({ database }) => {
     const fake = await startFakeInflux()
     const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
