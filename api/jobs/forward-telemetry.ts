@@ -42,8 +42,9 @@ const forwardingLock = 4841
 const rowsAtOnce = 200
 const readingsAtOnce = 10_000
 
-/** Who breaks down over this many parts and takes none is ill, whatever it is sent. */
-const failuresThatProve = 100
+/** After so many requests that all failed, so many single readings tell whether the store takes anything at all. */
+const triesInVain = 100
+const samples = 20
 
 /** Nobody is left alone longer, whatever they ask for. */
 const longestRetryAfterMs = 3_600_000
@@ -195,8 +196,8 @@ type Returned = { readonly letter: Letter; readonly failure: TelemetryFailure }
 /**
  * Write letters; where some are refused, halve what was sent until each of those stands alone.
  *
- * @param isParting whether those the store breaks down over are looked for as well: only if it takes others
- * @throws TelemetryFailure where nothing says that it is the letters' fault
+ * @param isParting whether those the store breaks down over are looked for as well
+ * @throws TelemetryFailure where it has to wait, or where nothing says that it is the letters' fault
  */
 async function deliver(
   { write }: Parts['telemetry'],
@@ -205,29 +206,50 @@ async function deliver(
   signal: AbortSignal,
 ): Promise<Returned[]> {
   let isTaking = false
-  let breakdowns = 0
+  let inVain = 0
 
-  async function send(letters: readonly Letter[]): Promise<Returned[]> {
+  async function put(letters: readonly Letter[]): Promise<TelemetryFailure | null> {
     try {
       await write(
         letters.map(({ named }) => named),
         signal,
       )
       isTaking = true
-      return []
+      return null
     } catch (error) {
-      if (!(error instanceof TelemetryFailure)) throw error
-      const { trouble, isWhole } = error
-      if (trouble === 'failed') breakdowns++
-      const isIll = breakdowns > failuresThatProve && !isTaking
-      if (trouble !== 'refused' && (trouble !== 'failed' || !isParting || isIll)) throw error
-      if (letters.length === 1 || isWhole) return letters.map((letter) => ({ letter, failure: error }))
+      const mayBeTheirs =
+        error instanceof TelemetryFailure &&
+        (error.trouble === 'refused' || (error.trouble === 'failed' && isParting))
+      if (mayBeTheirs) return error
+      throw error
     }
+  }
+
+  async function send(letters: readonly Letter[]): Promise<Returned[]> {
+    const failure = await put(letters)
+    if (!failure) return []
+    if (failure.isWhole) return letters.map((letter) => ({ letter, failure }))
+    if (!isTaking && ++inVain === triesInVain) await prove(failure)
+    const [letter, ...others] = letters
+    if (letter && others.length === 0) return [{ letter, failure }]
     const middle = Math.ceil(letters.length / 2)
     return [...(await send(letters.slice(0, middle))), ...(await send(letters.slice(middle)))]
   }
 
-  const returned = await send(all)
+  /** A store that takes none of these, from here and there, takes nothing. */
+  async function prove(failure: TelemetryFailure): Promise<void> {
+    const step = Math.ceil(all.length / samples)
+    for (let at = 0; at < all.length && !isTaking; at += step) await put(all.slice(at, at + 1))
+    if (!isTaking) throw failure.trouble === 'refused' ? failure.as('shut') : failure
+  }
+
+  const returned: Returned[] = []
+  for (const one of await send(all)) {
+    const isCertain = one.failure.trouble === 'refused'
+    // It may have been the store after all: each of these gets a second chance.
+    const failure = isCertain ? one.failure : await put([one.letter])
+    if (failure) returned.push({ ...one, failure })
+  }
   const unproven = returned.find(({ failure }) => failure.trouble === 'failed')
   if (unproven && !isTaking) throw unproven.failure
   return returned

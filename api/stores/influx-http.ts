@@ -22,7 +22,7 @@ export type InfluxHttp = {
 /** How long one request may take until it counts as unanswered, ms. */
 export type InfluxPatience = { readonly writeMs: number; readonly queryMs: number; readonly pingMs: number }
 
-const usual: InfluxPatience = { writeMs: 15_000, queryMs: 30_000, pingMs: 2_000 }
+const usual: InfluxPatience = { writeMs: 15_000, queryMs: 15_000, pingMs: 2_000 }
 
 /**
  * Requests to an InfluxDB, by the transport of its own client: that knows proxies, paths and tokens. Its writer is left

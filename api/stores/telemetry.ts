@@ -51,13 +51,23 @@ export class TelemetryFailure extends Error {
   constructor(
     trouble: TelemetryTrouble,
     reason: string,
-    said: { readonly status?: number; readonly retryAfterMs?: number; readonly isWhole?: boolean } = {},
+    said: {
+      readonly status?: number | null
+      readonly retryAfterMs?: number
+      readonly isWhole?: boolean
+    } = {},
   ) {
     super(reason)
     this.trouble = trouble
     this.status = said.status ?? null
     this.retryAfterMs = said.retryAfterMs ?? 0
     this.isWhole = said.isWhole ?? false
+  }
+
+  /** The same, known to be of another kind. */
+  as(trouble: TelemetryTrouble): TelemetryFailure {
+    const { message, status, retryAfterMs, isWhole } = this
+    return new TelemetryFailure(trouble, message, { status, retryAfterMs, isWhole })
   }
 }
 

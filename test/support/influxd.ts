@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -143,9 +152,12 @@ function onPath(): string | undefined {
 }
 
 function unpacked(): string | undefined {
-  const cache = join(tmpdir(), `hemotrail-influxd-${process.getuid?.() ?? 0}`)
+  const uid = process.getuid?.() ?? 0
+  const cache = join(tmpdir(), `hemotrail-influxd-${uid}`)
   const binary = join(cache, 'usr/bin/influxd')
-  if (existsSync(binary)) return binary
+  // Anybody may write to the temporary directory: what is run from there must be ours.
+  const isOurs = () => existsSync(binary) && statSync(cache).uid === uid && statSync(binary).uid === uid
+  if (isOurs()) return binary
   const draft = mkdtempSync(join(tmpdir(), 'hemotrail-influxd-draft-'))
   try {
     const quietly = { cwd: draft, stdio: 'pipe', timeout: 120_000 } as const
@@ -159,7 +171,7 @@ function unpacked(): string | undefined {
     } catch {
       // Another test file was first.
     }
-    return existsSync(binary) ? binary : undefined
+    return isOurs() ? binary : undefined
   } catch {
     return undefined
   } finally {

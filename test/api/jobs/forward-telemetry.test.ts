@@ -478,6 +478,43 @@ describe('forwarding to an InfluxDB that', () => {
     expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
   })
 
+  test('refuses everything is shut, and loses nothing', async ({ database }) => {
+    const { world, fake } = await given(database)
+    fake.answer = (response) => say(response, 400, { message: 'no such page' })
+    await enqueue(world, 'f1', counted(300))
+    const forwarding = forward(world)
+    await until(() => forwarding.said.length > 2)
+    expect(forwarding.said[0]).toMatchObject({ level: 'error', fields: { trouble: 'shut', status: 400 } })
+    expect(await counts(world, fake)).toEqual({ stored: 0, dead: 0, waiting: 300 })
+    fake.answer = fake.take
+    await emptied(world)
+    expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
+  })
+
+  test('refuses the first three hundred of many takes the others', async ({ database }) => {
+    const { world, fake } = await given(database)
+    const isEarly = (line: string) => Number(line.split(' ').at(-1)) < noon + 300
+    fake.answer = (response, asked) =>
+      asked.lines.some(isEarly) ? say(response, 400, { message: 'no' }) : fake.take(response, asked)
+    await enqueue(world, 'f1', counted(900))
+    forward(world)
+    await emptied(world)
+    expect(await counts(world, fake)).toEqual({ stored: 600, dead: 300, waiting: 0 })
+  })
+
+  test('breaks down now and then loses nothing and sets nothing aside', async ({ database }) => {
+    const { world, fake } = await given(database)
+    let asked = 0
+    fake.answer = (response, one) =>
+      ++asked % 4 === 0 || one.lines.length > 8
+        ? say(response, 500, { message: 'hiccup' })
+        : fake.take(response, one)
+    await enqueue(world, 'f1', counted(100))
+    forward(world)
+    await emptied(world)
+    expect(await counts(world, fake)).toEqual({ stored: 100, dead: 0, waiting: 0 })
+  })
+
   const troubles: [string, FakeInflux['answer']][] = [
     ['answers 429', (response) => say(response, 429, {})],
     ['answers 503', (response) => say(response, 503, {})],
