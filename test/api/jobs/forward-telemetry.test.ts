@@ -16,6 +16,7 @@ import { influxTelemetry } from '../../../api/stores/influx-telemetry.ts'
 import { insertOutbox, outboxBacklog } from '../../../api/stores/outbox.ts'
 import type { StoredReading } from '../../../api/stores/readings.ts'
 import { sqlTelemetry } from '../../../api/stores/sql-telemetry.ts'
+import { createIngest } from '../../../api/usecases/ingest-batch.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { setDeviceProfile } from '../../../api/usecases/set-device-profile.ts'
 import { DeadLetters, Resending } from '../../../schema/http/dead-letters.ts'
@@ -240,6 +241,39 @@ describeOnInflux('forwarding to a real influxd', () => {
       { numRuns: 30, endOnFailure: true },
     )
   }, 120_000)
+
+  describeOnServer('from two services on one server', () => {
+    test('what rules is what it holds, whoever of them contradicts the other first', async ({ database }) => {
+      const { world, name } = await given(database)
+      const other = await openDatabase({ url: database.pool.options.connectionString })
+      onTestFinished(() => other.close())
+      const rivals = [world.ingest, createIngest({ ...world.deps, database: other }, { holdMs: 2_000 })]
+      const devices = ['f1', 'f2', 'f3']
+      for (const device of devices) await aDevice(world, device)
+      const { stop } = forward(world)
+      let seq = 0
+      for (let round = 0; round < 40; round++) {
+        await Promise.all(
+          rivals.map((ingest) => {
+            const messages = devices.map((device) => {
+              const celsius = [1, 3, 5, 6.9, 9][++seq % 5] ?? 4
+              const body = [
+                aReading(noon - hour + Math.floor(round / 4), celsius),
+                aReading(noon - minute + seq, 4),
+              ]
+              return aMessage({ device, seq, body })
+            })
+            return ingest.accept(messages)
+          }),
+        )
+      }
+      await emptied(world)
+      await stop()
+      const points = await pointsOf(name)
+      expect(points.length).toBeGreaterThan(240)
+      expect(points).toEqual(await rulingIn(world))
+    })
+  })
 
   test('three bad ones of a thousand are found, with the reason, and the others stored', async ({
     database,
