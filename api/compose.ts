@@ -10,6 +10,7 @@ import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
+import { startPacking } from './jobs/pack-hours.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
 import { findDevice } from './stores/devices.ts'
@@ -120,6 +121,7 @@ async function open(
   opened.push(startDeliveries({ ...deps, news }))
   const forwarding = telemetry.isElsewhere ? startForwarding(deps) : null
   if (forwarding) opened.push(forwarding.stop)
+  opened.push(startPacking(deps))
 
   let isStopping = false
   const app = createHttp({

@@ -86,6 +86,15 @@ export function unpackHour(hour: number, body: Buffer): HourReading[] {
   return readings
 }
 
+/** Packed hours as JSON has them, the body in hexadecimal. */
+export type PackedHours = readonly { readonly hour: number; readonly boot: string; readonly body: string }[]
+
+export function unpackHours(hours: PackedHours): { at: number; boot: string; centi: number }[] {
+  return hours.flatMap(({ hour, boot, body }) =>
+    unpackHour(hour, Buffer.from(body, 'hex')).map(({ at, centi }) => ({ at, boot, centi })),
+  )
+}
+
 type Columns = [Int32Array, Int32Array, Int32Array, Int32Array]
 
 function damaged(hour: number): Error {

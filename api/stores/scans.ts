@@ -12,7 +12,7 @@ import {
 } from '../../schema/tables/bags.ts'
 import { excursion, gap } from '../../schema/tables/derived.ts'
 import { boot, clockFact, clockFault, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
-import { reading } from '../../schema/tables/messages.ts'
+import { reading, readingHour } from '../../schema/tables/messages.ts'
 import { policy } from '../../schema/tables/policies.ts'
 import type { Abo, Component, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
@@ -20,7 +20,9 @@ import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
+import { type PackedHours, unpackHours } from './packed-hour.ts'
 import { kept, keptStatement } from './pool.ts'
+import { hoursAfter, hoursBefore } from './readings.ts'
 
 /*
  * What a scan at a fridge needs, in as few statements as can tell it: a nurse waits for the answer. Rows come as JSON.
@@ -247,7 +249,8 @@ export async function keptBy(
   db: Database | Transaction,
   { deviceId, kind, from, to }: Span & { readonly deviceId: number; readonly kind: ProbeSummary['kind'] },
 ): Promise<readonly Reading[]> {
-  const { rows } = await db.execute<Reading>(sql`
+  const chosen = sql`(select id from chosen)`
+  const { rows } = await db.execute<{ readings: Reading[]; hours: PackedHours }>(sql`
     ${kept}
     with chosen as (
       select id from ${probe} where device_id = ${deviceId} and kind = ${kind}
@@ -255,9 +258,31 @@ export async function keptBy(
       select coalesce((select max(at) from ${reading}, chosen where probe_id = chosen.id and at < ${from}::bigint), ${from}::bigint) as first,
              coalesce((select min(at) from ${reading}, chosen where probe_id = chosen.id and at >= ${to}::bigint), ${to}::bigint) as last
     )
-    select told.at, b.boot, told.centi from ${reading} told join ${boot} b on b.id = told.boot_id, chosen, span
-    where told.probe_id = chosen.id and told.at between span.first and span.last`)
-  return rows
+    select (
+      select coalesce(json_agg(r), '[]') from (
+        select told.at, b.boot, told.centi from ${reading} told join ${boot} b on b.id = told.boot_id, chosen, span
+        where told.probe_id = chosen.id and told.at between span.first and span.last
+      ) r
+    ) as readings, (
+      select coalesce(json_agg(r), '[]') from (
+        select told.hour, b.boot, encode(told.body, 'hex') as body
+        from ${readingHour} told join ${boot} b on b.id = told.boot_id, chosen
+        where told.probe_id = chosen.id and told.hour between ${hoursBefore(chosen, from)} and ${hoursAfter(chosen, to)}
+      ) r
+    ) as hours`)
+  const [row] = rows
+  const readings = [...(row?.readings ?? []), ...unpackHours(row?.hours ?? [])]
+  return withNeighbours(readings, from, to)
+}
+
+/** Those in [from, to), the last before and the first after. */
+function withNeighbours(readings: readonly Reading[], from: number, to: number): readonly Reading[] {
+  let [first, last] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (const { at } of readings) {
+    if (at < from) first = Math.max(first, at)
+    else if (at >= to) last = Math.min(last, at)
+  }
+  return readings.filter(({ at }) => at >= first && at <= last)
 }
 
 /** Wait until nobody holds the bag of this label any more. */

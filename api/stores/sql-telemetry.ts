@@ -1,11 +1,18 @@
 import { and, eq, sql } from 'drizzle-orm'
-import { boot, probe } from '../../schema/tables/devices.ts'
-import { reading } from '../../schema/tables/messages.ts'
+import { probe } from '../../schema/tables/devices.ts'
+import { reading, readingHour } from '../../schema/tables/messages.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { ensureBoots } from './clocks.ts'
-import type { OpenDatabase } from './database.ts'
-import { ensureProbes, findDevice, lookUpDevices } from './devices.ts'
-import { insertReadings, readingsBetween, replaceReading, type StoredReading } from './readings.ts'
+import type { Database, OpenDatabase } from './database.ts'
+import { ensureProbes, findDevice, lockDevices, lookUpDevices } from './devices.ts'
+import { hourMs, hourOf, unpackHour } from './packed-hour.ts'
+import {
+  endOfFirst,
+  insertReadings,
+  readingsBetween,
+  replaceReading,
+  type StoredReading,
+} from './readings.ts'
 import type { Bucket, TelemetryRange, TelemetryStore } from './telemetry.ts'
 
 /**
@@ -50,7 +57,8 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
         probeId: probeIds.get(`${idOf(device)}/${probe}`) as number,
       }))
       await db.transaction(async (tx) => {
-        const standing = await insertReadings(tx, rows)
+        const isLocked = await lockDevices(tx, devices.values())
+        const standing = isLocked ? await insertReadings(tx, rows) : null
         if (!standing)
           throw new Error('another writer took one of these readings this moment: write them again')
         const identityOf = ({ probeId, at, bootId }: StoredReading) => `${probeId}/${at}/${bootId}`
@@ -63,39 +71,20 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
       const located = await locate(range)
       if (!located) return []
       const { probeId, facts } = located
-      if (facts.length > 0)
-        return bucket(await readingsBetween(db, probeId, facts, range.from, range.to), range.from, everyMs)
-      const result = await db.execute<{
-        n: number
-        count: number
-        min: number
-        mean: number
-        max: number
-      }>(sql`
-        select (at - ${range.from}::bigint) / ${everyMs}::bigint as n, count(*)::integer as count, min(centi) as min,
-               avg(centi)::float8 as mean, max(centi) as max
-        from ${reading}
-        where probe_id = ${probeId} and at >= ${range.from} and at < ${range.to}
-        group by 1 order by 1`)
-      return result.rows.map(({ n, ...rest }) => ({ from: range.from + n * everyMs, ...rest }))
+      const buckets = createBuckets(range.from, everyMs)
+      if (facts.length > 0) {
+        for (const { at, centi } of await readingsBetween(db, probeId, facts, range.from, range.to))
+          buckets.add(at, { count: 1, min: centi, max: centi, sum: centi })
+      } else await fillBuckets(db, buckets, { probeId, everyMs, from: range.from, to: range.to })
+      return buckets.all()
     },
 
     async raw({ limit, ...range }) {
       const located = await locate(range)
       if (!located) return []
       const { probeId, facts } = located
-      if (facts.length === 0) {
-        return db
-          .select({ at: reading.at, centi: reading.centi })
-          .from(reading)
-          .innerJoin(boot, eq(boot.id, reading.bootId))
-          .where(
-            sql`${reading.probeId} = ${probeId} and ${reading.at} >= ${range.from} and ${reading.at} < ${range.to}`,
-          )
-          .orderBy(reading.at, sql`${boot.boot} collate "C"`)
-          .limit(limit)
-      }
-      const found = await readingsBetween(db, probeId, facts, range.from, range.to)
+      const to = facts.length === 0 ? await endOfFirst(db, probeId, limit, range) : range.to
+      const found = await readingsBetween(db, probeId, facts, range.from, to)
       return found.slice(0, limit).map(({ at, centi }) => ({ at, centi }))
     },
 
@@ -108,18 +97,62 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
   }
 }
 
-/** Group readings, already in order, as the query does; for devices whose event time is not their own. */
-function bucket(readings: readonly { at: number; centi: number }[], from: number, everyMs: number): Bucket[] {
-  const buckets: (Bucket & { sum: number })[] = []
-  for (const { at, centi } of readings) {
-    const start = from + Math.floor((at - from) / everyMs) * everyMs
-    const last = buckets.at(-1)
-    if (last?.from === start) {
-      const sum = last.sum + centi
-      const count = last.count + 1
-      const [min, max] = [Math.min(last.min, centi), Math.max(last.max, centi)]
-      buckets[buckets.length - 1] = { from: start, count, min, max, sum, mean: sum / count }
-    } else buckets.push({ from: start, count: 1, min: centi, max: centi, sum: centi, mean: centi })
+type Summary = { readonly count: number; readonly min: number; readonly max: number; readonly sum: number }
+
+/** Buckets of `everyMs` counted from `from`. */
+function createBuckets(from: number, everyMs: number) {
+  const buckets = new Map<number, Summary>()
+  return {
+    /** Add what was measured at an instant, or in a time that begins there and ends in the same bucket. */
+    add(at: number, { count, min, max, sum }: Summary): void {
+      const start = from + Math.floor((at - from) / everyMs) * everyMs
+      const before = buckets.get(start) ?? { count: 0, min, max, sum: 0 }
+      buckets.set(start, {
+        count: before.count + count,
+        min: Math.min(before.min, min),
+        max: Math.max(before.max, max),
+        sum: before.sum + sum,
+      })
+    },
+    all(): Bucket[] {
+      return [...buckets]
+        .sort(([a], [b]) => a - b)
+        .map(([from, { count, min, max, sum }]) => ({ from, count, min, mean: sum / count, max }))
+    },
   }
-  return buckets.map(({ sum: _sum, ...rest }) => rest)
+}
+
+type Buckets = ReturnType<typeof createBuckets>
+
+/** A packed hour that lies in one bucket as a whole is added by what it comes to; of the others each reading counts. */
+async function fillBuckets(
+  db: Database,
+  buckets: Buckets,
+  { probeId, from, to, everyMs }: { probeId: number; from: number; to: number; everyMs: number },
+): Promise<void> {
+  const { rows } = await db.execute<Summary & { at: number; hour: number; body: Buffer | null }>(sql`
+    with packed as (
+      select *, hour * ${hourMs}::bigint as start,
+        hour * ${hourMs}::bigint >= ${from}::bigint and (hour + 1) * ${hourMs}::bigint <= ${to}::bigint
+          and (hour * ${hourMs}::bigint - ${from}::bigint) / ${everyMs}::bigint
+            = ((hour + 1) * ${hourMs}::bigint - 1 - ${from}::bigint) / ${everyMs}::bigint as fits
+      from ${readingHour}
+      where probe_id = ${probeId} and hour between ${hourOf(from)}::bigint and ${hourOf(to - 1)}::bigint
+    )
+    select min(at) as at, count(*)::integer as count, min(centi)::integer as min, max(centi)::integer as max,
+      sum(centi) as sum, 0 as hour, null::bytea as body
+    from ${reading}
+    where probe_id = ${probeId} and at >= ${from}::bigint and at < ${to}::bigint
+    group by (at - ${from}::bigint) / ${everyMs}::bigint
+    union all
+    select min(start), sum(count)::integer, min(coldest), max(warmest), sum(sum), 0, null
+    from packed where fits group by (start - ${from}::bigint) / ${everyMs}::bigint
+    union all
+    select start, 0, 0, 0, 0, hour, body from packed where not fits`)
+  for (const { at, hour, body, ...summary } of rows) {
+    if (!body) buckets.add(at, summary)
+    else
+      for (const { at, centi } of unpackHour(hour, body))
+        if (at >= from && at < to) buckets.add(at, { count: 1, min: centi, max: centi, sum: centi })
+  }
 }

@@ -54,6 +54,27 @@ export const reading = pgTable(
   (t) => [primaryKey({ columns: [t.probeId, t.at, t.bootId] })],
 )
 
+/**
+ * Readings of an hour that has closed, of one probe and one boot, packed into `body`; the hour is that of the device's
+ * own time, counted from 1970. A reading stands here or in `reading`, never in both: what comes late for a packed hour
+ * stands there until the hour is packed again. The other columns are for charts that need no single reading.
+ */
+export const readingHour = pgTable(
+  'reading_hour',
+  {
+    probeId: integer().notNull(),
+    hour: integer().notNull(),
+    bootId: integer().notNull(),
+    count: integer().notNull(),
+    sum: integer().notNull(),
+    /** Hundredths of a degree Celsius. */
+    coldest: smallint().notNull(),
+    warmest: smallint().notNull(),
+    body: bytes().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.probeId, t.hour, t.bootId] })],
+)
+
 /** A device fault: a second value at one reading identity. Kept here; the one further from mid-limits rules. */
 export const readingConflict = pgTable(
   'reading_conflict',

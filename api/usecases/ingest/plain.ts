@@ -59,7 +59,13 @@ function setApart(memory: Memory, messages: readonly Taken[]): { plain: Plain; r
   }
 }
 
-function isPlain({ incoming, decoded, again }: Taken, newestSeq: number): boolean {
+/**
+ * Of a boot whose times a clock fact moves, a reading may come after all others by its event time and yet be told for a
+ * raw time that was told before. Where that stands in a row of its own the database refuses it, in a packed hour it
+ * would not: such boots are looked up.
+ */
+function isPlain({ incoming, device, boot, decoded, again }: Taken, newestSeq: number): boolean {
+  if (device.clockFacts.some((fact) => fact.boot === boot.boot)) return false
   return incoming.channel === 'readings' && decoded.seq > newestSeq && !again && decoded.bad.length === 0
 }
 
