@@ -360,7 +360,7 @@ export async function endOfFirst(
 }
 
 /** The highest number a message can have. */
-const newestSeq = 2 ** 31 - 1
+export const highestSeq = 2 ** 31 - 1
 
 /** So many packed hours are looked through at a time. */
 const hoursAtOnce = 500
@@ -375,7 +375,7 @@ export async function rawTimesOf(
   messages: { readonly bootId: number; readonly fromSeq: number; readonly toSeq: number | null },
 ): Promise<{ from: number; to: number } | null> {
   const { bootId, fromSeq } = messages
-  const toSeq = messages.toSeq ?? newestSeq
+  const toSeq = messages.toSeq ?? highestSeq
   const theirs = sql`probe_id = ${probeId} and boot_id = ${bootId} and seq >= ${fromSeq} and seq <= ${toSeq}`
   const { rows } = await tx.execute<{ from: number | null; to: number | null }>(sql`
     select min(at) as "from", max(at) as "to" from (

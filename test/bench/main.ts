@@ -2,6 +2,7 @@ import { connections } from './connections.ts'
 import { ingest } from './ingest.ts'
 import { issue } from './issue.ts'
 import { lateData } from './late-data.ts'
+import { telemetrySize } from './telemetry-size.ts'
 
 /** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
 const benches: Record<string, () => Promise<Record<string, unknown>>> = {
@@ -9,6 +10,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   connections,
   'late-data': lateData,
   issue,
+  'telemetry-size': telemetrySize,
 }
 
 const [name = ''] = process.argv.slice(2)

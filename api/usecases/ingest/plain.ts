@@ -1,7 +1,10 @@
+import { stretchesOf } from '../../domain/clock.ts'
 import type { Boot } from '../../stores/clocks.ts'
 import type { Database } from '../../stores/database.ts'
 import type { ProbeStateWrite } from '../../stores/derived.ts'
+import type { Device } from '../../stores/devices.ts'
 import { insertPlain, isRefusedAsNotNew } from '../../stores/messages.ts'
+import { highestSeq } from '../../stores/readings.ts'
 import { followClock } from './clocks.ts'
 import { commitWork, countReadings, messageRow, type Outcome, type Work } from './commit.ts'
 import type { Memory } from './memory.ts'
@@ -59,14 +62,20 @@ function setApart(memory: Memory, messages: readonly Taken[]): { plain: Plain; r
   }
 }
 
-/**
- * Of a boot whose times a clock fact moves, a reading may come after all others by its event time and yet be told for a
- * raw time that was told before. Where that stands in a row of its own the database refuses it, in a packed hour it
- * would not: such boots are looked up.
- */
 function isPlain({ incoming, device, boot, decoded, again }: Taken, newestSeq: number): boolean {
-  if (device.clockFacts.some((fact) => fact.boot === boot.boot)) return false
-  return incoming.channel === 'readings' && decoded.seq > newestSeq && !again && decoded.bad.length === 0
+  if (incoming.channel !== 'readings' || decoded.seq <= newestSeq || again) return false
+  return decoded.bad.length === 0 && hasOneOffset(device, boot.boot)
+}
+
+/**
+ * Do clock facts leave all messages of a boot with one and the same offset? Where they set them apart, a reading may
+ * come after all others by its event time and yet be told for a raw time that was told before. Of a row of its own the
+ * database refuses it, of a packed hour it would not: it has to be looked up.
+ */
+function hasOneOffset({ clockFacts }: Device, boot: string): boolean {
+  if (!clockFacts.some((fact) => fact.boot === boot)) return true
+  const [first, ...others] = stretchesOf(clockFacts, boot, 0, highestSeq)
+  return others.every(({ offsetMs }) => offsetMs === first?.offsetMs)
 }
 
 /**

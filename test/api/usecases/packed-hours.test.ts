@@ -309,9 +309,12 @@ describe('packing', () => {
     database,
   }) => {
     const world = await aWorld(database)
-    await aDevice(world, 'f1')
+    await aDevice(world, 'f1', { maxSilenceMs: 4 * hourMs })
+    // Two in one message, so that no clock is measured by them.
     const tell = (seq: number, at: number, celsius: number) =>
-      world.ingest.accept([aMessage({ device: 'f1', seq, body: [aReading(at, celsius)] })])
+      world.ingest.accept([
+        aMessage({ device: 'f1', seq, body: [aReading(at, celsius), aReading(at + 60_000, celsius)] }),
+      ])
     await tell(0, start, 4)
     await recordClockFact(world.ctx, {
       device: 'f1',
@@ -321,16 +324,17 @@ describe('packing', () => {
       reason: 'compared',
     })
     world.ingest.forget('f1')
-    await tell(1, start + 60_000, 4)
+    await tell(1, start + 120_000, 4)
     await packAll(world)
 
-    await tell(2, start, 4)
-    await tell(3, start + 60_000, 5)
+    await tell(2, start, 5)
 
     expect(await stored(world, 'f1')).toMatchObject({
       readings: [
-        { at: start, seq: 0, centi: 400 },
-        { at: start + 60_000, seq: 3, centi: 500 },
+        { at: start, seq: 2, centi: 500 },
+        { at: start + 60_000, seq: 2, centi: 500 },
+        { at: start + 120_000, seq: 1, centi: 400 },
+        { at: start + 180_000, seq: 1, centi: 400 },
       ],
     })
   })
