@@ -8,7 +8,7 @@ import { kept } from './pool.ts'
 import { rowSet } from './rows.ts'
 
 /** Of one probe so many readings are packed in one transaction, or one hour where that holds more. */
-const mostAtOnce = 1_000
+const mostAtOnce = 500
 
 /** A look at what there is to pack goes no further than this, in hours. */
 const lookAhead = 24

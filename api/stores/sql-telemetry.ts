@@ -74,7 +74,7 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
       const buckets = createBuckets(range.from, everyMs)
       if (facts.length > 0) {
         for (const { at, centi } of await readingsBetween(db, probeId, facts, range.from, range.to))
-          buckets.add(at, { count: 1, min: centi, max: centi, sum: centi })
+          buckets.add(at, 1, centi, centi, centi)
       } else await fillBuckets(db, buckets, { probeId, everyMs, from: range.from, to: range.to })
       return buckets.all()
     },
@@ -97,22 +97,23 @@ export function sqlTelemetry({ db, version, kind }: OpenDatabase): TelemetryStor
   }
 }
 
-type Summary = { readonly count: number; readonly min: number; readonly max: number; readonly sum: number }
+type Summary = { count: number; min: number; max: number; sum: number }
 
 /** Buckets of `everyMs` counted from `from`. */
 function createBuckets(from: number, everyMs: number) {
   const buckets = new Map<number, Summary>()
   return {
     /** Add what was measured at an instant, or in a time that begins there and ends in the same bucket. */
-    add(at: number, { count, min, max, sum }: Summary): void {
+    add(at: number, count: number, min: number, max: number, sum: number): void {
       const start = from + Math.floor((at - from) / everyMs) * everyMs
-      const before = buckets.get(start) ?? { count: 0, min, max, sum: 0 }
-      buckets.set(start, {
-        count: before.count + count,
-        min: Math.min(before.min, min),
-        max: Math.max(before.max, max),
-        sum: before.sum + sum,
-      })
+      const bucket = buckets.get(start)
+      if (!bucket) buckets.set(start, { count, min, max, sum })
+      else {
+        bucket.count += count
+        bucket.min = Math.min(bucket.min, min)
+        bucket.max = Math.max(bucket.max, max)
+        bucket.sum += sum
+      }
     },
     all(): Bucket[] {
       return [...buckets]
@@ -131,7 +132,7 @@ async function fillBuckets(
   { probeId, from, to, everyMs }: { probeId: number; from: number; to: number; everyMs: number },
 ): Promise<void> {
   const { rows } = await db.execute<Summary & { at: number; hour: number; body: Buffer | null }>(sql`
-    with packed as (
+    with packed as not materialized (
       select *, hour * ${hourMs}::bigint as start,
         hour * ${hourMs}::bigint >= ${from}::bigint and (hour + 1) * ${hourMs}::bigint <= ${to}::bigint
           and (hour * ${hourMs}::bigint - ${from}::bigint) / ${everyMs}::bigint
@@ -149,10 +150,10 @@ async function fillBuckets(
     from packed where fits group by (start - ${from}::bigint) / ${everyMs}::bigint
     union all
     select start, 0, 0, 0, 0, hour, body from packed where not fits`)
-  for (const { at, hour, body, ...summary } of rows) {
-    if (!body) buckets.add(at, summary)
+  for (const { at, hour, body, count, min, max, sum } of rows) {
+    if (!body) buckets.add(at, count, min, max, sum)
     else
       for (const { at, centi } of unpackHour(hour, body))
-        if (at >= from && at < to) buckets.add(at, { count: 1, min: centi, max: centi, sum: centi })
+        if (at >= from && at < to) buckets.add(at, 1, centi, centi, centi)
   }
 }
