@@ -212,10 +212,11 @@ async function rawTimes(tx: Transaction, deviceId: number, probeId: number) {
 
 async function keptBetween(tx: Transaction, deviceId: number) {
   const found = []
-  for (const { from, to } of ranges) {
-    const readings = await keptBy(tx, { deviceId, from, to })
-    found.push([...readings].sort((a, b) => a.at - b.at || (a.boot < b.boot ? -1 : 1)))
-  }
+  for (const { from, to } of ranges)
+    for (const kind of ['load', 'air'] as const) {
+      const readings = await keptBy(tx, { deviceId, kind, from, to })
+      found.push([...readings].sort((a, b) => a.at - b.at || (a.boot < b.boot ? -1 : 1)))
+    }
   return found
 }
 
