@@ -4,6 +4,7 @@ import { type HeatParams, presets } from './heat.ts'
 import type { Journal } from './journal.ts'
 import type { Habits, Message } from './outbox.ts'
 import { createRandom, type Random } from './random.ts'
+import type { SensorParams } from './sensor.ts'
 
 /** A fridge as the seed draws it: no two alike, and the same each time. */
 export type Fridge = {
@@ -70,11 +71,7 @@ function drawFridge(random: Random, index: number, prefix: string): Fridge {
     container: {
       random: random.fork('container'),
       heat: drawHeat(random),
-      sensor: {
-        offsetCelsius: random.between(-0.1, 0.1),
-        noiseCelsius: random.between(0.01, 0.05),
-        resolutionCelsius: 0.01,
-      },
+      sensor: drawSensor(random),
       tags: Array.from({ length: random.whole(0, 40) }, () => `${prefix}-${random.id()}`),
       visitsPerHour: random.between(0, 4),
       ambient: { celsius: random.between(19, 26), swing: random.between(0, 3) },
@@ -82,7 +79,16 @@ function drawFridge(random: Random, index: number, prefix: string): Fridge {
   }
 }
 
-function drawHeat(random: Random): HeatParams {
+export function drawSensor(random: Random): SensorParams {
+  return {
+    offsetCelsius: random.between(-0.1, 0.1),
+    noiseCelsius: random.between(0.01, 0.05),
+    resolutionCelsius: 0.01,
+  }
+}
+
+/** A blood fridge unlike any other. */
+export function drawHeat(random: Random): HeatParams {
   const { compressor, ...walls } = presets.bloodFridge
   const spread = (value: number) => value * random.between(0.8, 1.25)
   return {
