@@ -14,11 +14,20 @@ export type ContainerOptions = {
   readonly tags?: readonly string[]
   /** How often somebody opens the door to take or to put a bag; each time for 8 to 40 s. */
   readonly visitsPerHour?: number
+  /** Whether a bag moves only by `closeDoor`, and none by the chance of a visit. */
+  readonly attended?: boolean
   /** The room's mean in °C, and how far a day swings to either side of it. */
   readonly ambient?: { readonly celsius: number; readonly swing: number }
 }
 
 export type Measurement = { readonly probe: ProbeKind; readonly celsius: number }
+
+/** Tags of bags that changed place; `warm` of those added came at the room's temperature. */
+export type Moved = {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  readonly warm: number
+}
 
 /** A container of blood and the people about it, in a time of its own: ms since it was set up. */
 export type Container = {
@@ -32,8 +41,12 @@ export type Container = {
   inventory(at: number): Happening
   /** Somebody opens the door, in the session given, and closes it soon. */
   visit(session: string): void
+  /** Somebody stands before it, opens it, and closes it when bags were taken out and put in. */
+  openDoor(session: string, at: number): Happening[]
+  closeDoor(session: string, at: number, moved: Moved): Happening[]
   leaveDoorOpen(forMs: number): void
   loseMains(forMs: number): void
+  stopCompressor(forMs: number): void
   silence(probe: ProbeKind, forMs: number): void
 }
 
@@ -45,7 +58,7 @@ const longestStepMs = 60_000
 
 export function createContainer(options: ContainerOptions): Container {
   const { random, heat: params, probes = ['air', 'load'], sensor, door = 'main' } = options
-  const { visitsPerHour = 0, ambient = { celsius: 22, swing: 2 } } = options
+  const { visitsPerHour = 0, attended = false, ambient = { celsius: 22, swing: 2 } } = options
   const people = random.fork('people')
   const sensors = new Map(probes.map((probe) => [probe, createSensor(random.fork(probe), sensor)]))
   const inside = new Set(options.tags ?? [])
@@ -58,6 +71,7 @@ export function createContainer(options: ContainerOptions): Container {
   let keptOpenUntil = 0
   let warmBags = 0
   let mainsBackAt = 0
+  let compressorBackAt = 0
   let battery = 1
   let powerTold = power()
   const silentUntil = new Map<ProbeKind, number>()
@@ -96,9 +110,10 @@ export function createContainer(options: ContainerOptions): Container {
         plan(keptOpenUntil, close(session))
         return []
       }
+      if (!doorOpen) return []
       doorOpen = false
       const at = stamp(now)
-      const moved = moveBag()
+      const moved = attended ? null : moveBag()
       const shut: Happening = { channel: 'door', element: { at, door, open: false, session } }
       return moved ? [shut, { channel: 'bags', element: { at, ...moved, session } }] : [shut]
     }
@@ -131,7 +146,8 @@ export function createContainer(options: ContainerOptions): Container {
 
   function live(untilMs: number): void {
     const spanMs = untilMs - now
-    heat = step(heat, params, { ambient: room(), mains: mains(), doorOpen, warmBags }, spanMs)
+    const cools = mains() && now >= compressorBackAt
+    heat = step(heat, params, { ambient: room(), mains: cools, doorOpen, warmBags }, spanMs)
     warmBags = 0
     battery = mains() ? 1 : Math.max(0, battery - spanMs / batteryMs)
     now = untilMs
@@ -177,6 +193,22 @@ export function createContainer(options: ContainerOptions): Container {
     ],
     inventory,
     visit: (session) => open(session, people.between(8_000, 40_000)),
+    openDoor(session, at) {
+      if (doorOpen) return []
+      doorOpen = true
+      return [{ channel: 'door', element: { at, door, open: true, session } }]
+    },
+    closeDoor(session, at, { added, removed, warm }) {
+      for (const tag of removed) inside.delete(tag)
+      for (const tag of added) inside.add(tag)
+      warmBags += warm
+      const told: Happening[] = []
+      if (doorOpen) told.push({ channel: 'door', element: { at, door, open: false, session } })
+      doorOpen = false
+      const delta = { at, added: [...added], removed: [...removed], session }
+      if (added.length + removed.length > 0) told.push({ channel: 'bags', element: delta })
+      return told
+    },
     leaveDoorOpen(forMs) {
       keptOpenUntil = now + forMs
       open(people.id(), forMs)
@@ -185,6 +217,11 @@ export function createContainer(options: ContainerOptions): Container {
       mainsBackAt = now + forMs
       heat = { ...heat, compressorOn: false }
       plan(mainsBackAt, () => [])
+    },
+    stopCompressor(forMs) {
+      compressorBackAt = now + forMs
+      heat = { ...heat, compressorOn: false }
+      plan(compressorBackAt, () => [])
     },
     silence: (probe, forMs) => void silentUntil.set(probe, now + forMs),
   }

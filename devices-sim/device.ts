@@ -39,8 +39,12 @@ export type Device = {
   waiting(): number
   /** Live up to now and measure once. */
   tick(): void
+  /** Live up to now, let people do something at the container, and tell what came of it. */
+  attend(act: (container: Container, at: number) => Happening[]): void
   /** Resolves when all that was recorded is acknowledged. */
   drained(signal?: AbortSignal): Promise<void>
+  /** Resolves when nothing is on its way, be it that the network is cut. */
+  settled(): Promise<void>
   /** The network is gone, for a time or until restored. */
   cutNetwork(forMs?: number): void
   restoreNetwork(): void
@@ -162,7 +166,13 @@ export function startDevice(options: DeviceOptions): Device {
     isConnected: link.isConnected,
     waiting: () => outbox.waiting(),
     tick,
+    attend(act) {
+      catchUp()
+      tell(outbox, act(container, Math.round(livedUntil + clockErrorMs)))
+      link.send()
+    },
     drained: link.drained,
+    settled: link.settled,
     cutNetwork(forMs) {
       clearTimeout(cutTimer)
       isCut = true

@@ -37,6 +37,8 @@ export type LinkEvents = {
   refused: [Error]
   /** The network failed; it goes on trying. */
   trouble: [Error]
+  /** Nothing is on its way, or nothing can be. */
+  quiet: []
 }
 
 /** Carries an outbox over MQTT: the only file of this room that knows mqtt.js. */
@@ -49,6 +51,8 @@ export type Link = {
   send(): void
   /** Resolves when all that was recorded is acknowledged. */
   drained(signal?: AbortSignal): Promise<void>
+  /** Resolves when nothing is on its way: all of it is acknowledged, or the cable is pulled. */
+  settled(): Promise<void>
   /** Pull the cable. */
   cut(): void
   /** Plug it in again. */
@@ -80,6 +84,7 @@ export function openLink(options: LinkOptions): Link {
   let failures = 0
   let refused = false
   let hurry = 0
+  let underWay = 0
   let timer: NodeJS.Timeout | undefined
 
   const statusTopic = upTopic(facility, device, 'status')
@@ -111,6 +116,7 @@ export function openLink(options: LinkOptions): Link {
       })
       events.emit('connected')
       send()
+      if (underWay === 0) events.emit('quiet')
     })
     mine.on('message', (_topic, payload) => {
       if (mine === client) onCommand?.(payload.toString())
@@ -132,9 +138,10 @@ export function openLink(options: LinkOptions): Link {
   function lost(): void {
     client = undefined
     connected = false
+    underWay = 0
     outbox().disconnected()
     events.emit('closed')
-    if (!cable || closing) return
+    if (!cable || closing) return void events.emit('quiet')
     const { maxMs } = patience
     timer = setTimeout(
       dial,
@@ -159,15 +166,18 @@ export function openLink(options: LinkOptions): Link {
   function publish(mine: MqttClient, { message, dup }: Transmission): void {
     if (mine !== client) return
     counts.sent += 1
+    underWay += 1
     const topic = upTopic(facility, device, message.channel)
     mine.publish(topic, message.payload, { qos: 1, dup }, (error) => {
       if (error || mine !== client) return
+      underWay -= 1
       if (outbox().acknowledged(message)) {
         counts.acknowledged += 1
         void journal?.acknowledged(device, message)
         events.emit('acknowledged', message)
       }
       send()
+      if (underWay === 0) events.emit('quiet')
     })
   }
 
@@ -193,6 +203,9 @@ export function openLink(options: LinkOptions): Link {
       } finally {
         hurry -= 1
       }
+    },
+    async settled() {
+      while (cable && !closing && !(connected && underWay === 0)) await once(events, 'quiet')
     },
     cut() {
       cable = false

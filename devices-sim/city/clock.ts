@@ -1,0 +1,154 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+/** How time passes in a city. City time is whole ms since the midnight before its first day. */
+export type CityClock = {
+  /** So much faster than the service's clock the city lives. */
+  readonly speed: number
+  now(): number
+  /** What the service's clock shows at a moment of the city, ms UTC; now if none is given. */
+  instant(cityMs?: number): number
+  /** Rejects where the city has ended meanwhile. */
+  sleep(ms: number): Promise<void>
+  /** Somebody sets about something. They sleep in one place at a time; what goes on beside is started too. */
+  start(errand: () => Promise<void>): void
+  /** Resolves when every errand has ended. */
+  ended(): Promise<void>
+}
+
+/** Errands under way, and who waits for their end. */
+function countErrands(onTrouble: (error: unknown) => void) {
+  let running = 0
+  let waiting: (() => void)[] = []
+  return {
+    async run(errand: () => Promise<void>): Promise<void> {
+      running += 1
+      try {
+        await errand()
+      } catch (error) {
+        onTrouble(error)
+      } finally {
+        running -= 1
+        if (running === 0) for (const tell of waiting.splice(0)) tell()
+      }
+    },
+    ended: () =>
+      new Promise<void>((resolve) => {
+        if (running === 0) resolve()
+        else waiting = [...waiting, resolve]
+      }),
+  }
+}
+
+/** City time out of ours: any service may be at the other end. It ends when `signal` says so. */
+export function pacedClock({
+  speed,
+  from = 0,
+  signal,
+  onTrouble,
+}: {
+  readonly speed: number
+  /** The city's time now, ms. */
+  readonly from?: number
+  readonly signal: AbortSignal
+  readonly onTrouble: (error: unknown) => void
+}): CityClock {
+  const errands = countErrands((error) => {
+    if (!signal.aborted) onTrouble(error)
+  })
+  const begun = { at: Date.now(), counter: performance.now() }
+  const now = () => Math.floor(from + (performance.now() - begun.counter) * speed)
+  return {
+    speed,
+    now,
+    instant: (cityMs = now()) => Math.floor(begun.at + (cityMs - from) / speed),
+    async sleep(ms) {
+      const until = now() + ms
+      // A timer may fire early, and holds 24 days at most.
+      for (let left = ms; left > 0; left = until - now())
+        await pause(Math.min(Math.ceil(left / speed), 2 ** 31 - 1), undefined, { signal })
+      signal.throwIfAborted()
+    },
+    start: (errand) => void errands.run(errand),
+    ended: errands.ended,
+  }
+}
+
+/** A clock that stands still while anybody is at work, and then goes on to the next moment somebody waits for. */
+export type DrivenClock = CityClock & {
+  /** Waited for before a moment is left: what has been sent in it arrives in it. */
+  beforeLeaving(settle: () => Promise<void>): void
+}
+
+type Sleeper = { readonly at: number; readonly wake: () => void }
+
+/**
+ * City time that nobody waits for. Whatever is to share it, the service first of all, takes `instant` for its clock.
+ *
+ * @param epoch what `instant` shows at the city's first midnight, ms UTC
+ */
+export function drivenClock({
+  epoch,
+  from = 0,
+  onTrouble,
+}: {
+  readonly epoch: number
+  readonly from?: number
+  readonly onTrouble: (error: unknown) => void
+}): DrivenClock {
+  const errands = countErrands(onTrouble)
+  const sleepers: Sleeper[] = []
+  let now = from
+  let working = 0
+  let settle = async () => {}
+
+  /** After all who sleep until then or earlier: of one moment, who lay down first wakes first. */
+  function lieDown(sleeper: Sleeper): void {
+    let low = 0
+    let high = sleepers.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((sleepers[middle] as Sleeper).at <= sleeper.at) low = middle + 1
+      else high = middle
+    }
+    sleepers.splice(low, 0, sleeper)
+  }
+
+  function rest(): void {
+    working -= 1
+    if (working === 0) setImmediate(() => void leave())
+  }
+
+  async function leave(): Promise<void> {
+    if (working > 0) return
+    working += 1
+    await settle().catch(onTrouble)
+    working -= 1
+    const [first] = sleepers
+    // Whoever set to work meanwhile leaves the moment in their turn.
+    if (working > 0 || !first) return
+    now = first.at
+    const awake = sleepers.findIndex(({ at }) => at > now)
+    const due = sleepers.splice(0, awake < 0 ? sleepers.length : awake)
+    working += due.length
+    for (const { wake } of due) wake()
+  }
+
+  return {
+    speed: 1,
+    now: () => now,
+    instant: (cityMs = now) => epoch + cityMs,
+    sleep: (ms) =>
+      new Promise((wake) => {
+        lieDown({ at: now + Math.max(0, Math.round(ms)), wake })
+        rest()
+      }),
+    start(errand) {
+      working += 1
+      void errands.run(errand).then(rest)
+    },
+    ended: errands.ended,
+    beforeLeaving(hook) {
+      settle = hook
+    },
+  }
+}
