@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 
 /** The HTTP API of a Hemotrail, and a key that may do what is asked of it. */
@@ -5,32 +6,59 @@ export type Api = { readonly api: string; readonly key: string }
 
 export type Answer = { readonly status: number; readonly body: unknown }
 
-/**
- * Ask: POST where there is a body, otherwise GET. Statuses in `also` are answers like success.
- *
- * @throws Error quoting any other answer
- */
-export async function call(
-  { api, key }: Api,
-  path: string,
-  { body, also = [] }: { readonly body?: unknown; readonly also?: readonly number[] } = {},
-): Promise<Answer> {
-  const method = body === undefined ? 'GET' : 'POST'
+export type Asking = {
+  readonly body?: unknown
+  /** POST where there is a body, otherwise GET, if nothing else is said. */
+  readonly method?: 'GET' | 'POST' | 'PUT'
+  /** Statuses that are answers like success. */
+  readonly also?: readonly number[]
+  /** Names the request: the service does it once, however often it is asked. */
+  readonly idempotencyKey?: string
+  /** How often to ask where no answer comes, or the service is not itself. */
+  readonly tries?: number
+}
+
+/** @throws Error quoting any answer that is neither success nor in `also` */
+export async function call({ api, key }: Api, path: string, asking: Asking = {}): Promise<Answer> {
+  const { body, method = body === undefined ? 'GET' : 'POST', also = [], idempotencyKey, tries = 1 } = asking
   const request: RequestInit = {
     method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }
-  const response = await fetch(new URL(path, api), request).catch((error) => {
-    throw new Error(`no service answers at ${api}`, { cause: error })
-  })
-  const text = await response.text()
-  if (!response.ok && !also.includes(response.status)) {
-    const problem = Problem.safeParse(json(text))
-    const reason = problem.success ? problem.data.detail : text.slice(0, 500)
-    throw new Error(`${method} ${path} answered ${response.status}: ${reason}`)
+  for (let left = tries - 1; ; left -= 1) {
+    const answered = await send(new URL(path, api), request).catch((error) => {
+      if (left <= 0) throw new Error(`no service answers at ${api}`, { cause: error })
+      return null
+    })
+    if (answered && (answered.status < 500 || left <= 0))
+      return readAnswer(`${method} ${path}`, answered, also)
+    await pause(betweenTriesMs)
   }
-  return { status: response.status, body: json(text) }
+}
+
+const betweenTriesMs = 500
+
+async function send(url: URL, request: RequestInit): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, request)
+  return { status: response.status, text: await response.text() }
+}
+
+function readAnswer(
+  asked: string,
+  { status, text }: { readonly status: number; readonly text: string },
+  also: readonly number[],
+): Answer {
+  const body = json(text)
+  if (status < 300 || also.includes(status)) return { status, body }
+  const problem = Problem.safeParse(body)
+  throw new Error(
+    `${asked} answered ${status}: ${problem.success ? problem.data.detail : text.slice(0, 500)}`,
+  )
 }
 
 const Problem = z.object({ detail: z.string() })

@@ -61,7 +61,7 @@ async function provisionDevice(
 }
 
 /** The first failure stops the rest; what is under way then still comes to its end. */
-async function eachOf<T>(things: readonly T[], act: (thing: T) => Promise<void>): Promise<void> {
+export async function eachOf<T>(things: readonly T[], act: (thing: T) => Promise<void>): Promise<void> {
   const queue = [...things]
   const workers = Array.from({ length: concurrency }, async () => {
     try {

@@ -5,6 +5,8 @@ export type CityClock = {
   /** So much faster than the service's clock the city lives. */
   readonly speed: number
   now(): number
+  /** From now on time passes; until then it does not, however long everything takes to be made ready. */
+  begin(): void
   /** What the service's clock shows at a moment of the city, ms UTC; now if none is given. */
   instant(cityMs?: number): number
   /** Rejects where the city has ended meanwhile. */
@@ -55,12 +57,15 @@ export function pacedClock({
   const errands = countErrands((error) => {
     if (!signal.aborted) onTrouble(error)
   })
-  const begun = { at: Date.now(), counter: performance.now() }
-  const now = () => Math.floor(from + (performance.now() - begun.counter) * speed)
+  let begun: { readonly at: number; readonly counter: number } | undefined
+  const now = () => Math.floor(begun ? from + (performance.now() - begun.counter) * speed : from)
   return {
     speed,
     now,
-    instant: (cityMs = now()) => Math.floor(begun.at + (cityMs - from) / speed),
+    begin() {
+      begun ??= { at: Date.now(), counter: performance.now() }
+    },
+    instant: (cityMs = now()) => Math.floor((begun?.at ?? Date.now()) + (cityMs - from) / speed),
     async sleep(ms) {
       const until = now() + ms
       // A timer may fire early, and holds 24 days at most.
@@ -136,6 +141,7 @@ export function drivenClock({
   return {
     speed: 1,
     now: () => now,
+    begin() {},
     instant: (cityMs = now) => epoch + cityMs,
     sleep: (ms) =>
       new Promise((wake) => {

@@ -1,0 +1,111 @@
+import { DistributeInput, NothingInput, ReasonInput, ReceiveInput } from '../../schema/http/life.ts'
+import type { Abo } from '../../schema/vocabulary.ts'
+import type { CityBag } from './book.ts'
+import type { Hospital } from './draw-city.ts'
+import { driveMs, onTheWay } from './geography.ts'
+import { bankStock, day, minute, type Round, second, wardStock } from './plan.ts'
+import { act, carry, groupBy, hospitalOf, nameOf, putInto, takeOutOf, type World, withBags } from './world.ts'
+
+/** Of so many bags of each group, those that are not there. */
+function missing(wanted: readonly Abo[], there: readonly CityBag[]): Abo[] {
+  const left = there.map(({ group }) => group.abo)
+  return wanted.filter((abo) => {
+    const index = left.indexOf(abo)
+    if (index >= 0) left.splice(index, 1)
+    return index < 0
+  })
+}
+
+/** Choose bags of these groups: what expires first, if it keeps until then, ms UTC. */
+function choose(abos: readonly Abo[], free: readonly CityBag[], goodUntil: number): CityBag[] {
+  const left = free.filter(({ expiresAt }) => expiresAt > goodUntil)
+  return abos.flatMap((abo) => {
+    const index = left.findIndex(({ group }) => group.abo === abo)
+    return index < 0 ? [] : left.splice(index, 1)
+  })
+}
+
+function lacking({ book, clock }: World, unit: string, wanted: readonly Abo[]): Abo[] {
+  const good = book.inside(unit).filter(({ expiresAt }) => expiresAt > clock.instant())
+  return missing(wanted, good)
+}
+
+/** The lab brings its wards what they lack. */
+export async function restock(world: World, round: Round): Promise<void> {
+  const { clock, book } = world
+  await clock.sleep(round.at - clock.now())
+  const hospital = hospitalOf(world, round.hospital)
+  for (const ward of hospital.wards) {
+    const abos = lacking(world, ward, wardStock)
+    const bags = choose(abos, book.free(hospital.bank), clock.instant(clock.now() + day))
+    if (bags.length === 0) continue
+    await withBags(bags, () => carry(world, bags, ward, { carriedMs: 4 * minute, doorMs: 15 * second }))
+  }
+}
+
+/** What has expired is taken out and discarded: in a hospital by its lab, in the centre by who releases. */
+export async function inspect(world: World, round: Round): Promise<void> {
+  const { clock, book, city, staff } = world
+  await clock.sleep(round.at - clock.now())
+  const units = city.units.filter(({ facility, use }) => facility === round.hospital && use !== 'box')
+  const worker =
+    round.hospital === city.centre.code
+      ? staff.one('releaser', 0, round.hospital)
+      : staff.one('lab', 0, round.hospital)
+  for (const { name } of units) {
+    const over = book.free(name).filter(({ expiresAt }) => expiresAt <= clock.instant())
+    await withBags(over, async () => {
+      await takeOutOf(world, over, 15 * second)
+      for (const bag of over) await act(world, worker, bag, 'discard', ReasonInput, { reason: 'expired' })
+    })
+  }
+}
+
+const locatedEveryMs = 5 * minute
+
+/** A hospital orders what it lacks, and a courier brings it in a box that has a probe of its own. */
+export async function deliver(world: World, round: Round, number: number): Promise<void> {
+  const { clock, book, city, staff, tally } = world
+  await clock.sleep(round.at - clock.now())
+  const hospital = hospitalOf(world, round.hospital)
+  if (world.underWay.has(hospital.code)) return
+  const wards = hospital.wards.flatMap((ward) => lacking(world, ward, wardStock))
+  const abos = [...lacking(world, hospital.bank, bankStock(hospital)), ...wards]
+  const shelves = city.units.filter(({ use }) => use === 'centre')
+  const free = shelves
+    .flatMap(({ name }) => book.free(name))
+    .sort((a, b) => a.expiresAt - b.expiresAt || (a.din < b.din ? -1 : 1))
+  const bags = choose(abos, free, clock.instant(clock.now() + 2 * day))
+  if (bags.length === 0) return
+  const releaser = staff.one('releaser', number, city.centre.code)
+  const courier = staff.one('courier', number)
+  const lab = staff.one('lab', 0, hospital.code)
+  const { code: to, box } = hospital
+  world.underWay.add(to)
+  await withBags(bags, async () => {
+    for (const bag of bags) await act(world, releaser, bag, 'distribute', DistributeInput, { to, box })
+    await carry(world, bags, box, { carriedMs: 2 * minute, doorMs: 20 * second })
+    for (const bag of bags) await act(world, courier, bag, 'depart', NothingInput, {})
+    await drive(world, hospital, box)
+    for (const bag of bags) await act(world, courier, bag, 'arrive', NothingInput, {})
+    await takeOutOf(world, bags, 20 * second)
+    for (const bag of bags) await act(world, lab, bag, 'receive', ReceiveInput, {})
+    await clock.sleep(3 * minute)
+    await putInto(world, bags, hospital.bank, { doorMs: 20 * second })
+  })
+  world.underWay.delete(to)
+  tally.counts.deliveries += 1
+  const kinds = [...groupBy(bags, ({ group }) => group.abo)].map(([abo, those]) => `${those.length} ${abo}`)
+  tally.note(clock.now(), `${nameOf(world, to).en}: a box has brought ${kinds.join(', ')}`)
+}
+
+async function drive({ clock, city, units }: World, { position }: Hospital, box: string): Promise<void> {
+  const begun = clock.now()
+  const wholeMs = driveMs(city.centre.position, position)
+  for (;;) {
+    const doneMs = Math.min(clock.now() - begun, wholeMs)
+    units.locate(box, onTheWay(city.centre.position, position, doneMs / wholeMs))
+    if (doneMs >= wholeMs) return
+    await clock.sleep(Math.min(locatedEveryMs, wholeMs - doneMs))
+  }
+}

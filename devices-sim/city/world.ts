@@ -1,0 +1,122 @@
+import type { z } from 'zod'
+import { BagDetail } from '../../schema/http/bags.ts'
+import type { BagVerb } from '../../schema/vocabulary.ts'
+import type { Random } from '../random.ts'
+import type { Book, CityBag } from './book.ts'
+import type { CityClock } from './clock.ts'
+import type { City, Hospital, Site } from './draw-city.ts'
+import type { Plan } from './plan.ts'
+import type { Staff, Worker } from './staff.ts'
+import type { Tally } from './tally.ts'
+import type { Units } from './units.ts'
+
+/** Everything the errands of a city share. */
+export type World = {
+  readonly city: City
+  readonly plan: Plan
+  readonly clock: CityClock
+  readonly staff: Staff
+  readonly units: Units
+  readonly book: Book
+  readonly tally: Tally
+  readonly random: Random
+  /** Hospitals whose box is away. */
+  readonly underWay: Set<string>
+  /** Begins the numbers of its donations; six digits are left for each. */
+  readonly dinOf: (number: number) => string
+}
+
+export const redCells = { productCode: 'E0336V00', component: 'red_cells' } as const
+export const wholeBlood = { productCode: 'E0001V00' } as const
+
+export function iso(instant: number): string {
+  return new Date(instant).toISOString()
+}
+
+export function hospitalOf({ city }: Pick<World, 'city'>, code: string): Hospital {
+  const hospital = city.hospitals.find((other) => other.code === code)
+  if (!hospital) throw new Error(`there is no ${code}`)
+  return hospital
+}
+
+export function nameOf({ city }: Pick<World, 'city'>, code: string): Site['name'] {
+  return [city.centre, ...city.hospitals].find((site) => site.code === code)?.name ?? { zh: code, en: code }
+}
+
+/** Somebody does something to a bag, and the book is kept. */
+export async function act<I extends z.ZodType>(
+  { book }: Pick<World, 'book'>,
+  worker: Worker,
+  bag: CityBag,
+  verb: BagVerb,
+  reads: I,
+  body: z.input<I>,
+): Promise<void> {
+  const answer = await worker.post(`/bags/${bag.bagId}/${verb.replaceAll('_', '-')}`, reads, body, BagDetail)
+  bag.verbs.push(verb)
+  bag.state = answer.state
+  if (answer.state === 'discarded' || answer.state === 'transfused') book.put(bag, null)
+}
+
+/** Bags leave one unit and enter another, carried for so long, ms. All of them have somebody's mind. */
+export async function carry(
+  world: Pick<World, 'units' | 'book' | 'clock'>,
+  bags: readonly CityBag[],
+  to: string,
+  { carriedMs, doorMs }: { readonly carriedMs: number; readonly doorMs: number },
+): Promise<void> {
+  await takeOutOf(world, bags, doorMs)
+  await world.clock.sleep(carriedMs)
+  await putInto(world, bags, to, { doorMs })
+}
+
+export async function takeOutOf(
+  { units, book }: Pick<World, 'units' | 'book'>,
+  bags: readonly CityBag[],
+  doorMs: number,
+  session?: string,
+): Promise<void> {
+  for (const [unit, those] of groupBy(bags, (bag) => bag.unit)) {
+    if (unit === null) continue
+    await units.exchange(unit, { removed: tagsOf(those) }, doorMs, session)
+    for (const bag of those) book.put(bag, null)
+  }
+}
+
+export async function putInto(
+  { units, book }: Pick<World, 'units' | 'book'>,
+  bags: readonly CityBag[],
+  unit: string,
+  {
+    doorMs,
+    warm = 0,
+    session,
+  }: { readonly doorMs: number; readonly warm?: number; readonly session?: string },
+): Promise<void> {
+  await units.exchange(unit, { added: tagsOf(bags), warm }, doorMs, session)
+  for (const bag of bags) book.put(bag, unit)
+}
+
+function tagsOf(bags: readonly CityBag[]): string[] {
+  return bags.flatMap(({ tag }) => (tag === null ? [] : [tag]))
+}
+
+export function groupBy<T, K>(things: readonly T[], keyOf: (thing: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const thing of things) {
+    const group = groups.get(keyOf(thing))
+    if (group) group.push(thing)
+    else groups.set(keyOf(thing), [thing])
+  }
+  return groups
+}
+
+/** They have somebody's mind while something is done with them. */
+export async function withBags(bags: readonly CityBag[], errand: () => Promise<void>): Promise<void> {
+  for (const bag of bags) bag.isBusy = true
+  try {
+    await errand()
+  } finally {
+    for (const bag of bags) bag.isBusy = false
+  }
+}

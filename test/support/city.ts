@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startService } from '../../api/compose.ts'
+import { readConfig } from '../../api/config.ts'
+import { drivenClock } from '../../devices-sim/city/clock.ts'
+import { type CityOptions, drawCity } from '../../devices-sim/city/draw-city.ts'
+import type { FaultKind } from '../../devices-sim/city/faults.ts'
+import { type PlanOptions, planCity } from '../../devices-sim/city/plan.ts'
+import { type Outcome, runCity } from '../../devices-sim/city/run-city.ts'
+import { openTally, type Tally } from '../../devices-sim/city/tally.ts'
+import type { World } from '../../devices-sim/city/world.ts'
+import { silent } from './world.ts'
+
+const adminKey = 'dGhlIGtleSBvZiB0aGUgYWRtaW5pc3RyYXRvcg=='
+
+/** A Monday of the city's first day begins. */
+export const epoch = Date.parse('2026-03-02T00:00:00+08:00')
+
+export type LivedCity = {
+  readonly outcome: Outcome
+  readonly tally: Tally
+  readonly world: World
+  /** Asks the service, which is still there, as the administrator. */
+  ask(path: string): Promise<unknown>
+  close(): Promise<void>
+}
+
+/**
+ * Let a city live on a service of its own, whose clock is the city's: hours pass as fast as they are worked through, and
+ * the service sees every instant as it would have been. Sessions alone go by our time.
+ *
+ * @param databaseUrl a migrated database on a server, or PGlite in a directory of its own
+ */
+export async function liveThrough(
+  options: CityOptions &
+    PlanOptions & {
+      readonly faults?: readonly FaultKind[]
+      readonly databaseUrl?: string | undefined
+      readonly run?: string
+      readonly everyMs?: number
+    },
+): Promise<LivedCity> {
+  const { databaseUrl, faults = [], run = randomUUID() } = options
+  const directory = databaseUrl === undefined ? await mkdtemp(join(tmpdir(), 'hemotrail-city-')) : undefined
+  const tally = openTally()
+  const clock = drivenClock({
+    epoch,
+    from: options.fromMs ?? 0,
+    onTrouble: (error) => tally.trouble(error),
+  })
+  const config = readConfig({
+    ...(databaseUrl === undefined ? { HEMOTRAIL_DATA: directory } : { DATABASE_URL: databaseUrl }),
+    HEMOTRAIL_ADMIN_KEY: adminKey,
+    HTTP_PORT: '0',
+    MQTT_PORT: '0',
+  })
+  const service = await startService(config, { log: silent, now: () => clock.instant() })
+  const close = async () => {
+    await service.close()
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    const city = drawCity(options)
+    const plan = planCity(city, options)
+    let world: World | undefined
+    const outcome = await runCity({
+      ...{ city, plan, clock, tally, faults, run },
+      ...(options.everyMs === undefined ? {} : { everyMs: options.everyMs }),
+      api: { api: service.url, key: adminKey },
+      url: service.broker.urls.mqtt as string,
+      onBegun: (begun) => {
+        world = begun
+      },
+    })
+    const ask = async (path: string) => {
+      const response = await fetch(new URL(path, service.url), {
+        headers: { authorization: `Bearer ${adminKey}` },
+      })
+      return response.json()
+    }
+    return { outcome, tally, world: world as World, ask, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
