@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { maxElements } from '../schema/messages.ts'
 import { Name } from '../schema/topics.ts'
 import { probeKinds } from '../schema/vocabulary.ts'
+import { usual } from './city/draw-city.ts'
+import { faultKinds } from './city/faults.ts'
 
 export const usage = `usage:
   npm run sim -- --url mqtt://HOST --fridges N [--rate R | --interval-seconds S] [--seed S] [--speed X]
@@ -10,13 +12,19 @@ export const usage = `usage:
                  [--journal FILE] [--seconds S]
   npm run sim -- replay FILE.csv --device NAME [--url mqtt://HOST] [--secret SECRET] [--facility CODE]
                  [--probe air|load|ambient] [--speed X | --batch N] [--api http://HOST --key KEY]
+  npm run sim -- city --url mqtt://HOST --api http://HOST --key KEY [--seed S] [--speed X] [--hospitals N]
+                 [--fridges N] [--days D] [--from-hour H] [--faults ${faultKinds.join(',')}]
+                 [--prefix P] [--rotate]
 
   --rate       messages of readings a second, over the whole fleet; sets the interval
   --speed      fleet: how much faster than our time the fridges live; replay: send live, so much faster than recorded
   --api        fleet: makes the fridges known there; replay: asks there what was not accepted of the readings
   --secrets    a JSON object: device name to secret; with --api it is read if it is there, and kept up to date
-  --rotate     replace the secrets of fridges that exist: whoever uses the old ones is cut off
-  --prefix     begins the names of fridges and hospitals; sim if not given
+  --rotate     replace the secrets of fridges that exist, and of people: whoever uses the old ones is cut off
+  --prefix     begins the names of fridges and hospitals; sim if not given, of a city city
+  --hospitals  of a city, with --fridges in all; each has a box besides
+  --days       of a city, from --from-hour of the first one on; may be a part of one
+  --faults     what goes wrong in a city, with commas between
   --journal    keep the outbox in a file, synced before anything is sent
   --seconds    stop after so long; without it, Ctrl-C stops
   HEMOTRAIL_KEY and HEMOTRAIL_DEVICE_SECRET stand in for --key and --secret`
@@ -29,7 +37,8 @@ const url = (protocol: RegExp, like: string) =>
     .refine((text) => URL.canParse(text) && protocol.test(new URL(text).protocol), `must be like ${like}`)
 const broker = url(/^(mqtts?|wss?|tcp|ssl):$/, 'mqtt://127.0.0.1:1883').default('mqtt://127.0.0.1:1883')
 
-const api = url(/^https?:$/, 'http://127.0.0.1:8080').optional()
+const service = url(/^https?:$/, 'http://127.0.0.1:8080')
+const api = service.optional()
 
 const Fleet = z.object({
   url: broker,
@@ -59,18 +68,59 @@ const Replay = z.object({
   key: z.string().optional(),
 })
 
+const City = z.object({
+  url: broker,
+  api: service,
+  key: z.string().optional(),
+  seed: z.string().default('1'),
+  speed: positive.default(1),
+  hospitals: count.default(usual.hospitals),
+  fridges: count.default(usual.fridges),
+  days: positive.default(1),
+  'from-hour': z.coerce
+    .number('must be a number')
+    .min(0, 'must be 0 or more')
+    .lt(24, 'must be less than 24')
+    .default(0),
+  faults: z
+    .string()
+    .default('')
+    .transform((words) => words.split(',').filter(Boolean))
+    .pipe(z.array(z.enum(faultKinds, `must be of ${faultKinds.join(', ')}`))),
+  rotate: z.boolean().default(false),
+  prefix: Name.max(20, 'must be at most 20 characters')
+    .regex(/^[a-z0-9]/, 'must begin with a letter or digit')
+    .default('city'),
+})
+
 export type FleetArguments = ReturnType<typeof fleetArguments>
 export type ReplayArguments = ReturnType<typeof replayArguments>
+export type CityArguments = ReturnType<typeof cityArguments>
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Read the words after `npm run sim --`. Throws with a sentence for the person who typed them. */
 export function parseCommandLine(
   words: readonly string[],
   environment: Environment,
-): FleetArguments | ReplayArguments {
-  return words[0] === 'replay'
-    ? replayArguments(words.slice(1), environment)
-    : fleetArguments(words, environment)
+): FleetArguments | ReplayArguments | CityArguments {
+  const [verb, ...rest] = words
+  if (verb === 'replay') return replayArguments(rest, environment)
+  if (verb === 'city') return cityArguments(rest, environment)
+  return fleetArguments(words, environment)
+}
+
+function cityArguments(words: readonly string[], environment: Environment) {
+  const { values } = options(City, words, false)
+  const { days, hospitals, fridges, 'from-hour': fromHour, ...rest } = values
+  const least = 2 * hospitals + 1
+  if (fridges < least)
+    throw new Error(`--fridges: ${hospitals} hospitals and a centre need ${least} at least`)
+  const api = apiOf(values, environment)
+  if (!api) throw new Error('--api is missing')
+  const hourMs = 3_600_000
+  const fromMs = Math.round(fromHour * hourMs)
+  const untilMs = Math.round(fromMs + days * 24 * hourMs)
+  return { verb: 'city' as const, ...rest, hospitals, fridges, fromMs, untilMs, api }
 }
 
 function fleetArguments(words: readonly string[], environment: Environment) {

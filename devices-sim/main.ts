@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { runCity } from './city/run-city.ts'
 import { type FleetArguments, parseCommandLine, type ReplayArguments, usage } from './command-line.ts'
 import { drawFridges, type Fridge, startFleet, type Totals } from './fleet.ts'
 import { openJournal } from './journal.ts'
@@ -23,7 +24,9 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => stop.abort())
   process.once('SIGTERM', () => stop.abort())
   try {
-    await (given.verb === 'replay' ? runReplay(given, stop.signal) : runFleet(given, stop.signal))
+    if (given.verb === 'replay') await runReplay(given, stop.signal)
+    else if (given.verb === 'city') await runCity(given, stop.signal)
+    else await runFleet(given, stop.signal)
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     process.exitCode = 1

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** How time passes in a city. City time is whole ms since the midnight before its first day. */
@@ -57,6 +58,8 @@ export function pacedClock({
   const errands = countErrands((error) => {
     if (!signal.aborted) onTrouble(error)
   })
+  // Everybody who sleeps listens.
+  setMaxListeners(0, signal)
   let begun: { readonly at: number; readonly counter: number } | undefined
   const now = () => Math.floor(begun ? from + (performance.now() - begun.counter) * speed : from)
   return {
@@ -80,9 +83,12 @@ export function pacedClock({
 
 /** A clock that stands still while anybody is at work, and then goes on to the next moment somebody waits for. */
 export type DrivenClock = CityClock & {
-  /** Waited for before a moment is left: what has been sent in it arrives in it. */
-  beforeLeaving(settle: () => Promise<void>): void
+  /** Waited for ever so often, so that what has been sent arrives with the delay of a network and no more. */
+  onLeaving(settle: () => Promise<void>): void
 }
+
+/** So far the city may be ahead of what was sent, ms; a server doubts a clock that is a minute off. */
+const deliveryMs = 20_000
 
 type Sleeper = { readonly at: number; readonly wake: () => void }
 
@@ -105,6 +111,7 @@ export function drivenClock({
   let now = from
   let working = 0
   let settle = async () => {}
+  let settledAt = from
 
   /** After all who sleep until then or earlier: of one moment, who lay down first wakes first. */
   function lieDown(sleeper: Sleeper): void {
@@ -125,9 +132,13 @@ export function drivenClock({
 
   async function leave(): Promise<void> {
     if (working > 0) return
-    working += 1
-    await settle().catch(onTrouble)
-    working -= 1
+    const [next] = sleepers
+    if (!next || next.at - settledAt > deliveryMs) {
+      working += 1
+      await settle().catch(onTrouble)
+      settledAt = now
+      working -= 1
+    }
     const [first] = sleepers
     // Whoever set to work meanwhile leaves the moment in their turn.
     if (working > 0 || !first) return
@@ -153,7 +164,7 @@ export function drivenClock({
       void errands.run(errand).then(rest)
     },
     ended: errands.ended,
-    beforeLeaving(hook) {
+    onLeaving(hook) {
       settle = hook
     },
   }

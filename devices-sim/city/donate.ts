@@ -12,25 +12,31 @@ import {
 import { markers } from '../../schema/vocabulary.ts'
 import type { CityBag } from './book.ts'
 import { type Donation, day, minute, second } from './plan.ts'
-import { act, iso, putInto, redCells, takeOutOf, type World, wholeBlood, withBags } from './world.ts'
+import {
+  act,
+  iso,
+  putInto,
+  redCells,
+  takeOutOf,
+  type World,
+  wholeBlood,
+  withBags,
+  withFreeDin,
+} from './world.ts'
 
 const keepsMs = 35 * day
 
 /** A donor gives, and red cells come of it: separated, grouped by two, tested, and released by somebody else. */
 export async function donate(world: World, donation: Donation, number: number): Promise<void> {
   const { city, clock, staff, book, tally } = world
-  await clock.sleep(donation.at - clock.now())
   const collector = staff.one('collector', number, city.centre.code)
-  const din = world.dinOf(number)
   const expiresAt = clock.instant(clock.now() + keepsMs)
-  const given = {
-    din,
-    donor: donation.donor,
-    facility: city.centre.code,
-    ...wholeBlood,
-    expiresAt: iso(expiresAt),
-  }
-  const { bagId } = await collector.post('/donations', DonationInput, given, BagDetail)
+  const { din, answer } = await withFreeDin(world.dinOf, number, (din) => {
+    const { donor } = donation
+    const given = { din, donor, facility: city.centre.code, ...wholeBlood, expiresAt: iso(expiresAt) }
+    return collector.postUnlessTaken('/donations', DonationInput, given, BagDetail)
+  })
+  const { bagId } = answer
   tally.counts.donations += 1
   const label = { din, group: donation.group, expiresAt, unit: null }
   const whole = book.add({ ...label, ...wholeBlood, bagId, tag: null, state: 'collected' }, 'collect')

@@ -56,7 +56,7 @@ export function planFaults(
           kind,
           unit: name,
           at: fromMs + Math.round(Math.max(2 * wrongClock.most, own.between(0.1, 0.35) * spanMs)),
-          forMs: Math.round(Math.min(longestMs, own.between(0.25, 0.5) * spanMs)),
+          forMs: Math.round(Math.min(longestMs, own.between(0.4, 0.55) * spanMs)),
           clockMs: sign * own.whole(wrongClock.least, wrongClock.most),
         }
       })

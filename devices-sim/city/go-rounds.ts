@@ -33,7 +33,6 @@ function lacking({ book, clock }: World, unit: string, wanted: readonly Abo[]): 
 /** The lab brings its wards what they lack. */
 export async function restock(world: World, round: Round): Promise<void> {
   const { clock, book } = world
-  await clock.sleep(round.at - clock.now())
   const hospital = hospitalOf(world, round.hospital)
   for (const ward of hospital.wards) {
     const abos = lacking(world, ward, wardStock)
@@ -46,7 +45,6 @@ export async function restock(world: World, round: Round): Promise<void> {
 /** What has expired is taken out and discarded: in a hospital by its lab, in the centre by who releases. */
 export async function inspect(world: World, round: Round): Promise<void> {
   const { clock, book, city, staff } = world
-  await clock.sleep(round.at - clock.now())
   const units = city.units.filter(({ facility, use }) => facility === round.hospital && use !== 'box')
   const worker =
     round.hospital === city.centre.code
@@ -66,7 +64,6 @@ const locatedEveryMs = 5 * minute
 /** A hospital orders what it lacks, and a courier brings it in a box that has a probe of its own. */
 export async function deliver(world: World, round: Round, number: number): Promise<void> {
   const { clock, book, city, staff, tally } = world
-  await clock.sleep(round.at - clock.now())
   const hospital = hospitalOf(world, round.hospital)
   if (world.underWay.has(hospital.code)) return
   const wards = hospital.wards.flatMap((ward) => lacking(world, ward, wardStock))

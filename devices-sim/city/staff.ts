@@ -8,7 +8,7 @@ import {
   Session,
   SignInInput,
 } from '../../schema/http/people.ts'
-import { type Api, type Asking, call, understand } from '../api.ts'
+import { type Answer, type Api, type Asking, call, understand } from '../api.ts'
 import { eachOf } from '../provision.ts'
 import type { City, Job, Person } from './draw-city.ts'
 
@@ -22,6 +22,13 @@ export type Worker = {
     body: z.input<I>,
     answers: O,
   ): Promise<z.output<O>>
+  /** Null where somebody or something has it already (409). */
+  postUnlessTaken<I extends z.ZodType, O extends z.ZodType>(
+    path: string,
+    reads: I,
+    body: z.input<I>,
+    answers: O,
+  ): Promise<z.output<O> | null>
   put<I extends z.ZodType, O extends z.ZodType>(
     path: string,
     reads: I,
@@ -30,7 +37,11 @@ export type Worker = {
   ): Promise<z.output<O>>
 }
 
+export type Account = { readonly username: string; readonly job: Job; readonly password: string }
+
 export type Staff = {
+  /** Who may sign in by a password, and by which. */
+  readonly accounts: readonly Account[]
   /** One of those who do this, the same for the same number; at a facility where it is a matter of facilities. */
   one(job: Job, number: number, facility?: string): Worker
 }
@@ -57,6 +68,7 @@ export async function hire(options: StaffOptions): Promise<Staff> {
   const workers = new Map<string, Worker[]>()
   const terminals = new Map<string, string>()
   const hired = new Map<string, Worker>()
+  const accounts: Account[] = []
 
   await eachOf(
     city.hospitals.map(({ code }) => code),
@@ -68,6 +80,7 @@ export async function hire(options: StaffOptions): Promise<Staff> {
   )
   await eachOf(city.people, async (person) => {
     const claim = await letIn(options, person)
+    accounts.push({ username: person.username, job: person.job, password: claim.password })
     const terminal = person.facility === null ? undefined : terminals.get(person.facility)
     const open =
       person.job === 'nurse' && terminal ? byBadge(api, terminal, claim) : byPassword(api, person, claim)
@@ -78,6 +91,7 @@ export async function hire(options: StaffOptions): Promise<Staff> {
     workers.set(place, [...(workers.get(place) ?? []), hired.get(username) as Worker])
   }
   return {
+    accounts,
     one(job, number, facility = '') {
       const able = workers.get(`${job}/${facility}`) ?? []
       const worker = able[number % able.length]
@@ -146,23 +160,28 @@ function createWorker(api: string, username: string, run: string, open: OpenSess
     return (await session).token
   }
 
-  async function ask<O extends z.ZodType>(path: string, asking: Asking, answers: O): Promise<z.output<O>> {
-    const me = { api, key: await token() }
-    const { body } = await call(me, path, { tries, ...asking })
-    return understand(me, answers, body)
+  async function ask(path: string, asking: Asking): Promise<Answer> {
+    return call({ api, key: await token() }, path, { tries, ...asking })
+  }
+  const read = <O extends z.ZodType>(answers: O, { body }: Answer) =>
+    understand({ api, key: '' }, answers, body)
+  const once = <I extends z.ZodType>(reads: I, body: z.input<I>): Asking => {
+    asked += 1
+    reads.parse(body)
+    return { body, idempotencyKey: `${run}-${asked}` }
   }
 
   return {
     username,
-    get: (path, answers) => ask(path, {}, answers),
-    post: (path, reads, body, answers) => {
-      asked += 1
-      reads.parse(body)
-      return ask(path, { body, idempotencyKey: `${run}-${asked}` }, answers)
+    get: async (path, answers) => read(answers, await ask(path, {})),
+    post: async (path, reads, body, answers) => read(answers, await ask(path, once(reads, body))),
+    async postUnlessTaken(path, reads, body, answers) {
+      const answer = await ask(path, { ...once(reads, body), also: [409] })
+      return answer.status === 409 ? null : read(answers, answer)
     },
-    put: (path, reads, body, answers) => {
+    async put(path, reads, body, answers) {
       reads.parse(body)
-      return ask(path, { body, method: 'PUT' }, answers)
+      return read(answers, await ask(path, { body, method: 'PUT' }))
     },
   }
 }

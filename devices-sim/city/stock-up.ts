@@ -6,7 +6,7 @@ import { tagOf } from './donate.ts'
 import type { City } from './draw-city.ts'
 import type { Stocked } from './plan.ts'
 import type { Staff } from './staff.ts'
-import { iso, redCells } from './world.ts'
+import { iso, redCells, withFreeDin } from './world.ts'
 
 /** The bags that are there already are registered by their labels, tagged, and put where they stand. */
 export async function stockUp(
@@ -25,16 +25,19 @@ export async function stockUp(
   },
   stock: readonly Stocked[],
 ): Promise<void> {
-  const numbered = stock.map((stocked, number) => ({
+  const dated = stock.map((stocked, number) => ({
     ...stocked,
-    din: dinOf(number),
+    number,
     expiresAt: clock.instant(stocked.expiresAt),
   }))
-  await eachOf(numbered, async ({ din, unit, facility, group, expiresAt }) => {
-    const worker =
-      facility === city.centre.code ? staff.one('technician', 0, facility) : staff.one('lab', 0, facility)
-    const label = { din, ...redCells, group, facility, expiresAt: iso(expiresAt) }
-    const { bagId, state } = await worker.post('/bags', BagInput, label, BagDetail)
+  await eachOf(dated, async ({ number, unit, facility, group, expiresAt }) => {
+    const job = facility === city.centre.code ? 'technician' : 'lab'
+    const worker = staff.one(job, 0, facility)
+    const { din, answer } = await withFreeDin(dinOf, number, (din) => {
+      const label = { din, ...redCells, group, facility, expiresAt: iso(expiresAt) }
+      return worker.postUnlessTaken('/bags', BagInput, label, BagDetail)
+    })
+    const { bagId, state } = answer
     const tag = tagOf(din)
     await worker.post(`/bags/${bagId}/tags`, TagInput, { tag }, BagDetail)
     const { productCode } = redCells

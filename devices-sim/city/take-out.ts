@@ -27,7 +27,8 @@ type Errand = {
   readonly lab: Worker
 }
 
-const sampledBefore = 40 * minute
+/** The lab takes a patient's sample so long before blood is needed, ms. */
+export const sampledBefore = 40 * minute
 const doctorsWord = 'Dr Song: life-saving, RhD-negative cells are not to be had'
 
 /** Which cells a patient may get, by Landsteiner; of nobody known only O. */
@@ -44,7 +45,6 @@ export async function meetDemand(world: World, demand: Demand, number: number): 
   const nurse = staff.one('nurse', number, demand.hospital)
   const lab = staff.one('lab', 0, demand.hospital)
   const errand: Errand = { world, demand, nurse, lab }
-  await clock.sleep(demand.at - sampledBefore - clock.now())
   if (!demand.emergency) await know(errand, demand.sampleForgotten ? undefined : clock.now() + 3 * day)
   await clock.sleep(demand.at - clock.now())
   tally.counts.demands += 1

@@ -29,7 +29,7 @@ export type Units = {
   counts(): { readonly sent: number; readonly acknowledged: number; readonly connected: number }
   /** What has been sent has arrived, and who is not cut off is connected. */
   settled(): Promise<void>
-  connected(): Promise<void>
+  connected(signal?: AbortSignal): Promise<void>
   drained(): Promise<void>
   close(graceMs?: number): Promise<void>
 }
@@ -46,7 +46,7 @@ export type UnitsOptions = {
   readonly onTrouble: (error: Error) => void
 }
 
-/** Switch them all on. They measure when `tick` says so. */
+/** Switch them all on. They measure at once, and then when `tick` says so. */
 export function openUnits(options: UnitsOptions): Units {
   const { url, city, clock, run, secrets, tagsIn, habitsOf = () => ({}), onTrouble } = options
   const random = createRandom(city.seed).fork('units')
@@ -78,6 +78,7 @@ export function openUnits(options: UnitsOptions): Units {
     })
     device.events.on('acknowledged', (message) => remember(name, message))
     device.events.on('refused', (error) => onTrouble(new Error(`${name}: ${error.message}`)))
+    device.tick()
     return device
   }
 
@@ -124,8 +125,9 @@ export function openUnits(options: UnitsOptions): Units {
       connected: sum((device) => Number(device.isConnected())),
     }),
     settled: async () => void (await Promise.all(all().map((device) => device.settled()))),
-    async connected() {
-      for (const device of all()) while (!device.isConnected()) await once(device.events, 'connected')
+    async connected(signal) {
+      for (const device of all())
+        while (!device.isConnected()) await once(device.events, 'connected', { signal })
     },
     drained: async () => void (await Promise.all(all().map((device) => device.drained()))),
     close: async (graceMs) => void (await Promise.all(all().map((device) => device.close(graceMs)))),

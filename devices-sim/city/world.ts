@@ -120,3 +120,17 @@ export async function withBags(bags: readonly CityBag[], errand: () => Promise<v
     for (const bag of bags) bag.isBusy = false
   }
 }
+
+/** An earlier run may have drawn the same number of a donation: then another is tried. */
+export async function withFreeDin<T>(
+  dinOf: (number: number) => string,
+  number: number,
+  use: (din: string) => Promise<T | null>,
+): Promise<{ readonly din: string; readonly answer: T }> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const din = dinOf(number + attempt * 50_021)
+    const answer = await use(din)
+    if (answer !== null) return { din, answer }
+  }
+  throw new Error('all numbers of donations that were tried are taken')
+}

@@ -70,6 +70,23 @@ describe('the words after npm run sim --', () => {
     expect(parse('replay a.csv --device x --speed 60 --probe air')).toMatchObject({ speed: 60, probe: 'air' })
   })
 
+  test('a city is 43 hospitals and 400 fridges for a day, unless told otherwise', () => {
+    expect(parse('city --api http://127.0.0.1:1 --key k')).toMatchObject({
+      verb: 'city',
+      hospitals: 43,
+      fridges: 400,
+      fromMs: 0,
+      untilMs: 86_400_000,
+      speed: 1,
+      faults: [],
+    })
+    expect(
+      parse(
+        'city --api http://127.0.0.1:1 --key k --from-hour 8 --days 0.5 --faults probe,doubled --speed 60',
+      ),
+    ).toMatchObject({ fromMs: 28_800_000, untilMs: 72_000_000, faults: ['probe', 'doubled'], speed: 60 })
+  })
+
   test.each([
     ['--fridges 0', '--fridges: '],
     ['--fridges many', '--fridges: must be a number'],
@@ -84,6 +101,15 @@ describe('the words after npm run sim --', () => {
     ['replay a.csv --device x --api http://127.0.0.1', '--api needs --key or HEMOTRAIL_KEY'],
     ['--frigdes 5', "Unknown option '--frigdes'"],
     ['relpay a.csv', "Unexpected argument 'relpay'"],
+    ['city', '--api is missing'],
+    ['city --api http://127.0.0.1', '--api needs --key or HEMOTRAIL_KEY'],
+    [
+      'city --api http://127.0.0.1 --key k --hospitals 3 --fridges 6',
+      '--fridges: 3 hospitals and a centre need 7',
+    ],
+    ['city --api http://127.0.0.1 --key k --faults fire', '--faults: must be of compressor, '],
+    ['city --api http://127.0.0.1 --key k --from-hour 24', '--from-hour: must be less than 24'],
+    ['city --api http://127.0.0.1 --key k --days 0', '--days: must be more than 0'],
     ['replay', 'is missing'],
     ['replay a.csv', '--device is missing'],
     ['replay a.csv --device a/b', '--device: '],

@@ -6,9 +6,9 @@ import { startService } from '../../api/compose.ts'
 import { readConfig } from '../../api/config.ts'
 import { drivenClock } from '../../devices-sim/city/clock.ts'
 import { type CityOptions, drawCity } from '../../devices-sim/city/draw-city.ts'
-import type { FaultKind } from '../../devices-sim/city/faults.ts'
+import type { Fault, FaultKind } from '../../devices-sim/city/faults.ts'
+import { type Outcome, openCity } from '../../devices-sim/city/open-city.ts'
 import { type PlanOptions, planCity } from '../../devices-sim/city/plan.ts'
-import { type Outcome, runCity } from '../../devices-sim/city/run-city.ts'
 import { openTally, type Tally } from '../../devices-sim/city/tally.ts'
 import type { World } from '../../devices-sim/city/world.ts'
 import { silent } from './world.ts'
@@ -22,6 +22,7 @@ export type LivedCity = {
   readonly outcome: Outcome
   readonly tally: Tally
   readonly world: World
+  readonly faults: readonly Fault[]
   /** Asks the service, which is still there, as the administrator. */
   ask(path: string): Promise<unknown>
   close(): Promise<void>
@@ -64,23 +65,21 @@ export async function liveThrough(
   try {
     const city = drawCity(options)
     const plan = planCity(city, options)
-    let world: World | undefined
-    const outcome = await runCity({
+    const opened = await openCity({
       ...{ city, plan, clock, tally, faults, run },
       ...(options.everyMs === undefined ? {} : { everyMs: options.everyMs }),
       api: { api: service.url, key: adminKey },
       url: service.broker.urls.mqtt as string,
-      onBegun: (begun) => {
-        world = begun
-      },
     })
+    await opened.live()
+    const outcome = await opened.outcome().finally(() => opened.close(5_000))
     const ask = async (path: string) => {
       const response = await fetch(new URL(path, service.url), {
         headers: { authorization: `Bearer ${adminKey}` },
       })
       return response.json()
     }
-    return { outcome, tally, world: world as World, ask, close }
+    return { outcome, tally, world: opened.world, faults: opened.faults, ask, close }
   } catch (error) {
     await close()
     throw error
