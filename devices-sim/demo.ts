@@ -1,34 +1,38 @@
-import { spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
-import { BagDetail, Bags } from '../schema/http/bags.ts'
-import { UnresolvedTags } from '../schema/http/tags.ts'
-import { BagsDelta, Envelope } from '../schema/messages.ts'
-import { type Api, ask, call, understand } from './api.ts'
-import { drawFridges, type Fleet, startFleet } from './fleet.ts'
-import type { Message } from './outbox.ts'
-import { provision } from './provision.ts'
+import { Devices } from '../schema/http/devices.ts'
+import type { ProbeKind } from '../schema/vocabulary.ts'
+import { type Api, ask } from './api.ts'
+import { pacedClock } from './city/clock.ts'
+import type { Job } from './city/draw-city.ts'
+import { type City, drawCity } from './city/draw-city.ts'
+import { type OpenCity, openCity } from './city/open-city.ts'
+import { day, hour, planCity } from './city/plan.ts'
+import { openTally } from './city/tally.ts'
+import { timeOfDay } from './city/time-of-day.ts'
 import { startService } from './service.ts'
+import { openStatusPage, type StatusPage } from './status-page.ts'
 
 /**
- * Everything on embedded parts: the service as a process of its own on PGlite with its own broker, a handful of
- * fridges, and bags that go in and out. What it stores stays in the data directory for the next start.
+ * Everything on embedded parts: the service as a process of its own on PGlite with its own broker, and a small city that
+ * lives a hundred times as fast as we do. What it stores stays in the data directory for the next start.
  */
 
 /** An empty variable is an absent one. */
 const folder = process.env.HEMOTRAIL_DATA || join('data', 'demo')
 const keyFile = join(folder, 'admin-key')
-const seed = 'demo'
-const intervalMs = 2_000
-const registerEveryMs = 5_000
-/** Of the times of registering. */
-const traceEvery = 4
-/** The fridges live ten times as fast as we do: a bag is taken out and brought back while one watches. */
-const speed = 10
+const small = { seed: 'demo', prefix: 'demo', hospitals: 3, fridges: 12 } as const
+const speed = 100
+const wakesAt = 8 * hour
+const livesFor = 365 * day
+/** Busier than a real city of its size: somebody watches. */
+const demand = 3
+const drawEveryMs = 1_000
+const traceEveryMs = 20_000
+/** Who may be tried. */
+const shownJobs: readonly Job[] = ['nurse', 'lab', 'releaser', 'regulator']
 
 /** Made at the first start and kept beside the data: there is no default anybody could guess. */
 function adminKey(): string {
@@ -39,111 +43,92 @@ function adminKey(): string {
   return key
 }
 
-/** Where each fridge stands. */
-const facilities = new Map<string, string>()
-
-/** How often each tag was taken out or put in since this start. */
-const moves = new Map<string, number>()
-
-function watch(device: string, { channel, payload }: Message): void {
-  if (channel !== 'bags') return
-  const deltas = z.array(BagsDelta).safeParse(Envelope.parse(JSON.parse(payload)).body)
-  for (const { added, removed } of deltas.data ?? []) {
-    for (const tag of removed) console.log(`${device}: the bag with tag ${tag} is taken out`)
-    for (const tag of added) console.log(`${device}: the bag with tag ${tag} is put back`)
-    for (const tag of [...removed, ...added]) moves.set(tag, (moves.get(tag) ?? 0) + 1)
-  }
+/** The bag that was handed out last has most to tell. */
+function traceCommand({ world: { book } }: OpenCity, { api }: Api): string | null {
+  const bag = [...book.bags.values()].findLast(({ verbs }) => verbs.includes('issue'))
+  if (!bag) return null
+  return `HEMOTRAIL_URL=${api} HEMOTRAIL_ADMIN_KEY="$(cat '${keyFile}')" npm run cli -- trace ${bag.bagId}`
 }
 
-async function openFridges(api: Api, mqtt: string): Promise<Fleet> {
-  const fridges = drawFridges(seed, 6, 'demo').map(({ name, facility, container }) => {
-    const { heat } = container
-    // So many visits would warm a common fridge; these have a curtain behind the door.
-    const curtained = { ...heat, doorWPerK: 0.15 * heat.doorWPerK }
-    return { name, facility, container: { ...container, heat: curtained, visitsPerHour: 30 } }
-  })
-  for (const { name, facility } of fridges) facilities.set(name, facility)
-  const planned = fridges.map(({ name, facility }) => ({
-    name,
-    kind: 'fridge' as const,
-    facility,
-    profile: { low: 2, high: 6, maxSilenceSeconds: 60 },
-  }))
-  // The service and all its devices are the demo's own: nobody else is cut off by new secrets.
-  const secrets = await provision(api, planned, { rotate: true })
-  return startFleet({
-    url: mqtt,
-    fridges,
-    seed,
-    run: randomUUID(),
-    intervalMs,
-    speed,
-    secretOf: (name) => secrets.get(name) ?? '',
-    onAcknowledged: watch,
-    onSound: (name) => console.log(`${name}: sounds`),
+/** How cold each fridge was last, as the service knows it: a line for each place. */
+async function coldOf(api: Api, { centre, hospitals }: City): Promise<string[]> {
+  const { devices } = await ask(api, '/devices?limit=1000', Devices)
+  const shown = (of: ProbeKind, readings: (typeof devices)[number]['readings']) =>
+    readings.find(({ probe }) => probe === of)?.celsius.toFixed(1) ?? '?'
+  return [centre, ...hospitals].map(({ code, name }) => {
+    const there = devices.filter(({ facility }) => facility === code)
+    const units = there.map((unit) => `${unit.name.slice(code.length + 1)} ${shown('load', unit.readings)}`)
+    return `  ${name.zh} ${name.en}: ${units.join('  ')}`
   })
 }
 
-/** Give every tag that was seen and is on no bag a bag of red cells: what was seen of it before becomes the bag's. */
-async function registerSeenTags(api: Api): Promise<void> {
-  const { tags } = await ask(api, '/tags/unresolved?limit=1000', UnresolvedTags)
-  for (const { tag, lastDevice } of tags) {
-    const facility = facilities.get(lastDevice)
-    if (facility !== undefined)
-      await call(api, `/bags/${await registerBag(api, facility)}/tags`, { body: { tag } })
-  }
+async function statusOf(api: Api, opened: OpenCity): Promise<string[]> {
+  const { world } = opened
+  const { clock, units, book, tally, city } = world
+  const { GO, STOP, CALL } = tally.answers
+  const states = Object.entries(book.byState()).map(([state, bags]) => `${state} ${bags}`)
+  const { connected, acknowledged } = units.counts()
+  const command = traceCommand(opened, api)
+  return [
+    `${timeOfDay(clock.now())} in the city, ${speed} times as fast as we      Ctrl-C ends it, the data stays`,
+    '',
+    'the newest of each load probe, °C',
+    ...(await coldOf(api, city)),
+    '',
+    `bags      ${states.join('  ')}`,
+    `answers   GO ${GO}  STOP ${STOP}  CALL ${CALL}`,
+    `messages  ${acknowledged} acknowledged, ${connected} of ${units.devices.size} connected`,
+    ...(tally.troubles.length > 0 ? [`trouble   ${tally.troubles.at(-1)}`] : []),
+    ...(command === null ? [] : ['where the bag handed out last was, and how cold:', `  ${command}`]),
+  ]
 }
 
-async function registerBag(api: Api, facility: string): Promise<string> {
-  for (;;) {
-    const sequence = String(Math.floor(Math.random() * 1e6)).padStart(6, '0')
-    const label = {
-      din: `=A999926${sequence}00`,
-      productCode: 'E0336V00',
-      facility,
-      component: 'red_cells',
-      expiresAt: new Date(Date.now() + 35 * 86_400_000).toISOString(),
-    }
-    const { status, body } = await call(api, '/bags', { body: label, also: [409] })
-    // An earlier start has drawn the same number: draw again.
-    if (status !== 409) return understand(api, BagDetail, body).bagId
-  }
-}
-
-/** The bag that moved most: the one with most to tell. */
-async function printTrace(api: Api): Promise<void> {
-  const [tag] = [...moves].sort(([, a], [, b]) => b - a)[0] ?? []
-  if (tag === undefined) return
-  const [bag] = (await ask(api, `/bags?tag=${encodeURIComponent(tag)}&limit=1`, Bags)).bags
-  if (!bag) return
-  const command = `HEMOTRAIL_URL=${api.api} HEMOTRAIL_ADMIN_KEY="$(cat '${keyFile}')" npm run cli -- trace ${bag.bagId}`
-  console.log(
-    `\nwhere the bag with tag ${tag} was, and how cold. To ask again, in this directory:\n  ${command}`,
-  )
-  const cli = spawn(process.execPath, ['--import', 'tsx', 'api/cli.ts', 'trace', bag.bagId], {
-    env: { ...process.env, HEMOTRAIL_URL: api.api, HEMOTRAIL_ADMIN_KEY: api.key },
-    stdio: 'inherit',
-  })
-  await once(cli, 'exit')
-}
-
-async function play(api: Api, mqtt: string, signal: AbortSignal): Promise<void> {
-  const fleet = await openFridges(api, mqtt)
-  console.log(
-    `${fleet.totals().devices} fridges report every ${intervalMs / 1_000} s, living ${speed} times as fast as we; Ctrl-C ends it, the data stays`,
-  )
+async function play(api: Api, mqtt: string, page: StatusPage, head: string[], signal: AbortSignal) {
+  const city = drawCity(small)
+  const tally = openTally(({ at, text }) => page.tell(`${timeOfDay(at)}  ${text}`))
+  const plan = planCity(city, { fromMs: wakesAt, untilMs: wakesAt + livesFor, demand })
+  const clock = pacedClock({ speed, from: wakesAt, signal, onTrouble: (error) => tally.trouble(error) })
+  page.tell('the city is waking up: its places, fridges and people are made known')
+  // The service and all its devices and people are the demo's own: nobody else is cut off by new secrets.
+  const made = { api, url: mqtt, city, plan, clock, tally, run: randomUUID(), signal }
+  const opening = openCity({ ...made, rotate: true, takesStock: true })
+  const opened = await Promise.race([opening, aborted(signal)])
   try {
-    for (let time = 1; ; time++) {
-      await sleep(registerEveryMs, undefined, { signal }).catch(() => {})
-      if (signal.aborted) break
-      await registerSeenTags(api)
-      if (time % traceEvery !== 0) continue
-      await printTrace(api)
-      const { connected, acknowledged } = fleet.totals()
-      console.log(`\n${connected} fridges connected, ${acknowledged} messages acknowledged since this start`)
-    }
+    const { accounts } = opened.world.staff
+    const shown = shownJobs.flatMap((job) => accounts.find((account) => account.job === job) ?? [])
+    page.head([
+      ...head,
+      'accounts of this start, for `npm run cli -- sign-in NAME`:',
+      ...shown.map(({ username, password }) => `  ${username.padEnd(20)} ${password}`),
+    ])
+    page.tell(`${opened.world.units.devices.size} fridges report; Ctrl-C ends it, the data stays`)
+    const looking = look(api, opened, page, signal)
+    await opened.live()
+    await looking
   } finally {
-    await fleet.close(2_000)
+    await opened.close(2_000)
+  }
+}
+
+/** Rejects when it is to end. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+/** Draw the page again and again; where there is none, say now and then what to look at. */
+async function look(api: Api, opened: OpenCity, page: StatusPage, signal: AbortSignal): Promise<void> {
+  let tracedAt = Number.NEGATIVE_INFINITY
+  while (!signal.aborted) {
+    await sleep(drawEveryMs, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return
+    // What cannot be asked now is asked the next time.
+    if (process.stdout.isTTY) await statusOf(api, opened).then(page.show, () => {})
+    const command = traceCommand(opened, api)
+    if (process.stdout.isTTY || command === null || performance.now() - tracedAt < traceEveryMs) continue
+    tracedAt = performance.now()
+    page.tell(`where the bag handed out last was, and how cold:\n  ${command}`)
   }
 }
 
@@ -162,26 +147,33 @@ async function main(stop: AbortController): Promise<void> {
     { logLevel: process.env.LOG_LEVEL || 'warn' },
   )
   let isOpen = false
+  let page: StatusPage | undefined
   const giveUpStarting = () => void service.stop()
   signal.addEventListener('abort', giveUpStarting)
   try {
     const { api, mqtt } = await service.ready
     signal.removeEventListener('abort', giveUpStarting)
     isOpen = true
-    console.log(again ? `found what was stored in ${folder}` : `new data in ${folder}`)
-    console.log(
-      `API docs   ${api}/docs\nreadiness  ${api}/ready\nadmin key  ${key} (kept in ${keyFile})\nMQTT       ${mqtt}`,
-    )
+    const head = [
+      again ? `found what was stored in ${folder}` : `new data in ${folder}`,
+      `API docs   ${api}/docs`,
+      `readiness  ${api}/ready`,
+      `admin key  ${key} (kept in ${keyFile})`,
+      `MQTT       ${mqtt}`,
+    ]
+    page = openStatusPage(process.stdout)
+    page.head(head)
     const lost = service.ended.then((reason) => {
       throw new Error(`the service has ended by itself: ${reason}`)
     })
-    await Promise.race([play({ api, key }, mqtt, signal), lost])
+    await Promise.race([play({ api, key }, mqtt, page, head, signal), lost])
   } catch (error) {
     if (signal.aborted) return
     isOpen = false
     stop.abort()
     throw error
   } finally {
+    page?.close()
     await service.stop()
     if (isOpen) console.log('stopped clean')
   }

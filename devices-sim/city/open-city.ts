@@ -13,7 +13,7 @@ import { deliver, inspect, restock } from './go-rounds.ts'
 import { inBoth } from './names.ts'
 import { minute, type Plan, second } from './plan.ts'
 import { hire, type Worker } from './staff.ts'
-import { stockUp } from './stock-up.ts'
+import { stockUp, takeStock } from './stock-up.ts'
 import { meetDemand, sampledBefore } from './take-out.ts'
 import type { Tally } from './tally.ts'
 import { openUnits, type Units } from './units.ts'
@@ -32,6 +32,8 @@ export type CityRun = {
   readonly run: string
   /** Whether who and what is known already gets new passwords and secrets. */
   readonly rotate?: boolean
+  /** Whether what is in stock at its places is discarded first: its fridges begin with bags of their own. */
+  readonly takesStock?: boolean
   /** How often each device reports, in city time, ms. */
   readonly everyMs?: number
   /** Ends it while it is made ready. Its clock ends it later. */
@@ -71,6 +73,7 @@ export async function openCity(given: CityRun): Promise<OpenCity> {
   signal?.throwIfAborted()
   const staff = await hire({ api, city, run, rotate })
   signal?.throwIfAborted()
+  if (given.takesStock) await takeStock(city, staff)
   const book = openBook()
   const first = createRandom(`${city.seed}/${run}/din`).whole(0, 999_999)
   const year = new Date(clock.instant()).getUTCFullYear() % 100

@@ -1,4 +1,5 @@
 import { BagDetail, BagInput, TagInput } from '../../schema/http/bags.ts'
+import { ReasonInput, Stock } from '../../schema/http/life.ts'
 import { eachOf } from '../provision.ts'
 import type { Book } from './book.ts'
 import type { CityClock } from './clock.ts'
@@ -7,6 +8,19 @@ import type { City } from './draw-city.ts'
 import type { Stocked } from './plan.ts'
 import type { Staff } from './staff.ts'
 import { iso, redCells, withFreeDin } from './world.ts'
+
+/** An earlier run has left bags in stock that are in no fridge of this one. */
+export async function takeStock(city: City, staff: Staff): Promise<void> {
+  await eachOf([city.centre, ...city.hospitals], async ({ code, kind }) => {
+    const worker = staff.one(kind === 'centre' ? 'releaser' : 'lab', 0, code)
+    const { bags } = await worker.get(`/stock?facility=${code}&limit=10000`, Stock)
+    for (const { bagId, holder } of bags) {
+      if (holder !== code) continue
+      const reason = 'not found when stock was taken'
+      await worker.postUnlessTaken(`/bags/${bagId}/discard`, ReasonInput, { reason }, BagDetail)
+    }
+  })
+}
 
 /** The bags that are there already are registered by their labels, tagged, and put where they stand. */
 export async function stockUp(

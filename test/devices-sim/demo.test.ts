@@ -93,6 +93,22 @@ describe('a running demo', () => {
     key = (await readFile(join(folder, 'admin-key'), 'utf8')).trim()
   }, slow)
 
+  test('says who may sign in, and they can', { timeout: slow }, async () => {
+    const [, username, password] = await shown.printed(/^ {2}(demo-\S*nurse-1) +(\S+)$/m)
+    const response = await fetch(new URL('/session', api), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ username, password }),
+    })
+    expect(response.status).toBe(201)
+  })
+
+  test('tells what happens as plain lines where nobody looks at a terminal', { timeout: slow }, async () => {
+    await shown.printed(/^day 1 \d\d:\d\d {2}GO {3}/m)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
+    expect((await shown.printed(/fridges report/)).input).not.toMatch(/\u001b/)
+  })
+
   const sim = (...words: string[]) =>
     node('devices-sim/main.ts', [...words, '--url', mqtt, '--api', api], { HEMOTRAIL_KEY: key }).gone
   const post = async (path: string, body: unknown): Promise<{ secret: string }> => {
@@ -107,9 +123,9 @@ describe('a running demo', () => {
   test('leaves its fridges to itself: a fleet that would take them over is refused', {
     timeout: slow,
   }, async () => {
-    const { code, err } = await sim('--fridges', '2', '--prefix', 'demo')
+    const { code, err } = await sim('city', '--hospitals', '3', '--fridges', '12', '--prefix', 'demo')
     expect(code).toBe(1)
-    expect(err).toMatch(/^demo-fridge-000\d exists already and its secret is not known here: [^\n]*\n$/)
+    expect(err).toMatch(/^demo-\S+-\d exists already and its secret is not known here: [^\n]*\n$/)
   })
 
   test('has room for a fleet beside it, that keeps its secrets for the next run', {
@@ -155,7 +171,7 @@ describe('a running demo', () => {
     const [command] = await shown.printed(/HEMOTRAIL_URL=.* npm run cli -- trace \S+/)
     const { code, out } = await run('sh', ['-c', command]).gone
     expect(code).toBe(0)
-    expect(out).toMatch(/^demo-hospital-0001\/demo-fridge-/m)
+    expect(out).toMatch(/^demo-h0\d\/demo-h0\d-/m)
     expect(out).toMatch(/^in hand/m)
   })
 
