@@ -1,3 +1,4 @@
+import { city } from './city.ts'
 import { connections } from './connections.ts'
 import { ingest } from './ingest.ts'
 import { issue } from './issue.ts'
@@ -11,6 +12,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   'late-data': lateData,
   issue,
   'telemetry-size': telemetrySize,
+  city,
 }
 
 const [name = ''] = process.argv.slice(2)

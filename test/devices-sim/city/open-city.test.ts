@@ -4,6 +4,7 @@ import { Trace } from '../../../schema/http/bags.ts'
 import { ClockFaults } from '../../../schema/http/clocks.ts'
 import { Excursions, Gaps } from '../../../schema/http/series.ts'
 import { epoch, type LivedCity, liveThrough } from '../../support/city.ts'
+import { createServerDatabase, serverUrl } from '../../support/database.ts'
 
 /** A morning of two small hospitals takes seconds where nothing else is done, and minutes where much is. */
 const slow = 300_000
@@ -11,11 +12,16 @@ const small = { seed: 's', hospitals: 2, fridges: 8, fromMs: 8 * hour, untilMs: 
 const fates = ['available', 'processed', 'transfused', 'discarded']
 
 const lived: Record<string, LivedCity> = {}
+const databases: { drop(): Promise<void> }[] = []
 afterAll(async () => {
   for (const city of Object.values(lived)) await city.close()
+  for (const database of databases) await database.drop()
 })
 const through = async (name: string, options: Partial<Parameters<typeof liveThrough>[0]>) => {
-  lived[name] = await liveThrough({ ...small, ...options })
+  const server = serverUrl()
+  const database = server === undefined ? undefined : await createServerDatabase(server)
+  if (database) databases.push(database)
+  lived[name] = await liveThrough({ ...small, ...options, databaseUrl: database?.url })
 }
 const cityOf = (name: string) => lived[name] as LivedCity
 
