@@ -1,8 +1,8 @@
 import { DistributeInput, NothingInput, ReasonInput, ReceiveInput } from '../../schema/http/life.ts'
 import type { Abo } from '../../schema/vocabulary.ts'
 import type { CityBag } from './book.ts'
-import type { Hospital } from './draw-city.ts'
-import { driveMs, onTheWay } from './geography.ts'
+import type { Hospital, Unit } from './draw-city.ts'
+import { driveMs, onTheWay, travel } from './geography.ts'
 import { bankStock, day, minute, type Round, second, wardStock } from './plan.ts'
 import { act, carry, groupBy, hospitalOf, nameOf, putInto, takeOutOf, type World, withBags } from './world.ts'
 
@@ -104,5 +104,19 @@ async function drive({ clock, city, units }: World, { position }: Hospital, box:
     units.locate(box, onTheWay(city.centre.position, position, doneMs / wholeMs))
     if (doneMs >= wholeMs) return
     await clock.sleep(Math.min(locatedEveryMs, wholeMs - doneMs))
+  }
+}
+
+const patrolEveryMs = 10 * minute
+const patrolKm = 6
+
+/** An ambulance is somewhere about its hospital, and its fridge tells where. */
+export async function patrol(world: World, { name, facility }: Unit, isOver: () => boolean): Promise<void> {
+  const { clock, units, random } = world
+  const own = random.fork(name)
+  const { position } = hospitalOf(world, facility)
+  while (!isOver()) {
+    await clock.sleep(patrolEveryMs + own.whole(-60, 60) * second)
+    units.locate(name, travel(position, patrolKm * own.next(), own.between(0, 360)))
   }
 }

@@ -9,7 +9,7 @@ import type { CityClock, DrivenClock } from './clock.ts'
 import { donate } from './donate.ts'
 import type { City } from './draw-city.ts'
 import { doubtfulUnits, type Fault, type FaultKind, habitsOf, planFaults, strike } from './faults.ts'
-import { deliver, inspect, restock } from './go-rounds.ts'
+import { deliver, inspect, patrol, restock } from './go-rounds.ts'
 import { inBoth } from './names.ts'
 import { minute, type Plan, second } from './plan.ts'
 import { hire, type Worker } from './staff.ts'
@@ -144,8 +144,9 @@ async function makeKnown(api: Api, city: City, clock: CityClock, everyMs: number
 
 /** Everything that happens, each at its time; the devices report for as long as somebody is at work. */
 function live(world: World, faults: readonly Fault[], everyMs: number): void {
-  const { clock, plan, units, tally } = world
+  const { clock, plan, units, tally, city } = world
   let open = 0
+  const isOver = () => clock.now() >= plan.untilMs && open === 0
   const work = (errand: () => Promise<void>) => {
     open += 1
     clock.start(async () => {
@@ -160,12 +161,14 @@ function live(world: World, faults: readonly Fault[], everyMs: number): void {
     for (const [index, device] of [...units.devices.values()].entries()) {
       const phaseMs = gridMs * (index % Math.max(1, Math.floor(everyMs / gridMs)))
       clock.start(async () => {
-        for (let wait = phaseMs || everyMs; clock.now() < plan.untilMs || open > 0; wait = everyMs) {
+        for (let wait = phaseMs || everyMs; !isOver(); wait = everyMs) {
           await clock.sleep(wait)
           device.tick()
         }
       })
     }
+    for (const unit of city.units)
+      if (unit.use === 'ambulance') clock.start(() => patrol(world, unit, isOver))
     for (const fault of faults) work(() => strike(world, fault))
     /** Nobody sets out before it is time. */
     const each = <T extends { readonly at: number }>(

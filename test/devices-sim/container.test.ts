@@ -117,3 +117,53 @@ describe('on request', () => {
     ])
   })
 })
+
+describe('a container that people attend to', () => {
+  const closed = { added: [], removed: [], warm: 0 }
+
+  test('moves the bags it is told to, between an opening and a closing of one session', () => {
+    const container = aContainer({ attended: true })
+    const told = [
+      ...container.openDoor('s', 1_000),
+      ...container.closeDoor('s', 9_000, { added: ['e'], removed: ['a'], warm: 0 }),
+    ]
+    expect(told).toEqual([
+      { channel: 'door', element: { at: 1_000, door: 'main', open: true, session: 's' } },
+      { channel: 'door', element: { at: 9_000, door: 'main', open: false, session: 's' } },
+      { channel: 'bags', element: { at: 9_000, added: ['e'], removed: ['a'], session: 's' } },
+    ])
+    expect(container.inventory(0).element).toMatchObject({ inventory: ['b', 'c', 'd', 'e'] })
+  })
+
+  test('is opened once and closed once, though two stand before it', () => {
+    const container = aContainer({ attended: true })
+    expect(container.openDoor('one', 0)).toHaveLength(1)
+    expect(container.openDoor('two', 0)).toEqual([])
+    expect(container.closeDoor('one', 1, closed)).toHaveLength(1)
+    expect(container.closeDoor('two', 2, { ...closed, removed: ['b'] })).toMatchObject([{ channel: 'bags' }])
+  })
+
+  test('loses no bag to a visit, and is not closed twice', () => {
+    const container = aContainer({ attended: true })
+    for (let visit = 0; visit < 20; visit += 1) {
+      container.visit(`visit ${visit}`)
+      const opened = container.advance(container.worldMs() + 1_000, worldTime)
+      const shut = container.closeDoor(`visit ${visit}`, container.worldMs(), closed)
+      const after = container.advance(container.worldMs() + minute, worldTime)
+      expect(doors([...opened, ...shut, ...after]).map(({ open }) => open)).toEqual([true, false])
+      expect([...opened, ...after].some(({ channel }) => channel === 'bags')).toBe(false)
+    }
+    expect(container.inventory(0).element).toMatchObject({ inventory: tags })
+  })
+})
+
+test('a compressor that stops leaves the mains on and the fridge warming, until it runs again', () => {
+  const container = aContainer()
+  container.stopCompressor(3 * hour)
+  const stopped = live(container, 3 * hour)
+  expect(power(stopped.happenings).every(({ mains, compressorOn }) => mains && !compressorOn)).toBe(true)
+  expect(stopped.measured.at(-1)?.find(({ probe }) => probe === 'load')?.celsius).toBeGreaterThan(6)
+  const running = live(container, 6 * hour)
+  expect(power(running.happenings).some(({ compressorOn }) => compressorOn)).toBe(true)
+  expect(running.measured.at(-1)?.find(({ probe }) => probe === 'load')?.celsius).toBeLessThan(6)
+})
