@@ -69,9 +69,6 @@ function placesOf(sightings: readonly Sighting[]): Place[] {
   return places
 }
 
-/** A device says what it holds a moment before it measures for the first time, ms. */
-const switchingOnMs = 100
-
 /** One stay must follow on another, and all time must be accounted for. */
 function whyBroken({ places, beforeFirstSeen, total, asOf }: ReturnType<typeof Trace.parse>): string | null {
   for (const [index, { to, ongoing }] of places.entries()) {
@@ -83,7 +80,6 @@ function whyBroken({ places, beforeFirstSeen, total, asOf }: ReturnType<typeof T
   const unseenMs = beforeFirstSeen ? Date.parse(beforeFirstSeen.to) - Date.parse(beforeFirstSeen.from) : 0
   const lifeMs = Date.parse(asOf) - Date.parse(first)
   if (inRange + below + above + unverified + uncontrolled !== lifeMs) return 'its minutes do not add up'
-  if (unverified > unseenMs + switchingOnMs)
-    return `${(unverified - unseenMs) / 60_000} minutes of it nobody measured`
+  if (unverified > unseenMs) return `${(unverified - unseenMs) / 60_000} minutes of it nobody measured`
   return null
 }

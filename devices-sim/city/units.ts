@@ -56,6 +56,8 @@ export function openUnits(options: UnitsOptions): Units {
 
   function open({ name, facility, heat, sensor, ambient }: Unit): Device {
     const own = random.fork(name)
+    // What it holds and how cold it is, it tells of one instant: no moment of its bags is without a reading.
+    let switchedOn: number | null = clock.instant()
     const container = createContainer({
       random: own.fork('container'),
       heat,
@@ -73,12 +75,13 @@ export function openUnits(options: UnitsOptions): Units {
       container,
       random: own,
       boots: boots.fork(name),
-      now: () => clock.instant(),
+      now: () => switchedOn ?? clock.instant(),
       speed: clock.speed,
     })
     device.events.on('acknowledged', (message) => remember(name, message))
     device.events.on('refused', (error) => onTrouble(new Error(`${name}: ${error.message}`)))
     device.tick()
+    switchedOn = null
     return device
   }
 
