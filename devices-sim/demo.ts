@@ -44,10 +44,14 @@ function adminKey(): string {
 }
 
 /** The bag that was handed out last has most to tell. */
-function traceCommand({ world: { book } }: OpenCity, { api }: Api): string | null {
+function traceCommand({ world: { book } }: OpenCity): string | null {
   const bag = [...book.bags.values()].findLast(({ verbs }) => verbs.includes('issue'))
-  if (!bag) return null
-  return `HEMOTRAIL_URL=${api} HEMOTRAIL_ADMIN_KEY="$(cat '${keyFile}')" npm run cli -- trace ${bag.bagId}`
+  return bag ? `npm run cli -- trace ${bag.bagId}` : null
+}
+
+/** What the terminal's commands must know. */
+function environmentOf({ api }: Api): string {
+  return `HEMOTRAIL_URL=${api} HEMOTRAIL_ADMIN_KEY="$(cat '${keyFile}')"`
 }
 
 /** How cold each fridge was last, as the service knows it: a line for each place. */
@@ -68,7 +72,7 @@ async function statusOf(api: Api, opened: OpenCity): Promise<string[]> {
   const { GO, STOP, CALL } = tally.answers
   const states = Object.entries(book.byState()).map(([state, bags]) => `${state} ${bags}`)
   const { connected, acknowledged } = units.counts()
-  const command = traceCommand(opened, api)
+  const command = traceCommand(opened)
   return [
     `${timeOfDay(clock.now())} in the city, ${speed} times as fast as we      Ctrl-C ends it, the data stays`,
     '',
@@ -98,8 +102,9 @@ async function play(api: Api, mqtt: string, page: StatusPage, head: string[], si
     const shown = shownJobs.flatMap((job) => accounts.find((account) => account.job === job) ?? [])
     page.head([
       ...head,
-      'accounts of this start, for `npm run cli -- sign-in NAME`:',
-      ...shown.map(({ username, password }) => `  ${username.padEnd(20)} ${password}`),
+      `to ask     export ${environmentOf(api)}`,
+      'accounts   of this start, for npm run cli -- sign-in NAME',
+      ...shown.map(({ username, password }) => `  ${username.padEnd(24)} ${password}`),
     ])
     page.tell(`${opened.world.units.devices.size} fridges report; Ctrl-C ends it, the data stays`)
     const looking = look(api, opened, page, signal)
@@ -125,10 +130,10 @@ async function look(api: Api, opened: OpenCity, page: StatusPage, signal: AbortS
     if (signal.aborted) return
     // What cannot be asked now is asked the next time.
     if (process.stdout.isTTY) await statusOf(api, opened).then(page.show, () => {})
-    const command = traceCommand(opened, api)
+    const command = traceCommand(opened)
     if (process.stdout.isTTY || command === null || performance.now() - tracedAt < traceEveryMs) continue
     tracedAt = performance.now()
-    page.tell(`where the bag handed out last was, and how cold:\n  ${command}`)
+    page.tell(`where the bag handed out last was, and how cold:\n  ${environmentOf(api)} ${command}`)
   }
 }
 

@@ -68,7 +68,7 @@ export async function hire(options: StaffOptions): Promise<Staff> {
   const workers = new Map<string, Worker[]>()
   const terminals = new Map<string, string>()
   const hired = new Map<string, Worker>()
-  const accounts: Account[] = []
+  const passwords = new Map<string, string>()
 
   await eachOf(
     city.hospitals.map(({ code }) => code),
@@ -80,7 +80,7 @@ export async function hire(options: StaffOptions): Promise<Staff> {
   )
   await eachOf(city.people, async (person) => {
     const claim = await letIn(options, person)
-    accounts.push({ username: person.username, job: person.job, password: claim.password })
+    passwords.set(person.username, claim.password)
     const terminal = person.facility === null ? undefined : terminals.get(person.facility)
     const open =
       person.job === 'nurse' && terminal ? byBadge(api, terminal, claim) : byPassword(api, person, claim)
@@ -91,7 +91,11 @@ export async function hire(options: StaffOptions): Promise<Staff> {
     workers.set(place, [...(workers.get(place) ?? []), hired.get(username) as Worker])
   }
   return {
-    accounts,
+    accounts: city.people.map(({ username, job }) => ({
+      username,
+      job,
+      password: passwords.get(username) ?? '',
+    })),
     one(job, number, facility = '') {
       const able = workers.get(`${job}/${facility}`) ?? []
       const worker = able[number % able.length]
