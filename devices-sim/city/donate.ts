@@ -34,7 +34,7 @@ export async function donate(world: World, donation: Donation, number: number): 
   const { din, answer } = await withFreeDin(world.dinOf, number, (din) => {
     const { donor } = donation
     const given = { din, donor, facility: city.centre.code, ...wholeBlood, expiresAt: iso(expiresAt) }
-    return collector.postUnlessTaken('/donations', DonationInput, given, BagDetail)
+    return collector.postUnlessRefused('/donations', DonationInput, given, BagDetail)
   })
   const { bagId } = answer
   tally.counts.donations += 1

@@ -22,8 +22,8 @@ export type Worker = {
     body: z.input<I>,
     answers: O,
   ): Promise<z.output<O>>
-  /** Null where somebody or something has it already (409). */
-  postUnlessTaken<I extends z.ZodType, O extends z.ZodType>(
+  /** Null where what is there speaks against it (409). */
+  postUnlessRefused<I extends z.ZodType, O extends z.ZodType>(
     path: string,
     reads: I,
     body: z.input<I>,
@@ -179,7 +179,7 @@ function createWorker(api: string, username: string, run: string, open: OpenSess
     username,
     get: async (path, answers) => read(answers, await ask(path, {})),
     post: async (path, reads, body, answers) => read(answers, await ask(path, once(reads, body))),
-    async postUnlessTaken(path, reads, body, answers) {
+    async postUnlessRefused(path, reads, body, answers) {
       const answer = await ask(path, { ...once(reads, body), also: [409] })
       return answer.status === 409 ? null : read(answers, answer)
     },

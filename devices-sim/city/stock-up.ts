@@ -17,7 +17,7 @@ export async function takeStock(city: City, staff: Staff): Promise<void> {
     for (const { bagId, holder } of bags) {
       if (holder !== code) continue
       const reason = 'not found when stock was taken'
-      await worker.postUnlessTaken(`/bags/${bagId}/discard`, ReasonInput, { reason }, BagDetail)
+      await worker.postUnlessRefused(`/bags/${bagId}/discard`, ReasonInput, { reason }, BagDetail)
     }
   })
 }
@@ -49,7 +49,7 @@ export async function stockUp(
     const worker = staff.one(job, 0, facility)
     const { din, answer } = await withFreeDin(dinOf, number, (din) => {
       const label = { din, ...redCells, group, facility, expiresAt: iso(expiresAt) }
-      return worker.postUnlessTaken('/bags', BagInput, label, BagDetail)
+      return worker.postUnlessRefused('/bags', BagInput, label, BagDetail)
     })
     const { bagId, state } = answer
     const tag = tagOf(din)

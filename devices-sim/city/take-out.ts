@@ -15,7 +15,7 @@ import type { CityBag } from './book.ts'
 import type { Group } from './draw-city.ts'
 import { type Demand, day, minute, second } from './plan.ts'
 import type { Worker } from './staff.ts'
-import { act, hospitalOf, iso, nameOf, putInto, takeOutOf, type World, withBags } from './world.ts'
+import { act, hospitalOf, iso, nameOf, putInto, takeOutOf, tryToAct, type World, withBags } from './world.ts'
 
 type Answer = z.output<typeof ScanAnswer>
 
@@ -137,20 +137,33 @@ async function scan(
 
 /** At the counter of the lab's own bank, where the fridge of the ward had nothing. */
 async function takeFromBank(errand: Errand): Promise<boolean> {
-  const { world, demand, lab } = errand
-  const { book, clock, tally } = world
+  const { world, demand } = errand
+  const { book, clock } = world
   const { bank } = hospitalOf(world, demand.hospital)
   const wanted: Group = demand.emergency ? { abo: 'O', rhd: 'positive' } : demand.group
-  const bag = book.free(bank).find((one) => fits(one, wanted) && one.expiresAt > clock.instant())
-  if (!bag) return false
-  await withBags([bag], async () => {
-    await takeOutOf(world, [bag], 20 * second)
-    const who = demand.emergency ? { emergency: true } : { patient: demand.patient }
-    await act(world, lab, bag, 'issue', IssueInput, { ...who, override: doctorsWord })
+  for (;;) {
+    const bag = book.free(bank).find((one) => fits(one, wanted) && one.expiresAt > clock.instant())
+    if (!bag) return false
+    let isMet = false
+    await withBags([bag], async () => {
+      isMet = await handOut(errand, bag)
+      if (isMet) await bringToBedside(errand, bag)
+    })
+    if (isMet) return true
+  }
+}
+
+/** What the counter refuses was kept too warm or too cold: it is discarded. */
+async function handOut({ world, demand, lab }: Errand, bag: CityBag): Promise<boolean> {
+  const { tally } = world
+  await takeOutOf(world, [bag], 20 * second)
+  const who = demand.emergency ? { emergency: true } : { patient: demand.patient }
+  if (await tryToAct(world, lab, bag, 'issue', IssueInput, { ...who, override: doctorsWord })) {
     tally.counts.atCounter += 1
-    await bringToBedside(errand, bag)
-  })
-  return true
+    return true
+  }
+  await act(world, lab, bag, 'discard', ReasonInput, { reason: 'refused at the counter' })
+  return false
 }
 
 /** It is given, or comes back and is not used for another. */

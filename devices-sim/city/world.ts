@@ -43,7 +43,7 @@ export function nameOf({ city }: Pick<World, 'city'>, code: string): Site['name'
   return [city.centre, ...city.hospitals].find((site) => site.code === code)?.name ?? { zh: code, en: code }
 }
 
-/** Somebody does something to a bag, and the book is kept. */
+/** Somebody does something to a bag, and the book is kept. @throws Error saying why where it is refused */
 export async function act<I extends z.ZodType>(
   { book }: Pick<World, 'book'>,
   worker: Worker,
@@ -52,10 +52,31 @@ export async function act<I extends z.ZodType>(
   reads: I,
   body: z.input<I>,
 ): Promise<void> {
-  const answer = await worker.post(`/bags/${bag.bagId}/${verb.replaceAll('_', '-')}`, reads, body, BagDetail)
+  writeDown(book, bag, verb, await worker.post(pathOf(bag, verb), reads, body, BagDetail))
+}
+
+/** The same; false where something speaks against it. */
+export async function tryToAct<I extends z.ZodType>(
+  { book }: Pick<World, 'book'>,
+  worker: Worker,
+  bag: CityBag,
+  verb: BagVerb,
+  reads: I,
+  body: z.input<I>,
+): Promise<boolean> {
+  const answer = await worker.postUnlessRefused(pathOf(bag, verb), reads, body, BagDetail)
+  if (answer) writeDown(book, bag, verb, answer)
+  return answer !== null
+}
+
+function pathOf({ bagId }: CityBag, verb: BagVerb): string {
+  return `/bags/${bagId}/${verb.replaceAll('_', '-')}`
+}
+
+function writeDown(book: Book, bag: CityBag, verb: BagVerb, { state }: Pick<CityBag, 'state'>): void {
   bag.verbs.push(verb)
-  bag.state = answer.state
-  if (answer.state === 'discarded' || answer.state === 'transfused') book.put(bag, null)
+  bag.state = state
+  if (state === 'discarded' || state === 'transfused') book.put(bag, null)
 }
 
 /** Bags leave one unit and enter another, carried for so long, ms. All of them have somebody's mind. */
