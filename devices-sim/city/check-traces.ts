@@ -1,5 +1,6 @@
 import { BagDetail, Trace } from '../../schema/http/bags.ts'
 import { BagEvents } from '../../schema/http/life.ts'
+import type { BagState } from '../../schema/vocabulary.ts'
 import { eachOf } from '../provision.ts'
 import type { Book, CityBag } from './book.ts'
 import type { Worker } from './staff.ts'
@@ -49,10 +50,12 @@ async function whyIncomplete(
   const places = trace.places.map(({ device, state, from }) => ({ device, state, from: Date.parse(from) }))
   const sightings = toldOf(bag.tag)
   if (sightings.some(({ unit }) => doubtful.has(unit))) return places.length > 0 ? null : 'it was nowhere'
-  const expected = placesOf(sightings)
+  const fate = events.at(-1)
+  const end = fate && fates.has(fate.to) ? fate.at : trace.asOf
+  const expected = placesOf(sightings).filter(({ from }) => from < Date.parse(end))
   if (JSON.stringify(places) !== JSON.stringify(expected))
     return `it was ${JSON.stringify(places)}, not ${JSON.stringify(expected)}`
-  return whyBroken(trace)
+  return whyBroken(trace, end)
 }
 
 type Place = { readonly device: string; readonly state: 'inside' | 'in_hand'; readonly from: number }
@@ -69,17 +72,25 @@ function placesOf(sightings: readonly Sighting[]): Place[] {
   return places
 }
 
-/** One stay must follow on another, and all time must be accounted for. */
-function whyBroken({ places, beforeFirstSeen, total, asOf }: ReturnType<typeof Trace.parse>): string | null {
+/** With these a bag's trace ends. */
+const fates: ReadonlySet<string> = new Set<BagState>(['processed', 'transfused', 'discarded'])
+
+/** One stay must follow on another, and all time up to its fate, or up to now, must be accounted for. */
+function whyBroken(
+  { places, beforeFirstSeen, inherited, total }: ReturnType<typeof Trace.parse>,
+  end: string,
+): string | null {
   for (const [index, { to, ongoing }] of places.entries()) {
     const next = places[index + 1]
-    if (next ? next.from !== to : !ongoing) return `nobody knows where it was from ${to} on`
+    if (next ? next.from !== to : !ongoing && to !== end) return `nobody knows where it was from ${to} on`
   }
-  const { inRange, below, above, unverified, uncontrolled } = total.ms
-  const first = beforeFirstSeen?.from ?? places[0]?.from ?? asOf
+  const own = (which: keyof typeof total.ms) => total.ms[which] - (inherited?.ms[which] ?? 0)
+  const unverified = own('unverified')
+  const accountedMs = own('inRange') + own('below') + own('above') + own('uncontrolled') + unverified
+  const first = beforeFirstSeen?.from ?? places[0]?.from ?? end
   const unseenMs = beforeFirstSeen ? Date.parse(beforeFirstSeen.to) - Date.parse(beforeFirstSeen.from) : 0
-  const lifeMs = Date.parse(asOf) - Date.parse(first)
-  if (inRange + below + above + unverified + uncontrolled !== lifeMs) return 'its minutes do not add up'
+  const lifeMs = Date.parse(end) - Date.parse(first)
+  if (accountedMs !== lifeMs) return 'its minutes do not add up'
   if (unverified > unseenMs) return `${(unverified - unseenMs) / 60_000} minutes of it nobody measured`
   return null
 }
