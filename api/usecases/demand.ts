@@ -70,15 +70,13 @@ export function demandPerson(asker: Asker, person: Person): void {
 }
 
 /** The device, if the caller holds the right where it stands now. @throws Refusal `not_found`, `forbidden` */
-export async function reachDevice(
-  ctx: Pick<Context, 'grants' | 'now'>,
+export function reachDevice(
+  ctx: Standing,
   db: Database | Transaction,
   name: string,
   right: Right,
 ): Promise<Device> {
-  const device = await findDevice(db, name)
-  demandRight(ctx, right, [inForce(device.placements, ctx.now()).facilityId], noDevice(name))
-  return device
+  return demandWhereStands(ctx, db, name, right, noDevice(name))
 }
 
 /** The bag, if the caller holds the right where it is held, comes from or goes to. @throws Refusal `not_found`, `forbidden` */
@@ -95,26 +93,39 @@ export async function reachBag(
 
 /** The rejected message, if the caller holds the right where its device stands. @throws Refusal `not_found`, `forbidden` */
 export async function reachRejection(
-  ctx: Pick<Context, 'grants' | 'now'>,
+  ctx: Standing,
   db: Database | Transaction,
   id: number,
   right: Right,
 ): Promise<Rejection> {
   const rejection = await findRejection(db, id)
-  const { placements } = await findDevice(db, rejection.device)
-  demandRight(ctx, right, [inForce(placements, ctx.now()).facilityId], noRejection(id))
+  await demandWhereStands(ctx, db, rejection.device, right, noRejection(id))
   return rejection
 }
 
 /** The dead letter, if the caller holds the right where its device stands. @throws Refusal `not_found`, `forbidden` */
 export async function reachDeadLetter(
-  ctx: Pick<Context, 'grants' | 'now'>,
+  ctx: Standing,
   db: Database | Transaction,
   id: number,
   right: Right,
 ): Promise<DeadLetter> {
   const letter = await findDeadLetter(db, id)
-  const { placements } = await findDevice(db, letter.device)
-  demandRight(ctx, right, [inForce(placements, ctx.now()).facilityId], noDeadLetter(id))
+  await demandWhereStands(ctx, db, letter.device, right, noDeadLetter(id))
   return letter
+}
+
+type Standing = Pick<Context, 'grants' | 'now'>
+
+/** Go on only where the caller holds the right at the facility a device stands at now. */
+async function demandWhereStands(
+  ctx: Standing,
+  db: Database | Transaction,
+  name: string,
+  right: Right,
+  missing: string,
+): Promise<Device> {
+  const device = await findDevice(db, name)
+  demandRight(ctx, right, [inForce(device.placements, ctx.now()).facilityId], missing)
+  return device
 }
