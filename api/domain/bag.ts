@@ -1,5 +1,12 @@
-import type { BagState, BagVerb, Component, HoldKind, Marker } from '../../schema/vocabulary.ts'
-import { markers } from '../../schema/vocabulary.ts'
+import type {
+  BagState,
+  BagVerb,
+  Component,
+  HoldKind,
+  Marker,
+  TransfusionFault,
+} from '../../schema/vocabulary.ts'
+import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
 import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compatibility.ts'
 import { move } from './lifecycle.ts'
 import { Refusal } from './refusal.ts'
@@ -205,12 +212,14 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       return { data: { reason: command.reason } }
     case 'transfuse': {
       const { patient, issuedFor, startedAt, endedAt, reaction } = command
-      const discrepancies = [
-        ...(bag.state === 'issued' ? [] : [`not issued: ${bag.state}`]),
-        ...(patient !== null && issuedFor !== null && patient !== issuedFor ? ['another patient'] : []),
-        ...bag.holds.map(({ kind }) => `held: ${kind}`),
-        ...(startedAt >= bag.expiresAt ? ['expired'] : []),
-      ]
+      const isForAnother = patient !== null && issuedFor !== null && patient !== issuedFor
+      const spoke: Record<Exclude<TransfusionFault, 'other'>, boolean> = {
+        not_issued: bag.state !== 'issued',
+        another_patient: isForAnother,
+        held: bag.holds.length > 0,
+        expired: startedAt >= bag.expiresAt,
+      }
+      const discrepancies = transfusionFaults.filter((fault) => fault !== 'other' && spoke[fault])
       return {
         changes: { holderId: bag.destinationId ?? bag.holderId, destinationId: null, reservation: null },
         data: { patient, startedAt, endedAt, reaction, discrepancies },

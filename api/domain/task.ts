@@ -1,4 +1,5 @@
 import type { BagState, PlaceState, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import { transfusionFaults } from '../../schema/vocabulary.ts'
 import { type CommandFacts, outcomeOf } from './command.ts'
 import { type Effective, inForce } from './effective.ts'
 import { fates, onShelf } from './lifecycle.ts'
@@ -44,17 +45,13 @@ function doorClosedSince(unlock: NonNullable<FridgeIssue['unlock']>, now: number
   }
 }
 
-/** How what `decide` writes down against a transfusion begins. */
-const faults: ReadonlyMap<string, TransfusionFault> = new Map([
-  ['not issued', 'not_issued'],
-  ['another patient', 'another_patient'],
-  ['held', 'held'],
-  ['expired', 'expired'],
-])
-
-/** What spoke against a transfusion, each once; empty where nothing did, and nobody need look into it. */
+/**
+ * What spoke against a transfusion, each once; empty where nothing did, and nobody need look into it. An event that was
+ * written before these words were closed may say more behind a colon, or what has no word now.
+ */
 export function faultsOf(discrepancies: readonly string[]): readonly TransfusionFault[] {
-  return [...new Set(discrepancies.map((told) => faults.get(told.split(':')[0] as string) ?? 'other'))]
+  const faultOf = (told: string) => transfusionFaults.find((fault) => fault === told.split(':')[0]) ?? 'other'
+  return [...new Set(discrepancies.map(faultOf))]
 }
 
 /** A bag, and where it is as far as anybody has seen. */

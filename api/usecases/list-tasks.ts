@@ -1,4 +1,4 @@
-import type { TaskKind } from '../../schema/vocabulary.ts'
+import type { TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import {
@@ -35,7 +35,7 @@ export type Task = About & {
   readonly zh: string
   readonly en: string
   /** Of a transfusion: all that spoke against it. */
-  readonly discrepancies?: string[]
+  readonly discrepancies?: TransfusionFault[]
   /** Of a transfusion: whom it was given to, as the holder calls them; null where that is not known, or not told. */
   readonly patient?: string | null
 }
@@ -98,7 +98,7 @@ async function transfusionsAgainst({ database, grants }: Context, reach: Reach):
     if (against.length === 0) return []
     const told = isWithin(patientsKnown, [holderId]) ? patient : null
     const task = { kind: 'transfused_against', since: at, ...cnTransfusedAgainst(against) } as const
-    return [{ ...about, ...task, discrepancies, patient: told }]
+    return [{ ...about, ...task, discrepancies: [...against], patient: told }]
   })
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { taskKinds } from '../vocabulary.ts'
+import { taskKinds, transfusionFaults } from '../vocabulary.ts'
 import { InstantText, orNull } from './values.ts'
 
 export const TasksQuery = z.strictObject({
@@ -27,7 +27,7 @@ const Task = z
     zh: z.string(),
     en: z.string(),
     discrepancies: z
-      .array(z.string())
+      .array(z.enum(transfusionFaults))
       .optional()
       .meta({ description: 'of transfused_against: all that spoke against it' }),
     patient: orNull(z.string())

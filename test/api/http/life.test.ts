@@ -600,7 +600,7 @@ describe('a transfusion', () => {
       const { events } = await done(city.lab.get(`/bags/${id}/events`), BagEvents)
       found.push(events.at(-1)?.data.discrepancies)
     }
-    expect(found).toEqual([['not issued: available'], ['another patient']])
+    expect(found).toEqual([['not_issued'], ['another_patient']])
   })
 })
 

@@ -173,7 +173,7 @@ describe('a transfusion that something speaks against', () => {
       since: iso(noon + minute),
       zh: '已输注，但并非发给该患者：请调查并上报',
       en: 'Transfused although it was issued for another patient: look into it, and report it',
-      discrepancies: ['another patient'],
+      discrepancies: ['another_patient'],
     }
     const second = {
       ...about,
@@ -182,7 +182,7 @@ describe('a transfusion that something speaks against', () => {
       since: iso(noon),
       zh: '已输注，但未经发血、已被暂停使用：请调查并上报',
       en: 'Transfused although it was not issued, it was held: look into it, and report it',
-      discrepancies: ['not issued: available', 'held: visual'],
+      discrepancies: ['not_issued', 'held'],
     }
     expect(await tasksOf(city, '?facility=H1&kind=transfused_against')).toEqual([
       { ...first, patient: 'P2' },

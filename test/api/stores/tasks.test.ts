@@ -185,10 +185,9 @@ test('the newest transfusions that something spoke against are found, those with
   const { db, pool } = database
   const { ctx } = await aWorld(database)
   await createFacility(ctx, { code: 'H2', name: 'H2', kind: 'hospital', timeZone: 'Asia/Shanghai' })
-  const discrepancies = fc.array(
-    fc.constantFrom('not issued: available', 'another patient', 'held: recall', 'expired'),
-    { maxLength: 2 },
-  )
+  const discrepancies = fc.array(fc.constantFrom('not_issued', 'another_patient', 'held', 'expired'), {
+    maxLength: 2,
+  })
   const given = fc.record({
     discrepancies,
     at: instant,
