@@ -228,7 +228,8 @@ export async function applyEvent(
   now: number,
 ): Promise<Bag> {
   const after = afterEvent(before, event)
-  const { rowCount } = await tx.execute(eventStatement(valuesOfEvent(actor, before, after, event, now)))
+  const asked = JSON.stringify([valuesOfEvent(actor, before, after, event, now)])
+  const { rowCount } = await tx.execute(eventStatement({ asked }))
   if (rowCount !== 1)
     throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
   return after
@@ -266,49 +267,51 @@ export function valuesOfEvent(
     versionBefore: before.version,
     revision: before.revision,
     ...{ version, holderId, destinationId, abo, rhd, reservedFor, reservedUntil },
-    ...{ verb, from, to, now },
+    ...{ verb, from, to, now, actor, data },
     what: `bag.${done[verb]}`,
-    facilities: `{${concerned(before, after).join()}}`,
-    actor: JSON.stringify(actor),
-    data: JSON.stringify(data),
-    told: JSON.stringify({ from, to }),
-    stateBefore: JSON.stringify({ state: from }),
-    stateAfter: JSON.stringify({ ...data, state: to }),
+    facilities: concerned(before, after),
+    told: { from, to },
+    stateBefore: { state: from },
+    stateAfter: { ...data, state: to },
   }
 }
 
+/** The columns a list of `EventValues` is read by. */
+export const eventColumns = sql.raw(`
+  "bagId" uuid, "versionBefore" integer, revision integer, version integer, "holderId" integer,
+  "destinationId" integer, abo text, rhd text, "reservedFor" text, "reservedUntil" bigint, verb text, "from" text,
+  "to" text, now bigint, what text, facilities integer[], actor jsonb, data jsonb, told jsonb, "stateBefore" jsonb,
+  "stateAfter" jsonb`)
+
 /**
- * All that an event writes, as parts of one statement: `moved` is the bag's row, and empty where the bag is not any more
- * as it was when it was read; then nothing else is written either.
+ * All that the events of `asked` write, as parts of one statement: `moved` are those whose bag is still as it was when it
+ * was read. Of the others nothing is written.
  */
-export function writtenOfEvent(
-  given: { readonly [Name in keyof EventValues]: SQL },
-  guard: SQL = sql``,
-): SQL {
-  const { bagId, versionBefore, revision, version, verb, from, to, now, what, actor, data } = given
+export function writtenOfEvents(guard: SQL = sql``): SQL {
   return sql`
     moved as (
-      update ${bag} set state = ${to}, version = ${version}::integer, holder_id = ${given.holderId}::integer,
-        destination_id = ${given.destinationId}::integer, abo = ${given.abo}, rhd = ${given.rhd},
-        reserved_for = ${given.reservedFor}, reserved_until = ${given.reservedUntil}::bigint
-      where id = ${bagId} and version = ${versionBefore} and revision = ${revision} ${guard} returning id
+      update ${bag} set state = asked."to", version = asked.version, holder_id = asked."holderId",
+        destination_id = asked."destinationId", abo = asked.abo, rhd = asked.rhd,
+        reserved_for = asked."reservedFor", reserved_until = asked."reservedUntil"
+      from asked
+      where bag.id = asked."bagId" and bag.version = asked."versionBefore" and bag.revision = asked.revision ${guard}
+      returning asked.*
     ), event as (
       insert into ${bagEvent} (bag_id, version, verb, "from", "to", at, actor, data)
-      select id, ${version}::integer, ${verb}, ${from}, ${to}, ${now}::bigint, ${actor}::jsonb, ${data}::jsonb
-      from moved
+      select "bagId", version, verb, "from", "to", now, actor, data from moved
     ), told as (
       insert into ${news} (at, kind, subject, facility_ids, data)
-      select ${now}::bigint, ${what}, id, ${given.facilities}::integer[], ${given.told}::jsonb
-      from moved
+      select now, what, "bagId", facilities, told from moved
     ), audited as (
       insert into ${auditEntry} (at, actor, action, subject_kind, subject, before, after)
-      select ${now}::bigint, ${actor}::jsonb, ${what}, 'bag', id, ${given.stateBefore}::jsonb, ${given.stateAfter}::jsonb
-      from moved
+      select now, actor, what, 'bag', "bagId", "stateBefore", "stateAfter" from moved
     )`
 }
 
-const eventStatement = keptStatement<EventValues>(
-  (given) => sql`with ${writtenOfEvent(given)} select from moved`,
+const eventStatement = keptStatement<{ readonly asked: string }>(
+  ({ asked }) => sql`
+    with asked as (select * from json_to_recordset(${asked}::json) as asked (${eventColumns})), ${writtenOfEvents()}
+    select from moved`,
 )
 
 /** Tell whoever holds, made or awaits the bag. */

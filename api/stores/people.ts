@@ -8,6 +8,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Grants } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { gathered } from './gather.ts'
 import { keptStatement } from './pool.ts'
 import { isOneOf } from './rows.ts'
 
@@ -106,21 +107,31 @@ export async function findActive(db: Database, id: string): Promise<Person | nul
 
 /** Whose session this is, if it lasts and they have not left; of a token whose signature was believed. */
 export async function findBySession(db: Database, token: string, at: number): Promise<Person | null> {
-  const { rows } = await db.execute<Omit<Person, 'endedAt'>>(bySession({ token, at }))
-  const [found] = rows
-  return found ? { ...found, endedAt: null } : null
+  const found = await bySession(db, token)
+  if (!found || found.expiresAt <= at) return null
+  return { ...found.person, endedAt: null }
 }
 
+type InSession = { readonly expiresAt: number; readonly person: Omit<Person, 'endedAt'> }
+
 /** One statement: every request of everybody who has signed in begins with it. */
-const bySession = keptStatement<{ readonly token: string; readonly at: number }>(
-  ({ token, at }) => sql`
-    select p.id, username, name, email, p.created_at as "createdAt", (
+const bySession = gathered<string, InSession | undefined>(async (db, tokens) => {
+  const { rows } = await db.execute<InSession['person'] & { token: string; expiresAt: number }>(
+    sessionsStatement({ tokens: [...tokens] }),
+  )
+  const found = new Map(rows.map(({ token, expiresAt, ...person }) => [token, { expiresAt, person }]))
+  return tokens.map((token) => found.get(token))
+})
+
+const sessionsStatement = keptStatement<{ readonly tokens: string[] }>(
+  ({ tokens }) => sql`
+    select s.token, s.expires_at as "expiresAt", p.id, username, name, email, p.created_at as "createdAt", (
       select coalesce(json_agg(json_build_object('role', role, 'facilityId', facility_id, 'facility', code) order by g.id), '[]')
       from ${roleGrant} g left join ${facility} f on f.id = facility_id
       where person_id = p.id and g."to" is null
     ) as roles
     from ${session} s join ${person} p on p.id = s.user_id
-    where s.token = ${token} and s.expires_at > ${at}::bigint and p.ended_at is null`,
+    where s.token = any(${tokens}::text[]) and p.ended_at is null`,
 )
 
 /** Is there anybody who administers everything? */

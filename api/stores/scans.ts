@@ -20,6 +20,7 @@ import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
+import { gathered } from './gather.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
 import { kept, keptStatement } from './pool.ts'
 import { hoursAfter, hoursBefore } from './readings.ts'
@@ -84,6 +85,14 @@ export type ScanFacts = KeptFacts & {
   readonly patient: Patient | null
 }
 
+/** A label under a scanner. */
+export type Scan = {
+  readonly takeOutId: string
+  readonly label: Label
+  readonly jurisdiction: Jurisdiction
+  readonly now: number
+}
+
 /**
  * All a scan is decided by but the readings. Nothing is locked: what is then written must be guarded by the bag's
  * version and revision.
@@ -92,25 +101,9 @@ export type ScanFacts = KeptFacts & {
  */
 export async function scanFacts(
   db: Database | Transaction,
-  {
-    label,
-    ...asked
-  }: {
-    readonly takeOutId: string
-    readonly label: Label
-    readonly jurisdiction: Jurisdiction
-    readonly now: number
-  },
+  { label: { identifier, productCode, collectionType, division }, ...rest }: Scan,
 ): Promise<ScanFacts | null> {
-  const { rows } = await db.execute<
-    KeptRow & {
-      session: Record<string, unknown>
-      bag: Record<string, unknown> | null
-      holds: Hold[]
-      patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
-    }
-  >(scanStatement({ ...asked, ...label }))
-  const [row] = rows
+  const row = await scanned(db, { ...rest, identifier, productCode, collectionType, division })
   if (!row) return null
   const known = row.patient
   const session = camel<ScanFacts['session']>(row.session)
@@ -202,22 +195,40 @@ function keptColumns(jurisdiction: SQL): SQL {
       order by effective_from, version`)} as policies`
 }
 
-const scanStatement = keptStatement<
-  Label & { readonly takeOutId: string; readonly jurisdiction: Jurisdiction; readonly now: number }
->(
-  ({ takeOutId, identifier, productCode, collectionType, division, jurisdiction, now }) => sql`
+type ScanRow = KeptRow & {
+  readonly session: Record<string, unknown>
+  readonly bag: Record<string, unknown> | null
+  readonly holds: Hold[]
+  readonly patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
+}
+
+const scanned = gathered<Omit<Scan, 'label'> & Label, ScanRow | undefined>(async (db, scans) => {
+  const asked = JSON.stringify(scans.map((scan, number) => ({ ...scan, number })))
+  const { rows } = await db.execute<ScanRow & { number: number }>(scansStatement({ asked }))
+  const found = new Map(rows.map((row) => [row.number, row]))
+  return scans.map((_, number) => found.get(number))
+})
+
+const scansStatement = keptStatement<{ readonly asked: string }>(
+  ({ asked }) => sql`
+  select asked.number, answered.*
+  from json_to_recordset(${asked}::json) as asked (
+    number integer, "takeOutId" uuid, identifier text, "productCode" text, "collectionType" text, division text,
+    jurisdiction text, now bigint
+  ), lateral (
     with recursive subject as (
-      select b.* from ${bag} b join ${takeOut} t on t.id = ${takeOutId} and b.holder_id = t.facility_id
-      where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
-        and collection_type = ${collectionType} and division = ${division}
-    ), ${lives(now)}
+      select b.* from ${bag} b join ${takeOut} t on t.id = asked."takeOutId" and b.holder_id = t.facility_id
+      where scheme = 'ISBT128' and b.identifier = asked.identifier and product_code = asked."productCode"
+        and collection_type = asked."collectionType" and b.division = asked.division
+    ), ${lives(sql`asked.now`)}
     select row_to_json(session) as session, row_to_json(subject) as bag,
       ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
       (select row_to_json(p) from ${patient} p
        where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
-      ${keptColumns(jurisdiction)}
+      ${keptColumns(sql`asked.jurisdiction`)}
     from ${takeOut} session left join subject on true
-    where session.id = ${takeOutId}`,
+    where session.id = asked."takeOutId"
+  ) answered`,
 )
 
 const keptFactsStatement = keptStatement<{
@@ -300,10 +311,17 @@ export async function waitForBag(
 
 /** A row as JSON has it, by the names it has here. */
 function camel<T>(row: Record<string, unknown>): T {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-      value,
-    ]),
-  ) as T
+  const named: Record<string, unknown> = {}
+  for (const name in row) {
+    let ours = ourNames.get(name)
+    if (ours === undefined) {
+      ours = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+      ourNames.set(name, ours)
+    }
+    named[ours] = row[name]
+  }
+  return named as T
 }
+
+/** Of columns, by their names in the database. */
+const ourNames = new Map<string, string>()

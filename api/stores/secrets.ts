@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { hashPassword, verifyPassword } from 'better-auth/crypto'
 
 /** A new secret: 256 random bits, shown once. Only its SHA-256 is kept; so much randomness needs no slow hash. */
@@ -8,7 +8,7 @@ export function newSecret(prefix = ''): { readonly secret: string; readonly hash
 }
 
 export function hashSecret(secret: string | Buffer): Buffer {
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 /** Compare in constant time. */

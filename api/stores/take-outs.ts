@@ -10,8 +10,16 @@ import type { BagEvent } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Answer } from '../domain/take-out.ts'
 import { appendAudit } from './audit.ts'
-import { afterEvent, type Bag, type EventValues, valuesOfEvent, writtenOfEvent } from './bags.ts'
+import {
+  afterEvent,
+  type Bag,
+  type EventValues,
+  eventColumns,
+  valuesOfEvent,
+  writtenOfEvents,
+} from './bags.ts'
 import type { Database, Transaction } from './database.ts'
+import { gathered } from './gather.ts'
 import { keptStatement } from './pool.ts'
 
 export const noTakeOut = (id: string) => `no take-out has the id ${id}`
@@ -46,7 +54,7 @@ export type Told = {
 
 /** Write down an answer that hands nothing out. */
 export async function insertAnswer(db: Database | Transaction, actor: Actor, told: Told): Promise<void> {
-  await db.execute(answerStatement(valuesOfAnswer(actor, told)))
+  await db.execute(answerStatement({ asked: JSON.stringify([valuesOfAnswer(actor, told)]) }))
 }
 
 /**
@@ -67,49 +75,52 @@ export async function issueAtScan(
     ...valuesOfEvent(actor, before, after, event, told.knownAt),
     ...valuesOfAnswer(actor, told),
   }
-  const { rowCount } = await db.execute(issueStatement(values))
-  return rowCount === 1 ? after : null
+  return (await issued(db, values)) ? after : null
 }
 
 type AnswerValues = ReturnType<typeof valuesOfAnswer>
 
-function valuesOfAnswer(actor: Actor, told: Told) {
-  const { takeOutId, scanned, bagId, answer, findings, override, policies, knownAt } = told
-  return {
-    ...{ takeOutId, scanned, scannedBagId: bagId, answer, override, knownAt },
-    findings: JSON.stringify(findings),
-    policies: JSON.stringify(policies),
-    actor: JSON.stringify(actor),
-    answered: JSON.stringify({ scanned, bagId, answer, findings }),
-  }
+function valuesOfAnswer(actor: Actor, { bagId, ...told }: Told) {
+  return { ...told, scannedBagId: bagId, actor }
 }
 
-type Given<Values> = { readonly [Name in keyof Values]: SQL }
+const issued = gathered<EventValues & AnswerValues, boolean>(async (db, values) => {
+  const asked = JSON.stringify(values.map((value, number) => ({ ...value, number })))
+  const { rows } = await db.execute<{ number: number }>(issueStatement({ asked }))
+  const moved = new Set(rows.map(({ number }) => number))
+  return values.map((_, number) => moved.has(number))
+})
 
-function answerOf(given: Given<AnswerValues>, from: SQL = sql``): SQL {
-  const { takeOutId, scanned, scannedBagId, answer, findings, override, policies, knownAt, actor } = given
-  return sql`
-    insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, policies, known_at, actor)
-    select ${takeOutId}::uuid, ${scanned}, ${scannedBagId}::uuid, ${answer}, ${findings}::jsonb, ${override},
-           ${policies}::jsonb, ${knownAt}::bigint, ${actor}::jsonb ${from}`
-}
+/** The columns `AnswerValues` are read by, but for the actor. */
+const answerColumns = sql.raw(`
+  "takeOutId" uuid, scanned text, "scannedBagId" uuid, answer text, findings jsonb, override text, policies jsonb,
+  "knownAt" bigint`)
 
-const answerStatement = keptStatement<AnswerValues>(
-  (given) => sql`
-    with answered as (${answerOf(given)} returning id)
+const answersOfAll = (from: SQL) => sql`
+  insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, policies, known_at, actor)
+  select "takeOutId", scanned, "scannedBagId", answer, findings, override, policies, "knownAt", actor from ${from}`
+
+const answerStatement = keptStatement<{ readonly asked: string }>(
+  ({ asked }) => sql`
+    with asked as (
+      select * from json_to_recordset(${asked}::json) as asked (${answerColumns}, actor jsonb)
+    ), answered as (${answersOfAll(sql`asked`)})
     insert into ${auditEntry} (at, actor, action, subject_kind, subject, after)
-    select ${given.knownAt}::bigint, ${given.actor}::jsonb, 'take_out.answered', 'take_out', ${given.takeOutId},
-           ${given.answered}::jsonb
-    from answered`,
+    select "knownAt", actor, 'take_out.answered', 'take_out', "takeOutId",
+           jsonb_build_object('scanned', scanned, 'bagId', "scannedBagId", 'answer', answer, 'findings', findings)
+    from asked`,
 )
 
-const issueStatement = keptStatement<EventValues & AnswerValues>(
-  (given) => sql`
-    with free as (
-      select id as free_id from ${bag} where id = ${given.bagId} for update skip locked
-    ), ${writtenOfEvent(given, sql`and id = (select free_id from free)`)},
-    answered as (${answerOf(given, sql`from moved`)})
-    select from moved`,
+/** Of two that would issue one bag, one is `moved`; which is for the database to choose. */
+const issueStatement = keptStatement<{ readonly asked: string }>(
+  ({ asked }) => sql`
+    with asked as (
+      select * from json_to_recordset(${asked}::json) as asked (number integer, ${eventColumns}, ${answerColumns})
+    ), free as (
+      select id from ${bag} where id in (select "bagId" from asked) for update skip locked
+    ), ${writtenOfEvents(sql`and bag.id in (select id from free)`)},
+    answered as (${answersOfAll(sql`moved`)})
+    select number from moved`,
 )
 
 /** The bags of a facility that are in stock and inside a device now, those that expire first in front. */

@@ -31,7 +31,7 @@ export async function issue(): Promise<Record<string, unknown>> {
   const results = new Map<string, Round[]>()
   const faults: string[] = []
   let next = 0
-  let token: string | undefined
+  let tokens: readonly string[] | undefined
   for (let round = 1; round <= rounds; round++) {
     for (const [name, module] of [
       ['bareTransaction', './servers/bare-issue.ts'],
@@ -42,7 +42,7 @@ export async function issue(): Promise<Record<string, unknown>> {
         DATABASE_POOL: '10',
         HEMOTRAIL_ADMIN_KEY: key,
       })
-      token ??= name === 'hemotrail' ? await aNurse(sql, ready.url, key) : undefined
+      tokens ??= name === 'hemotrail' ? await nurses(sql, ready.url, key) : undefined
       await keepCold(sql)
       const takeOut = await aTakeOut(sql)
       const before = await countIssues(sql)
@@ -52,11 +52,11 @@ export async function issue(): Promise<Record<string, unknown>> {
       const began = performance.now()
       let cpuBefore = 0
       const end = began + warmUpMs + measureMs
-      async function nurse(): Promise<void> {
+      async function nurse(token: string): Promise<void> {
         while (performance.now() < end) {
           const number = next++ % bags
           const at = performance.now()
-          const answer = await scan(agent, ready.url, takeOut, number, token ?? key)
+          const answer = await scan(agent, ready.url, takeOut, number, token)
           const ms = performance.now() - at
           if (answer.answer === 'GO') went.push(answer.bagId ?? '')
           else faults.push(`${name}: bag ${number} was answered ${JSON.stringify(answer)}`)
@@ -64,7 +64,7 @@ export async function issue(): Promise<Record<string, unknown>> {
           else latencies.push(ms)
         }
       }
-      await Promise.all(Array.from({ length: clients }, nurse))
+      await Promise.all(Array.from({ length: clients }, (_, index) => nurse(tokens?.[index] ?? key)))
       const seconds = (performance.now() - began - warmUpMs) / 1_000
       const cpu = (cpuSeconds(child.pid) ?? 0) - cpuBefore
       const rssMb = residentMb(child.pid) ?? 0
@@ -209,13 +209,17 @@ async function keepCold(sql: pg.Client): Promise<void> {
   await sql.query('update probe_state set last_at = (select max(at) from reading)')
 }
 
-/** The session of a nurse who has signed in: what a terminal shows with every request. */
-async function aNurse(sql: pg.Client, url: string, key: string): Promise<string> {
+/** The sessions of nurses who have signed in: what their terminals show with every request. */
+async function nurses(sql: pg.Client, url: string, key: string): Promise<readonly string[]> {
   const { rows } = await sql.query('select code from facility limit 1')
-  const credentials = { username: 'nurse', password: randomBytes(16).toString('hex') }
   const roles = [{ role: 'nurse', facility: rows[0].code }]
-  await tell('/people', { ...credentials, name: 'Nurse', roles })
-  return (await tell('/session', credentials)).token as string
+  const tokens: string[] = []
+  for (let number = 1; number <= clients; number++) {
+    const credentials = { username: `nurse-${number}`, password: randomBytes(16).toString('hex') }
+    await tell('/people', { ...credentials, name: 'Nurse', roles })
+    tokens.push((await tell('/session', credentials)).token as string)
+  }
+  return tokens
 
   async function tell(path: string, body: object): Promise<Record<string, unknown>> {
     const response = await fetch(new URL(path, url), {

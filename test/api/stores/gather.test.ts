@@ -1,0 +1,99 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Database } from '../../../api/stores/database.ts'
+import { gathered } from '../../../api/stores/gather.ts'
+
+const db = {} as Database
+
+/** As the database says that a value cannot be stored. */
+const refused = () => Object.assign(new Error('refused'), { code: '23514' })
+
+describe('what is asked for together', () => {
+  test('is told to whoever asked, and only what nobody could be told is refused', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ waits: fc.nat({ max: 3 }), isBad: fc.boolean() }), { maxLength: 30 }),
+        async (asking) => {
+          const ask = gathered<number, string>(async (_, asked) => {
+            await turn()
+            if (asked.some((number) => asking[number]?.isBad)) throw refused()
+            return asked.map((number) => `told ${number}`)
+          })
+          const told = await Promise.all(
+            asking.map(async ({ waits }, number) => {
+              for (let turns = 0; turns < waits; turns++) await turn()
+              return ask(db, number).catch(() => 'refused')
+            }),
+          )
+          expect(told).toEqual(asking.map(({ isBad }, number) => (isBad ? 'refused' : `told ${number}`)))
+        },
+      ),
+    )
+  })
+
+  test('goes in one statement while another is under way, and alone where nobody else asks', async () => {
+    const { statements, ask, answerNext, heard } = held()
+    const first = ask(db, 1)
+    await heard(1)
+    const others = [ask(db, 2), ask(db, 3)]
+    answerNext()
+    await first
+    await heard(2)
+    expect(statements).toEqual([[1], [2, 3]])
+    answerNext()
+    expect(await Promise.all(others)).toEqual([2, 3])
+  })
+
+  test('is not held up for ever by a statement that is lost', async () => {
+    const { statements, ask, heard } = held()
+    void ask(db, 1)
+    await heard(1)
+    void ask(db, 2)
+    await heard(2)
+    expect(statements).toEqual([[1], [2]])
+  })
+
+  test('never goes with what is asked in another transaction', async () => {
+    const { statements, ask, heard } = held()
+    void ask(db, 1)
+    void ask({} as Database, 2)
+    await heard(2)
+    expect(statements).toEqual([[1], [2]])
+  })
+
+  test('is refused to all, and not asked again, where the database is away', async () => {
+    let times = 0
+    const ask = gathered<number, number>(async () => {
+      times++
+      throw Object.assign(new Error('gone'), { code: '57P01' })
+    })
+    const told = await Promise.allSettled([ask(db, 1), ask(db, 2)])
+    expect(told.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(times).toBe(1)
+  })
+})
+
+/** Statements that are answered when it is said. */
+function held() {
+  const statements: (readonly number[])[] = []
+  const answers: (() => void)[] = []
+  const listeners: (() => void)[] = []
+  const ask = gathered<number, number>(async (_, asked) => {
+    statements.push(asked)
+    for (const listener of listeners) listener()
+    await new Promise<void>((resolve) => answers.push(resolve))
+    return asked
+  })
+  return {
+    statements,
+    ask,
+    answerNext: () => answers.shift()?.(),
+    heard: (count: number) =>
+      new Promise<void>((resolve) => {
+        const look = () => statements.length >= count && resolve()
+        listeners.push(look)
+        look()
+      }),
+  }
+}
