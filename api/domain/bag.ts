@@ -244,6 +244,11 @@ export function trusted(patient: Patient, emergency: boolean, now: number): Pati
   return emergency && !isValid ? { ...patient, group: unknownPatient.group } : patient
 }
 
+/** As what a patient counts where a bag must fit: whoever has anti-D as RhD-negative, though typed positive (a partial D). */
+export function recipientOf({ group, antiD }: Patient): RecipientGroup {
+  return antiD ? { ...group, rhd: 'negative' } : group
+}
+
 /** The bag one event later. */
 export function evolve(bag: BagFacts, event: BagEvent): BagFacts {
   return { ...bag, ...event.changes, state: event.to }
@@ -275,9 +280,10 @@ function mustBeUnreserved(bag: BagFacts, patient: string | null, now: number): v
 }
 
 /** @param hasOverride a physician has given their word for what the group alone does not allow */
-function mustFit(bag: BagFacts, { group, antiD }: Patient, hasOverride = false): void {
+function mustFit(bag: BagFacts, patient: Patient, hasOverride = false): void {
+  const { antiD } = patient
   if (!bag.group) throw new Refusal('incompatible', `the group of bag ${bag.label} is not known`)
-  const { verdict, needs } = compatibilityOf(bag.component, bag.group, group)
+  const { verdict, needs } = compatibilityOf(bag.component, bag.group, recipientOf(patient))
   const shown = `${bag.group.abo} RhD ${bag.group.rhd}`
   if (verdict === 'incompatible')
     throw new Refusal('incompatible', `bag ${bag.label} is ${shown}, which does not fit the patient`)

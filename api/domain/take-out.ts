@@ -1,5 +1,5 @@
 import type { Finding } from '../../schema/vocabulary.ts'
-import { type BagFacts, type Patient, reservedFor, trusted, unknownPatient } from './bag.ts'
+import { type BagFacts, type Patient, recipientOf, reservedFor, trusted, unknownPatient } from './bag.ts'
 import { compatibilityOf } from './compatibility.ts'
 
 export type Answer = 'GO' | 'STOP' | 'CALL'
@@ -56,10 +56,10 @@ export function findingsOfScan({
   if (!bag) return ['unknown_bag']
   const found = findingsOfBag(bag, now)
 
-  const { group } = patient ? trusted(patient, emergency, now) : unknownPatient
+  const recipient = recipientOf(patient ? trusted(patient, emergency, now) : unknownPatient)
   if (!bag.group) found.push('not_grouped')
   else {
-    const { verdict, needs } = compatibilityOf(bag.component, bag.group, group)
+    const { verdict, needs } = compatibilityOf(bag.component, bag.group, recipient)
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre))
       found.push('wrong_group')
     else if (needs.includes('rhd_override')) {

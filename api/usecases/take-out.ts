@@ -1,7 +1,14 @@
 import type { UnlockBody } from '../../schema/messages.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { type BagFacts, decide, type Patient, reservedFor } from '../domain/bag.ts'
+import {
+  type BagFacts,
+  decide,
+  type Patient,
+  recipientOf,
+  reservedFor,
+  unknownPatient,
+} from '../domain/bag.ts'
 import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
@@ -117,7 +124,7 @@ async function suggestions(
     const { verdict, needs, rank } = compatibilityOf(
       bag.component,
       facts.group,
-      patient?.group ?? { abo: null, rhd: null },
+      recipientOf(patient ?? unknownPatient),
     )
     const needsOverride = needs.includes('rhd_override')
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre)) continue

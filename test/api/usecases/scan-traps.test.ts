@@ -1,14 +1,17 @@
 import { expect } from 'vitest'
+import type { Patient } from '../../../api/domain/bag.ts'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
 import { keptFacts } from '../../../api/stores/scans.ts'
+import { actOnBag } from '../../../api/usecases/act-on-bag.ts'
 import { howKept } from '../../../api/usecases/how-kept.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { setDeviceProfile } from '../../../api/usecases/set-device-profile.ts'
+import { setPatient } from '../../../api/usecases/set-patient.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { openTakeOut, scanBag } from '../../../api/usecases/take-out.ts'
 import { untagBag } from '../../../api/usecases/untag-bag.ts'
-import type { ProbeKind } from '../../../schema/vocabulary.ts'
+import type { ProbeKind, Rhd } from '../../../schema/vocabulary.ts'
 import { test } from '../../support/database.ts'
 import { aDevice, aMessage, aReading, aWorld, bloodFridge, noon } from '../../support/world.ts'
 
@@ -18,10 +21,10 @@ const minute = 60_000
 const hour = 60 * minute
 const start = noon - 10 * hour
 
-/** A bag of O negative, and two fridges. */
+/** A bag of O negative, if nothing else is said, and two fridges. */
 async function aBag(
   { database }: { readonly database: Parameters<typeof aWorld>[0] },
-  { registeredAt = start, product = 'E0336V00', profile = {} } = {},
+  { registeredAt = start, product = 'E0336V00', profile = {}, rhd = 'negative' as Rhd } = {},
 ) {
   const world = await aWorld(database)
   await aDevice(world, 'f1', profile)
@@ -35,7 +38,7 @@ async function aBag(
     facility: 'H1',
     component: 'red_cells',
     expiresAt: noon + 30 * 24 * hour,
-    group: { abo: 'O', rhd: 'negative' },
+    group: { abo: 'O', rhd },
   })
   let seq = 0
   const at = (moment: number) => {
@@ -59,6 +62,16 @@ async function aBag(
       const { id } = await openTakeOut(world.ctx, input)
       const { answer, findings } = await scanBag(ctx, { takeOutId: id, din, productCode, override: null })
       return [answer, ...findings]
+    },
+    /** For a patient, with a physician's word: what is suggested, and what a scan is answered. */
+    async scanFor(patient: Patient, emergency = false) {
+      await setPatient(world.ctx, 'H1', patient)
+      const reason = emergency ? 'haemorrhage' : null
+      const input = { device: 'f1', patient: patient.pseudonym, emergency, reason }
+      const { id, bags } = await openTakeOut(world.ctx, input)
+      const scan = { takeOutId: id, din, productCode: product, override: 'Dr Wang' }
+      const { answer, findings } = await scanBag(world.ctx, scan)
+      return { suggested: bags.length, told: [answer, ...findings] }
     },
   }
 }
@@ -149,6 +162,28 @@ test('what was given for one patient is not made into what is for all', async ({
   await expect(make('E0337V00')).rejects.toMatchObject({ code: 'invalid_request' })
   await make('E0337X00')
   expect(await scan('f1', 'E0337X00')).toContain('special_label')
+})
+
+test('anti-D is no bag with RhD, though the patient was typed RhD-positive', async ({ database }) => {
+  const { world, bagId, at, see, scanFor } = await aBag({ database }, { rhd: 'positive' })
+  await tagBag(world.ctx, { bagId, tag: 'A' })
+  at(start + minute)
+  await see('f1', start + minute, { added: ['A'] })
+  const group = { abo: 'O', rhd: 'positive' } as const
+  const partialD = { pseudonym: 'P1', group, antiD: true, sampleUntil: noon }
+  for (const emergency of [false, true])
+    expect(await scanFor(partialD, emergency)).toEqual({ suggested: 0, told: ['STOP', 'wrong_group'] })
+  const until = noon
+  for (const verb of ['reserve', 'issue'] as const)
+    await expect(
+      world.ctx.database.db.transaction((tx) =>
+        actOnBag(world.ctx, tx, { bagId, verb }, () =>
+          verb === 'reserve'
+            ? { verb, patient: partialD, until }
+            : { verb, patient: partialD, emergency: false, override: 'Dr Wang', reason: null, takeOut: null },
+        ),
+      ),
+    ).rejects.toMatchObject({ code: 'incompatible' })
 })
 
 test('no key is told GO', async ({ database }) => {
