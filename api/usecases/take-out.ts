@@ -7,6 +7,7 @@ import {
   type Patient,
   recipientOf,
   reservedFor,
+  trusted,
   unknownPatient,
 } from '../domain/bag.ts'
 import { compatibilityOf } from '../domain/compatibility.ts'
@@ -79,7 +80,8 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     if (device.revokedAt !== null)
       throw new Refusal('device_revoked', `device ${input.device} is revoked: nothing is taken out of it`)
     const { facilityId } = inForce(device.placements, now)
-    const patient = await patientOf(tx, facilityId, input.patient)
+    const known = await patientOf(tx, facilityId, input.patient)
+    const patient = known && trusted(known, input.emergency, now)
     const id = uuidv7(now)
     const expiresAt = now + sessionMs
     const body: UnlockBody = { session: id }

@@ -11,7 +11,7 @@ import { setPatient } from '../../../api/usecases/set-patient.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { openTakeOut, scanBag } from '../../../api/usecases/take-out.ts'
 import { untagBag } from '../../../api/usecases/untag-bag.ts'
-import type { ProbeKind, Rhd } from '../../../schema/vocabulary.ts'
+import type { Abo, ProbeKind, Rhd } from '../../../schema/vocabulary.ts'
 import { test } from '../../support/database.ts'
 import { aDevice, aMessage, aReading, aWorld, bloodFridge, noon } from '../../support/world.ts'
 
@@ -24,7 +24,13 @@ const start = noon - 10 * hour
 /** A bag of O negative, if nothing else is said, and two fridges. */
 async function aBag(
   { database }: { readonly database: Parameters<typeof aWorld>[0] },
-  { registeredAt = start, product = 'E0336V00', profile = {}, rhd = 'negative' as Rhd } = {},
+  {
+    registeredAt = start,
+    product = 'E0336V00',
+    profile = {},
+    abo = 'O' as Abo,
+    rhd = 'negative' as Rhd,
+  } = {},
 ) {
   const world = await aWorld(database)
   await aDevice(world, 'f1', profile)
@@ -38,7 +44,7 @@ async function aBag(
     facility: 'H1',
     component: 'red_cells',
     expiresAt: noon + 30 * 24 * hour,
-    group: { abo: 'O', rhd },
+    group: { abo, rhd },
   })
   let seq = 0
   const at = (moment: number) => {
@@ -184,6 +190,21 @@ test('anti-D is no bag with RhD, though the patient was typed RhD-positive', asy
         ),
       ),
     ).rejects.toMatchObject({ code: 'incompatible' })
+})
+
+test('what is suggested in an emergency without a valid sample is what a scan says GO to', async ({
+  database,
+}) => {
+  const { world, bagId, at, see, scanFor } = await aBag({ database }, { abo: 'A' })
+  await tagBag(world.ctx, { bagId, tag: 'A' })
+  at(start + minute)
+  await see('f1', start + minute, { added: ['A'] })
+  const group = { abo: 'A', rhd: 'negative' } as const
+  const sampled = { pseudonym: 'P1', group, antiD: false, sampleUntil: noon }
+  const unsampled = { ...sampled, sampleUntil: null }
+  expect(await scanFor(unsampled, true)).toEqual({ suggested: 0, told: ['STOP', 'wrong_group'] })
+  expect(await scanFor(unsampled)).toEqual({ suggested: 1, told: ['CALL', 'no_valid_sample'] })
+  expect(await scanFor(sampled, true)).toEqual({ suggested: 1, told: ['GO'] })
 })
 
 test('no key is told GO', async ({ database }) => {
