@@ -70,7 +70,7 @@ export type Command =
   | {
       readonly verb: 'cancel_issue'
       readonly reason: string
-      /** It is seen inside its container still. */
+      /** It is seen inside its container still, and never was seen to leave it. */
       readonly isInside: boolean
     }
   | {
@@ -200,7 +200,10 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
     }
     case 'cancel_issue':
       if (!command.isInside)
-        throw new Refusal('no_return', `bag ${bag.label} is not seen in its container any more: return it`)
+        throw new Refusal(
+          'no_return',
+          `bag ${bag.label} was not seen in its container all the while: return it`,
+        )
       return { data: { reason: command.reason } }
     case 'return':
       return { data: { reason: command.reason } }

@@ -21,7 +21,7 @@ import type { BagFacts, Command } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { cnReturns } from '../policies/answers.ts'
-import { type Bag, eventsOf, isInside, patientOfIssue } from '../stores/bags.ts'
+import { type Bag, eventsOf, isInsideStill, patientOfIssue } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
 import { facilityCodes, findFacility } from '../stores/facilities.ts'
@@ -113,7 +113,7 @@ const acts = {
     command: async ({ reason }, { tx, bag }) => ({
       verb: 'cancel_issue',
       reason,
-      isInside: await isInside(tx, bag.id),
+      isInside: await isInsideStill(tx, bag.id),
     }),
   }),
   transfuse: act({

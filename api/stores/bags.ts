@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNotNull, isNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, isNotNull, isNull, lt, lte, not, or, type SQL, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
 import {
   bag,
@@ -472,12 +472,20 @@ export async function lockFamily(tx: Transaction, donationId: string): Promise<B
   return rows
 }
 
-/** Is it inside a container as far as anybody has seen? */
-export async function isInside(tx: Transaction, bagId: string): Promise<boolean> {
+/** Is it inside, and has been since before it was issued last, as far as anybody has seen? What came back in is not. */
+export async function isInsideStill(tx: Transaction, bagId: string): Promise<boolean> {
+  const issuedAt = sql`(select max(at) from ${bagEvent} e where e.bag_id = ${bagId} and e.verb = 'issue')`
   const [place] = await tx
     .select({ state: bagPlace.state })
     .from(bagPlace)
-    .where(and(eq(bagPlace.bagId, bagId), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+    .where(
+      and(
+        eq(bagPlace.bagId, bagId),
+        isNull(bagPlace.knownTo),
+        isNull(bagPlace.to),
+        lte(bagPlace.from, issuedAt),
+      ),
+    )
   return place?.state === 'inside'
 }
 

@@ -91,7 +91,9 @@ type Model = {
   /** Who placed each hold, by its number. */
   placedBy: Map<number, string>
   lastVerb: string
-  isInside: boolean
+  /** Null while it is not inside. */
+  insideSince: number | null
+  issuedAt: number
   events: number
 }
 
@@ -233,7 +235,8 @@ async function born(door: Door, city: City, number: number): Promise<Model> {
     tests: [],
     placedBy: new Map(),
     lastVerb: 'collect',
-    isInside: false,
+    insideSince: null,
+    issuedAt: 0,
     events: 1,
   }
   if (number % 3 === 1) {
@@ -316,7 +319,7 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
       await door.world.ingest.accept([
         aMessage({ device: 'f1', channel: 'bags', seq, uptimeMs: at - noon + seq, receivedAt: at, body }),
       ])
-      model.isInside = step.flag
+      if (!step.flag || model.insideSince === null) model.insideSince = step.flag ? at : null
       const { place } = await compare(door, model)
       expect(place).not.toBeNull()
       return
@@ -381,6 +384,7 @@ async function act(door: Door, city: City, model: Model, step: Step, verb: BagVe
   expect(answer.status, what).toBe(201)
   model.facts = evolve(model.facts, event)
   model.lastVerb = verb
+  if (verb === 'issue') model.issuedAt = now
   done.add(verb)
   model.events += 1
   await compare(door, model)
@@ -394,7 +398,7 @@ function patientOf(pseudonym: Pseudonym): Patient {
 /** The same asked of both: the command of the model, and the body of the request. */
 function asked(
   city: City,
-  { groupings, tests, lastVerb, isInside }: Model,
+  { groupings, tests, lastVerb, insideSince, issuedAt }: Model,
   { patient: pseudonym, to, waitMs, flag, pick }: Step,
   verb: BagVerb,
   by: string,
@@ -422,8 +426,10 @@ function asked(
     }
     case 'distribute':
       return { command: { verb, to: city.ids[to], box: null }, body: { to } }
-    case 'cancel_issue':
+    case 'cancel_issue': {
+      const isInside = insideSince !== null && insideSince <= issuedAt
       return { command: { verb, reason, isInside }, body: { reason } }
+    }
     case 'depart':
     case 'arrive':
       return { command: { verb }, body: {} }

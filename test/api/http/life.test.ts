@@ -372,6 +372,32 @@ describe('an issue', () => {
     })
   })
 
+  test('is not cancelled of a bag that left and came back: it is returned', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    await putInside(door, bagId)
+    const { takeOutId } = await open(city, 'P1')
+    expect(await scan(city, takeOutId, din)).toMatchObject({ answer: 'GO' })
+    const { clock } = door.world
+    const issuedAt = clock.now
+    const tag = `tag-${bagId}`
+    clock.now += 20 * minute
+    const body = [
+      { at: issuedAt + minute, added: [], removed: [tag] },
+      { at: clock.now, added: [tag], removed: [] },
+    ]
+    await door.world.ingest.accept([
+      aMessage({ device: 'fridge-or', seq: 2, channel: 'bags', receivedAt: clock.now, body }),
+    ])
+    const reason = { reason: 'operation put off' }
+    expect(await refusal(city.nurse.post(`/bags/${bagId}/cancel-issue`, reason))).toMatchObject({
+      status: 409,
+      code: 'no_return',
+    })
+    expect(await step(city.nurse, bagId, 'return', reason)).toMatchObject({ state: 'returned' })
+  })
+
   test('of what was kept too warm is refused at the counter too', async ({ door }) => {
     const city = await aCity(door)
     const { bagId } = await aBagInStock(city, 1)
