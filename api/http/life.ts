@@ -158,7 +158,7 @@ const hold = createRoute({
   method: 'post',
   path: '/{bagId}/holds',
   tags,
-  summary: 'Keep it from being used',
+  summary: 'Keep it, and all that was made of it, from being used',
   ...needs('bag.hold'),
   request: { params: BagParams, body: body(HoldInput) },
   responses: { ...everywhereWithBody, 201: json(BagDetail, 'The bag'), 404: missing },

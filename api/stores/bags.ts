@@ -460,12 +460,33 @@ async function bagsOfDonation(tx: Transaction, donationId: string): Promise<stri
   return rows.map(({ id }) => id)
 }
 
-/** Lock the bags of a donation and all that was made of them; while that waits one of them may have had children. */
-export async function lockFamily(tx: Transaction, donationId: string): Promise<Bag[]> {
+/** A bag and all that was made of it, by ascending id. */
+async function descentOf(tx: Transaction, bagId: string): Promise<string[]> {
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    with recursive descent (id) as (
+      select id from ${bag} where id = ${bagId}
+      union select child_id from ${bagLineage} join descent on descent.id = parent_id
+    )
+    select id from descent order by id`)
+  return rows.map(({ id }) => id)
+}
+
+/** Lock the bags of a donation and all that was made of them. */
+export function lockFamily(tx: Transaction, donationId: string): Promise<Bag[]> {
+  return lockAll(tx, () => bagsOfDonation(tx, donationId))
+}
+
+/** Lock a bag and all that was made of it. */
+export function lockDescent(tx: Transaction, bagId: string): Promise<Bag[]> {
+  return lockAll(tx, () => descentOf(tx, bagId))
+}
+
+/** Lock all that are found; while that waits one of them may have had children. */
+async function lockAll(tx: Transaction, find: () => Promise<readonly string[]>): Promise<Bag[]> {
   let locked: readonly string[] = []
-  for (let family = await bagsOfDonation(tx, donationId); family.length > locked.length; ) {
+  for (let family = await find(); family.length > locked.length; ) {
     locked = await lockBags(tx, family)
-    family = await bagsOfDonation(tx, donationId)
+    family = await find()
   }
   const rows: Bag[] = []
   for (const id of locked) rows.push(await findBag(tx, id))

@@ -2,20 +2,20 @@ import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
-import { holdsOf, insertHold, liftHold, lockBags, lockFamily } from '../stores/bags.ts'
+import { holdsOf, insertHold, liftHold, lockBags, lockDescent, lockFamily } from '../stores/bags.ts'
 import { lockIdentifier } from '../stores/donations.ts'
 import { reachDonation } from './collect-donation.ts'
 import { demandSomebody, reachBag } from './demand.ts'
 
-/** Keep a bag from being used. @throws Refusal `not_found`, `forbidden` */
+/** Keep a bag, and all that was made of it, from being used. @throws Refusal `not_found`, `forbidden` */
 export async function holdBag(
   ctx: Context,
   { bagId, kind, reason }: { readonly bagId: string; readonly kind: HoldKind; readonly reason: string },
 ): Promise<void> {
   await ctx.database.db.transaction(async (tx) => {
-    await lockBags(tx, [bagId])
-    const bag = await reachBag(ctx, tx, bagId, 'bag.hold')
-    await insertHold(tx, ctx.actor, bag, { kind, reason }, ctx.now())
+    const descent = await lockDescent(tx, bagId)
+    await reachBag(ctx, tx, bagId, 'bag.hold')
+    for (const bag of descent) await insertHold(tx, ctx.actor, bag, { kind, reason }, ctx.now())
   })
 }
 

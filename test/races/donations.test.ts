@@ -6,7 +6,8 @@ import { insertBag } from '../../api/stores/bags.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
 import { lockIdentifier } from '../../api/stores/donations.ts'
 import { collectDonation } from '../../api/usecases/collect-donation.ts'
-import { recallDonation } from '../../api/usecases/hold-bags.ts'
+import { holdBag, recallDonation } from '../../api/usecases/hold-bags.ts'
+import { processBag } from '../../api/usecases/process-bag.ts'
 import { registerBag, uuidv7 } from '../../api/usecases/register-bag.ts'
 import { bag, bagHold, donation } from '../../schema/tables/bags.ts'
 import { testOnServer } from '../support/database.ts'
@@ -151,4 +152,22 @@ testOnServer('a recall reaches a bag of its number that nobody knew to be of it'
     .leftJoin(bagHold, eq(bagHold.bagId, bag.id))
     .where(isNull(bagHold.id))
   expect(free).toEqual([])
+})
+
+testOnServer('a hold on a bag that is being parted holds what it is parted into', async ({ database }) => {
+  const world = await aWorld(database)
+  const { id } = await register(world)
+  let parting: Promise<readonly { id: string }[]> | undefined
+  let holding: Promise<void> | undefined
+  await halfway(database, 'E0337', async () => {
+    const child = { productCode: 'E0337V00', component: 'red_cells', expiresAt, lowTitre: false } as const
+    parting = processBag(world.ctx, { bagId: id, children: [child] })
+    await waiting(database, 'transactionid')
+    holding = holdBag(world.ctx, { bagId: id, kind: 'recall', reason: 'donor was ill' })
+    await waiting(database, 'transactionid', 2)
+  })
+  const [made] = (await parting) ?? []
+  await holding
+  const held = await database.db.select({ id: bagHold.bagId }).from(bagHold)
+  expect(held.map((one) => one.id).sort()).toEqual([id, made?.id].sort())
 })

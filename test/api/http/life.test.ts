@@ -308,6 +308,36 @@ describe('what is found out later', () => {
     ])
   })
 
+  test('of a bag holds all that was made of it, and what was made of that', async ({ door }) => {
+    const city = await aCity(door)
+    const { din, bagId } = await aBagInStock(city, 1)
+    await aPatient(city, 'P1')
+    const make = async (parent: string, codes: readonly string[]) => {
+      const expiresAt = iso(noon + 86_400_000)
+      const children = codes.map((productCode) => ({ productCode, component: 'red_cells', expiresAt }))
+      const made = await done(city.lab.post(`/bags/${parent}/process`, { children }), Children)
+      return made.children.map((child) => child.bagId)
+    }
+    const [first = '', second = ''] = await make(bagId, ['E0337VA0', 'E0337VB0'])
+    const [third = ''] = await make(first, ['E0338V00'])
+    await putInside(door, second)
+    const { holds } = await done(
+      city.collector.post(`/bags/${bagId}/holds`, { kind: 'recall', reason: 'donor ill' }),
+      BagDetail,
+    )
+    expect(holds).toHaveLength(1)
+    const { takeOutId } = await open(city, 'P1')
+    const label = { din, productCode: 'E0337VB0' }
+    expect(await done(city.nurse.post(`/take-outs/${takeOutId}/scans`, label), ScanAnswer)).toMatchObject({
+      answer: 'STOP',
+      reason: { code: 'recalled' },
+    })
+    for (const id of [second, third])
+      expect(await refusal(city.lab.post(`/bags/${id}/issue`, { patient: 'P1' }))).toMatchObject({
+        code: 'held',
+      })
+  })
+
   test('cannot be evaded by registering another bag of the donation', async ({ door }) => {
     const city = await aCity(door)
     const { din } = await aMadeBag(city, 1)
