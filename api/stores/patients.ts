@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm'
+import { and, asc, eq, sql } from 'drizzle-orm'
 import { patient } from '../../schema/tables/bags.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Patient } from '../domain/bag.ts'
@@ -49,19 +49,22 @@ export async function savePatient(
     .from(patient)
     .where(and(eq(patient.facilityId, facilityId), eq(patient.pseudonym, pseudonym)))
     .for('update')
-  // Once found is found: nobody unsays it by leaving it out.
-  const hasAntiD = antiD || before?.antiD === true
-  const facts = { abo: group.abo, rhd: group.rhd, antiD: hasAntiD, sampleUntil, updatedAt: now }
-  await tx
+  const facts = { abo: group.abo, rhd: group.rhd, sampleUntil, updatedAt: now }
+  const [saved] = await tx
     .insert(patient)
-    .values({ facilityId, pseudonym, ...facts })
-    .onConflictDoUpdate({ target: [patient.facilityId, patient.pseudonym], set: facts })
+    .values({ facilityId, pseudonym, antiD, ...facts })
+    .onConflictDoUpdate({
+      target: [patient.facilityId, patient.pseudonym],
+      // Once found is found: nobody unsays it by leaving it out, nor by coming at the same time.
+      set: { ...facts, antiD: sql`${patient.antiD} or excluded.anti_d` },
+    })
+    .returning({ antiD: patient.antiD })
   await appendAudit(tx, actor, {
     at: now,
     action: 'patient.saved',
     subjectKind: 'patient',
     subject: `${facilityId}/${pseudonym}`,
     before: before ?? null,
-    after: facts,
+    after: { ...facts, ...saved },
   })
 }
