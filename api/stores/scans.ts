@@ -61,7 +61,7 @@ export type Life = {
   readonly component: Component
   readonly from: number
   readonly until: number | null
-  /** Since when somebody says that its tag is on it; null of one that never had a tag. */
+  /** Since when somebody says of all its tags that they are or were on it; null of one that never had a tag. */
   readonly taggedAt: number | null
   readonly stays: readonly Stay[]
 }
@@ -167,7 +167,8 @@ function lives(now: SQL): SQL {
           from ${bagPlace} place, lateral (select least(place."to", lives.until, ${now}::bigint) as "to") span
           where place.bag_id = lives.id and place.known_to is null order by place."from"`)} as stays
       from lives, vouched, lateral (
-        select min(coalesce(vouched_from, "from")) as at from ${tagAssignment} a where a.bag_id = lives.id
+        select greatest(min(coalesce(vouched_from, "from")), max(vouched_from) filter (where vouched_from > "from")) as at
+        from ${tagAssignment} a where a.bag_id = lives.id
       ) tagged
       order by lives.until desc nulls first
     )`

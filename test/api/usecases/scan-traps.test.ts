@@ -115,6 +115,20 @@ test('nor does another tag, which lay in the fridge meanwhile', async ({ databas
   expect(await scan()).toEqual(['CALL', 'unverified'])
 })
 
+test('nor does another tag on the word of a key, which vouches for nothing', async ({ database }) => {
+  const { world, bagId, at, see, tell, scan } = await aBag({ database })
+  await tagBag(world.ctx, { bagId, tag: 'A' })
+  await see('f1', start + minute, { added: ['A'] })
+  at(start + 2 * hour)
+  await untagBag(world.ctx, { bagId, tag: 'A' })
+  await see('f1', start + 2 * hour, { added: ['B'] })
+  at(noon - minute)
+  const byKey = { ...world.ctx, actor: { kind: 'integration', id: 'configured-key' } as const }
+  await tagBag(byKey, { bagId, tag: 'B', from: start + 2 * hour })
+  await tell('f1', every(start, noon, 4))
+  expect(await scan()).toEqual(['CALL', 'unverified'])
+})
+
 test('a fridge whose limits were narrowed twice does not vouch for what was before', async ({ database }) => {
   const profile = { low: 0, high: 1_000 }
   const { world, bagId, at, see, tell, scan } = await aBag(
