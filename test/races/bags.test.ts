@@ -132,6 +132,61 @@ describeOnServer('rivals for a bag', (url) => {
   )
 
   test(
+    'call it back or scan it at a fridge: one GO at most, and one answer kept for each scan',
+    async () => {
+      await must(
+        ask(0, 'POST', '/devices', {
+          name: 'fridge-0',
+          kind: 'fridge',
+          facility: 'H1',
+          profile: { low: 2, high: 6 },
+        }),
+      )
+      const opening = { device: 'fridge-0', patient: 'P0' }
+      for (let i = 0; i < bags; i++) {
+        const bagId = await aBag()
+        const { takeOutId } = await must(ask(0, 'POST', '/take-outs', opening, lab))
+        const { din, productCode } = aLabel(drawn)
+        const scans = Array.from({ length: rivals / 2 }, (_, rival) =>
+          two.ask(
+            rival,
+            'POST',
+            `/take-outs/${takeOutId}/scans`,
+            { din, productCode },
+            {
+              bearer: lab,
+              idempotencyKey: rival < 2 ? undefined : `${takeOutId}/${rival}`,
+            },
+          ),
+        )
+        const hold = { kind: 'recall', reason: 'donor ill' }
+        const isCalled = i % 2 === 0
+        const called = isCalled && must(ask(i / 2, 'POST', `/bags/${bagId}/holds`, hold))
+        const answers = await Promise.all(scans.map((scan) => must(scan)))
+        await called
+        const said = answers.map(({ answer }) => answer)
+        const went = said.filter((answer) => answer === 'GO').length
+        expect(said.filter((answer) => answer === 'CALL')).toEqual([])
+        expect(went).toBeLessThanOrEqual(1)
+        if (!isCalled) expect(went).toBe(1)
+        const { rows } = await two.pool.query(
+          `select (select count(*) from scan_answer where take_out_id = $1)::int as answers,
+                  (select count(*) from bag_event where bag_id = $2 and verb = 'issue')::int as issues`,
+          [takeOutId, bagId],
+        )
+        expect(rows[0]).toEqual({ answers: rivals / 2, issues: went })
+        expect(
+          await must(ask(i, 'POST', `/take-outs/${takeOutId}/scans`, { din, productCode }, lab)),
+        ).toMatchObject({
+          answer: 'STOP',
+          reason: { code: isCalled ? 'recalled' : 'not_in_stock' },
+        })
+      }
+    },
+    minutes,
+  )
+
+  test(
     'take it back or discard it, not both',
     () =>
       compete(
