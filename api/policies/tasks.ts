@@ -5,8 +5,8 @@ type Words = { readonly zh: string; readonly en: string }
 /** What a task asks of whoever reads it: policy, in the words a nurse reads. */
 export const cnUnconfirmed: Readonly<Record<UnconfirmedReason, Words>> = {
   still_inside: {
-    zh: '已发出，但仍在设备内：请取出，或撤销发血',
-    en: 'Issued, and seen inside still: take it out, or cancel the issue',
+    zh: '已发出，但仍在设备内：请取出，或撤销发血；曾取出又放回的，请办理退回',
+    en: 'Issued, and seen inside: take it out, or cancel the issue; if it had left and came back, return it',
   },
   door_not_opened: {
     zh: '已发出，但门未打开，也未见取出：请查看血袋是否已取走',
