@@ -4,7 +4,7 @@ import { lockBags } from '../stores/bags.ts'
 import { findBoot, insertClockFact } from '../stores/clocks.ts'
 import { findDevice } from '../stores/devices.ts'
 import { rawTimesOf } from '../stores/readings.ts'
-import { bagsTouchedByBoot, refoldPlaces } from '../stores/sightings.ts'
+import { bagsTouchedByBoot, lockInventories, refoldPlaces } from '../stores/sightings.ts'
 import { signalDevice } from '../stores/signals.ts'
 import { reachDevice } from './demand.ts'
 import { rederiveDevice } from './rederive-device.ts'
@@ -34,6 +34,8 @@ export async function recordClockFact(ctx: Context, input: ClockFactRequest): Pr
     const boot = await findBoot(tx, before.id, input.boot)
     if (!boot)
       throw new Refusal('not_found', `device ${before.name} never reported a boot named ${input.boot}`)
+    // Whoever tags a bag this device saw waits, and places it by this fact.
+    await lockInventories(tx, [before.id])
     const bags = await lockBags(tx, await bagsTouchedByBoot(tx, boot.id, before.id))
     const { fromSeq, offsetMs, reason } = input
     const fact = {
