@@ -327,8 +327,8 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
     case 'fridge': {
       // What a nurse does, which few lives would come to by chance: out of the fridge, and in again.
       if (model.facts.state === 'issued')
-        await act(door, city, model, step, model.isInside ? 'cancel_issue' : 'return')
-      else if (model.isInside) await act(door, city, model, step, 'issue')
+        await act(door, city, model, step, model.insideSince === null ? 'return' : 'cancel_issue')
+      else if (model.insideSince !== null) await act(door, city, model, step, 'issue')
       else await take(door, city, model, { ...step, kind: 'see', flag: true })
       return
     }
