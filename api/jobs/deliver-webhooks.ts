@@ -38,9 +38,6 @@ const usual: Patience = {
   lookMs: 1_000,
 }
 
-/** Whoever holds this advisory lock delivers. */
-const deliveryLock = 4840
-
 /** Nobody sleeps longer without looking whether the webhook has ended or the clock was set. */
 const longestSleepMs = 60_000
 
@@ -63,7 +60,7 @@ export function startDeliveries(parts: Parts, changes: Partial<Patience> = {}): 
       try {
         const waiting = await listAddressees(database.db)
         if (waiting.length > 0)
-          await leadAlone(database, deliveryLock, stop.signal, (signal) => serveAll(parts, patience, signal))
+          await leadAlone(database, 'deliver', stop.signal, (signal) => serveAll(parts, patience, signal))
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'webhooks could not be served')
       }

@@ -35,9 +35,6 @@ const usual: ForwardPatience = {
   failuresBeforeParting: 5,
 }
 
-/** Whoever holds this advisory lock forwards. */
-const forwardingLock = 4841
-
 /** At most this many rows and readings are held in memory, but for the one row there must be. */
 const rowsAtOnce = 200
 const readingsAtOnce = 10_000
@@ -87,7 +84,7 @@ export function startForwarding(parts: Parts, changes: Partial<ForwardPatience> 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        await leadAlone(database, forwardingLock, stop.signal, (signal) =>
+        await leadAlone(database, 'forward', stop.signal, (signal) =>
           forwardAll(parts, patience, state, signal),
         )
       } catch (error) {

@@ -4,9 +4,6 @@ import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { packHours } from '../usecases/pack-hours.ts'
 
-/** Whoever holds this advisory lock packs. */
-const packingLock = 4841
-
 /** After each transaction the others have the database to themselves for this many times as long. */
 const restsTimes = 3
 
@@ -29,7 +26,7 @@ export function startPacking(
       await pause(everyMs, stop.signal)
       if (stop.signal.aborted) return
       try {
-        await leadAlone(database, packingLock, stop.signal, async (signal) => {
+        await leadAlone(database, 'pack', stop.signal, async (signal) => {
           const packed = await packHours(deps, signal, (tookMs) => pause(tookMs * restsTimes, signal))
           if (packed > 0) log.info({ readings: packed }, 'readings of hours that are over were packed')
         })

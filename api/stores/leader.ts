@@ -1,6 +1,9 @@
 import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
 
+/** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
+const locks = { deliver: 4840, forward: 4841, pack: 4842 } as const
+
 /**
  * Do what only one process of all on this database may do at a time, if nobody else is doing it. A server knows by a
  * lock of a connection of its own: one of the pool would be missed, and a transaction that stays open holds up the news.
@@ -11,7 +14,7 @@ import type { OpenDatabase } from './database.ts'
  */
 export async function leadAlone(
   { kind, pool }: OpenDatabase,
-  lock: number,
+  duty: keyof typeof locks,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<boolean> {
@@ -28,7 +31,7 @@ export async function leadAlone(
   try {
     await client.connect()
     const { rows } = await client.query<{ isOurs: boolean }>('select pg_try_advisory_lock($1) as "isOurs"', [
-      lock,
+      locks[duty],
     ])
     if (!rows[0]?.isOurs) return false
     if (!signal.aborted) await work(lost.signal)
