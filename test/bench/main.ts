@@ -4,6 +4,7 @@ import { ingest } from './ingest.ts'
 import { issue } from './issue.ts'
 import { lateData } from './late-data.ts'
 import { telemetrySize } from './telemetry-size.ts'
+import { windowBench } from './window.ts'
 
 /** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
 const benches: Record<string, () => Promise<Record<string, unknown>>> = {
@@ -12,6 +13,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   'late-data': lateData,
   issue,
   'telemetry-size': telemetrySize,
+  window: windowBench,
   city,
 }
 

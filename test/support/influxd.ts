@@ -18,6 +18,10 @@ import { describe, test } from 'vitest'
 /** A real InfluxDB of the test's own, to be killed and started again. */
 export type Influxd = {
   readonly url: string
+  /** Where its files are: `data` and `wal` among them. */
+  readonly directory: string
+  /** Its process; undefined while it is stopped. */
+  pid(): number | undefined
   /** Start it after a stop or a kill; resolves when it answers. */
   start(): Promise<void>
   stop(): Promise<void>
@@ -29,6 +33,8 @@ export type Influxd = {
   remove(): Promise<void>
 }
 
+const coldAtOnce = 'cache-snapshot-write-cold-duration = "1s"\ncompact-full-write-cold-duration = "1s"'
+
 /** The administrator of a server that asks who one is. */
 export const influxAdmin = { user: 'admin', password: 'its own' } as const
 
@@ -36,8 +42,9 @@ export const influxAdmin = { user: 'admin', password: 'its own' } as const
  * Make and start a server in a temporary directory, on a free loopback port.
  *
  * @param asksWho makes it let in only `influxAdmin`, and whom that makes
+ * @param compactsAtOnce makes it do within a second what it does once nobody has written to a shard for hours
  */
-export async function startInfluxd({ asksWho = false } = {}): Promise<Influxd> {
+export async function startInfluxd({ asksWho = false, compactsAtOnce = false } = {}): Promise<Influxd> {
   const binary = findBinary()
   if (binary === undefined) throw new Error('this test needs influxd')
   const home = mkdtempSync(join(tmpdir(), 'hemotrail-influxd-'))
@@ -52,6 +59,7 @@ export async function startInfluxd({ asksWho = false } = {}): Promise<Influxd> {
     [data]
     dir = "${home}/data"
     wal-dir = "${home}/wal"
+    ${compactsAtOnce ? coldAtOnce : ''}
     [monitor]
     store-enabled = false
     [http]
@@ -111,6 +119,8 @@ export async function startInfluxd({ asksWho = false } = {}): Promise<Influxd> {
     await run(`create user ${influxAdmin.user} with password '${influxAdmin.password}' with all privileges`)
   return {
     url,
+    directory: home,
+    pid: () => server?.pid,
     start,
     stop: () => end('SIGTERM'),
     kill9: () => end('SIGKILL'),
@@ -123,9 +133,13 @@ export async function startInfluxd({ asksWho = false } = {}): Promise<Influxd> {
   }
 }
 
+export function hasInfluxd(): boolean {
+  return findBinary() !== undefined
+}
+
 /** A suite that needs an influxd: skipped aloud where none can be had, a failure in CI. */
 export function describeOnInflux(name: string, suite: () => void): void {
-  if (findBinary() !== undefined) {
+  if (hasInfluxd()) {
     describe(name, suite)
     return
   }
