@@ -8,6 +8,7 @@ import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
 import type { TelemetryReading, TelemetryStore } from '../../api/stores/telemetry.ts'
 import { packHours } from '../../api/usecases/pack-hours.ts'
 import { createRandom } from '../../devices-sim/random.ts'
+import { openInflux } from './influx.ts'
 import { median } from './load.ts'
 import { provisionDevices } from './provision.ts'
 import { benchDatabase } from './server.ts'
@@ -24,16 +25,34 @@ const looks = 5
 const barBytes = 6
 
 /** A store of telemetry beside the service's own, and what it takes on disk. */
-export type OtherStore = {
+type OtherStore = {
   readonly name: string
-  readonly store: Pick<TelemetryStore, 'write'>
+  readonly store: Pick<TelemetryStore, 'write' | 'raw'>
   /** What all of it takes on disk, once the store has settled. */
   bytes(): Promise<number>
   close(): Promise<void>
 }
 
-/** Opens what is compared; null where its server is not there. InfluxDB belongs here. */
-export const otherStores: (() => Promise<OtherStore | null>)[] = []
+/** Opens what is compared; null where its server is not there. */
+const otherStores: ((database: OpenDatabase) => Promise<OtherStore | null>)[] = [
+  async (database) => {
+    const influx = await openInflux({ compactsAtOnce: true })
+    if (!influx) return null
+    const store = influx.store(database)
+    return {
+      name: 'influx',
+      store,
+      async bytes() {
+        await influx.settle()
+        return influx.bytes()
+      },
+      async close() {
+        await store.close()
+        await influx.close()
+      },
+    }
+  },
+]
 
 /** What telemetry takes on disk: single rows, the same rows packed, and other stores that were given the same. */
 export async function telemetrySize(): Promise<Record<string, unknown>> {
@@ -72,6 +91,7 @@ export async function telemetrySize(): Promise<Record<string, unknown>> {
     console.log(`packed in ${packSeconds.toFixed(0)} s, ${(packedBytes / readings).toFixed(2)} bytes each`)
     const after = await look(database, devices)
     const faults = await findFaults(sql, devices, packed)
+    const otherSizes = await measureOthers(database, devices, faults)
     if (after.told !== before.told) faults.push('what is told of a month has changed by packing')
     took.sort((a, b) => a - b)
 
@@ -86,7 +106,7 @@ export async function telemetrySize(): Promise<Record<string, unknown>> {
       packedBytesPerReading,
       rawBytesPerReading: rawBytes / readings,
       ratioRawToPacked: rawBytes / packedBytes,
-      ...(await otherSizes(devices)),
+      ...otherSizes,
       bodyBytesPerReading: await bodies(sql, devices),
       readingsPackedPerSecond: packed / packSeconds,
       packTransactionP50Ms: median(took),
@@ -141,16 +161,58 @@ function* take<T>(from: Generator<T>, count: number): Generator<T> {
   }
 }
 
-async function otherSizes(devices: readonly string[]): Promise<Record<string, number | null>> {
-  const sizes: Record<string, number | null> = {}
+/** What the others take for the same readings. */
+async function measureOthers(
+  database: OpenDatabase,
+  devices: readonly string[],
+  faults: string[],
+): Promise<Record<string, number>> {
+  const sizes: Record<string, number> = {}
   for (const open of otherStores) {
-    const other = await open()
+    const other = await open(database)
     if (!other) continue
-    await writeAll(other.store, devices)
-    sizes[`${other.name}BytesPerReading`] = (await other.bytes()) / readings
-    await other.close()
+    const { name, store } = other
+    try {
+      await writeAll(store, devices)
+      const bytes = (await other.bytes()) / readings
+      console.log(`${name}: ${bytes.toFixed(2)} bytes each`)
+      sizes[`${name}BytesPerReading`] = bytes
+      for (const [index, device] of devices.entries())
+        for (const probe of probes) {
+          const fault = await firstDifference(store, device, index, probe)
+          if (fault) faults.push(`${name} of ${device} ${probe}: ${fault}`)
+        }
+    } finally {
+      await other.close()
+    }
   }
   return sizes
+}
+
+const perLook = 20_000
+
+/** Is what was written told again, one by one and no more? */
+async function firstDifference(
+  { raw }: Pick<TelemetryStore, 'raw'>,
+  device: string,
+  index: number,
+  probe: (typeof probes)[number],
+): Promise<string | null> {
+  let page: readonly { readonly at: number; readonly centi: number }[] = []
+  let next = 0
+  const to = start + 10_000 * day
+  const look = async (from: number) => {
+    page = await raw({ device, probe, from, to, limit: perLook })
+    next = 0
+  }
+  await look(start)
+  for (const { at, centi, probe: its } of allOf(device, index)) {
+    if (its !== probe) continue
+    if (next === perLook) await look((page[next - 1]?.at ?? to) + 1)
+    const found = page[next++]
+    if (found?.at !== at || found.centi !== centi) return `${JSON.stringify(found)} is not ${centi} at ${at}`
+  }
+  return next < page.length ? 'there is more than was written' : null
 }
 
 async function sizeOf(sql: pg.Client, table: string): Promise<number> {
