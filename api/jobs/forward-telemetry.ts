@@ -16,7 +16,7 @@ import { failureClass } from '../stores/sql-state.ts'
 import { TelemetryFailure, type TelemetryReading, type TelemetryTrouble } from '../stores/telemetry.ts'
 
 export type ForwardPatience = {
-  /** How often to look for something to forward while there is nothing, ms. */
+  /** How often to look for something to forward, once nothing or little was left, ms. */
   readonly lookMs: number
   /** How often to look whether the process that forwards has gone, ms. */
   readonly takeOverMs: number
@@ -112,7 +112,8 @@ async function forwardAll(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const rows = affordable(await oldestOutboxRows(parts.database.db, rowsAtOnce))
+    const waiting = await oldestOutboxRows(parts.database.db, rowsAtOnce)
+    const rows = affordable(waiting)
     if (rows.length === 0) {
       await pause(patience.lookMs, signal)
       continue
@@ -121,6 +122,9 @@ async function forwardAll(
       await forward(parts, state, rows, state.breakdowns >= patience.failuresBeforeParting, signal)
       if (state.trouble !== null) parts.log.info({}, 'telemetry is forwarded again')
       over(parts, state)
+      // A few readings cost a request and a commit as thousands do: where no more wait, they are let gather.
+      const isAll = rows.length === waiting.length && rows.length < rowsAtOnce
+      if (isAll) await pause(patience.lookMs, signal)
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof TelemetryFailure)) throw error

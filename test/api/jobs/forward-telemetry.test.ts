@@ -637,6 +637,19 @@ describe('forwarding to an InfluxDB that', () => {
     expect(fake.stored.size).toBe(30_000)
     for (const { lines } of fake.asked) expect(lines.length).toBeLessThanOrEqual(10_000)
   })
+
+  test('gets a backlog without a pause, be it of large batches or of many', async ({ database }) => {
+    const { world, fake } = await given(database)
+    for (let i = 0; i < 3; i++) await enqueue(world, 'f1', counted(5_000))
+    await enqueue(world, 'f1', counted(1))
+    await database.pool.query(
+      `insert into telemetry_outbox (at, readings, body)
+       select at, readings, body from telemetry_outbox, generate_series(1, 500) where readings = 1`,
+    )
+    forward(world, { lookMs: hour })
+    await emptied(world)
+    expect(fake.stored.size).toBe(5_000)
+  })
 })
 
 describe('a dead letter', () => {
