@@ -34,6 +34,10 @@ export async function startProcess<T>(
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+  // Where the bench itself fails, it leaves nothing behind that goes on.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   const [ready] = (await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) =>
