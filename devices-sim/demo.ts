@@ -12,12 +12,14 @@ import { type OpenCity, openCity } from './city/open-city.ts'
 import { day, hour, planCity } from './city/plan.ts'
 import { openTally } from './city/tally.ts'
 import { timeOfDay } from './city/time-of-day.ts'
+import { openTelemetry } from './demo-telemetry.ts'
 import { startService } from './service.ts'
 import { openStatusPage, type StatusPage } from './status-page.ts'
 
 /**
- * Everything on embedded parts: the service as a process of its own on PGlite with its own broker, and a small city that
- * lives a hundred times as fast as we do. What it stores stays in the data directory for the next start.
+ * Everything on embedded parts: the service as a process of its own on PGlite with its own broker, an InfluxDB where one
+ * is installed, and a small city that lives a hundred times as fast as we do. What it stores stays in the data directory
+ * for the next start.
  */
 
 /** An empty variable is an absent one. */
@@ -142,12 +144,15 @@ async function main(stop: AbortController): Promise<void> {
   const database = join(folder, 'database')
   const again = existsSync(database)
   const key = adminKey()
+  const telemetry = await openTelemetry(resolve(folder, 'influxdb'))
+  if (signal.aborted) return telemetry.stop()
   const service = startService(
     {
       HEMOTRAIL_ADMIN_KEY: key,
       HEMOTRAIL_DATA: resolve(database),
       HTTP_PORT: process.env.HTTP_PORT || '8080',
       MQTT_PORT: process.env.MQTT_PORT || '1883',
+      ...telemetry.environment,
     },
     { logLevel: process.env.LOG_LEVEL || 'warn' },
   )
@@ -165,13 +170,19 @@ async function main(stop: AbortController): Promise<void> {
       `readiness  ${api}/ready`,
       `admin key  ${key} (kept in ${keyFile})`,
       `MQTT       ${mqtt}`,
+      ...telemetry.head,
     ]
-    page = openStatusPage(process.stdout)
-    page.head(head)
+    const shown = openStatusPage(process.stdout)
+    page = shown
+    shown.head(head)
+    void telemetry.ended.then((reason) => {
+      if (!signal.aborted)
+        shown.tell(`InfluxDB has ended by itself, telemetry waits in the database: ${reason}`)
+    })
     const lost = service.ended.then((reason) => {
       throw new Error(`the service has ended by itself: ${reason}`)
     })
-    await Promise.race([play({ api, key }, mqtt, page, head, signal), lost])
+    await Promise.race([play({ api, key }, mqtt, shown, head, signal), lost])
   } catch (error) {
     if (signal.aborted) return
     isOpen = false
@@ -180,6 +191,7 @@ async function main(stop: AbortController): Promise<void> {
   } finally {
     page?.close()
     await service.stop()
+    await telemetry.stop()
     if (isOpen) console.log('stopped clean')
   }
 }

@@ -3,9 +3,11 @@ import { EventEmitter, once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describeOnInflux, findBinary } from '../support/influxd.ts'
+import { until } from '../support/outcomes.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -196,8 +198,9 @@ describe('a demo that is started again', () => {
   })
 
   test('finds what was stored; killed, it takes its service along', { timeout: slow }, async () => {
-    const shown = demo(folder)
+    const shown = demo(folder, { PATH: '/nowhere' })
     await shown.printed(/found what was stored/)
+    await shown.printed(/^telemetry {2}in the database alone: no influxd is on the PATH$/m)
     await shown.printed(/fridges report/)
     shown.child.kill('SIGKILL')
     await shown.gone
@@ -233,5 +236,45 @@ describe('a demo that is started again', () => {
       })
     }
     expect(visits).toBe(0)
+  })
+})
+
+describeOnInflux('a demo that finds an influxd', () => {
+  const path = () => `${dirname(findBinary() ?? '')}${delimiter}${process.env.PATH}`
+  const isThere = async (url: string) => (await fetch(`${url}/ping`).catch(() => null)) !== null
+  let home: string
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'hemotrail-'))
+  })
+  afterAll(() => rm(home, { recursive: true }))
+
+  const start = async () => {
+    const shown = demo(home, { PATH: path() })
+    await shown.printed(/fridges report/)
+    const [, url = ''] = await shown.printed(/^telemetry {2}InfluxDB 1\S+ at (http:\/\/127\.0\.0\.1:\d+), /m)
+    return { shown, url }
+  }
+
+  test('keeps telemetry there, says how to look at it, and takes it along when it is killed', {
+    timeout: slow,
+  }, async () => {
+    const { shown, url } = await start()
+    const [command] = await shown.printed(/curl -sG (.*)\\\n(.*)/)
+    const looked = async () => (await run('sh', ['-c', command]).gone).out
+    await until(async () => /"?device=demo-\S+,probe=load/.test(await looked()))
+    shown.child.kill('SIGKILL')
+    await shown.gone
+    await until(async () => !(await isThere(url)))
+  })
+
+  test('has it where it was at the next start, and stops it in the end', { timeout: slow }, async () => {
+    const before = await readFile(join(home, 'influxdb', 'port'), 'utf8')
+    const { shown, url } = await start()
+    expect(url).toMatch(new RegExp(`:${before}$`))
+    shown.child.kill('SIGTERM')
+    const { code, out, err } = await shown.gone
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out).toMatch(/stopped clean\n$/)
+    expect(await isThere(url)).toBe(false)
   })
 })

@@ -155,7 +155,7 @@ function missing(): void {
 let found: { readonly binary: string | undefined } | undefined
 
 /** One that is installed, or Debian's package, unpacked and not installed, kept for the next time. */
-function findBinary(): string | undefined {
+export function findBinary(): string | undefined {
   found ??= { binary: onPath() ?? unpacked() }
   return found.binary
 }
