@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startService } from '../../api/compose.ts'
 import { readConfig } from '../../api/config.ts'
+import type { Deps } from '../../api/context.ts'
 import { drivenClock } from '../../devices-sim/city/clock.ts'
 import { type CityOptions, drawCity } from '../../devices-sim/city/draw-city.ts'
 import type { Fault, FaultKind } from '../../devices-sim/city/faults.ts'
@@ -23,6 +24,8 @@ export type LivedCity = {
   readonly tally: Tally
   readonly world: World
   readonly faults: readonly Fault[]
+  /** What the service works with. */
+  readonly deps: Deps
   /** Asks the service, which is still there, as the administrator. */
   ask(path: string): Promise<unknown>
   close(): Promise<void>
@@ -33,17 +36,19 @@ export type LivedCity = {
  * the service sees every instant as it would have been. Sessions alone go by our time.
  *
  * @param databaseUrl a migrated database on a server, or PGlite in a directory of its own
+ * @param influx where telemetry is forwarded to, if it is
  */
 export async function liveThrough(
   options: CityOptions &
     PlanOptions & {
       readonly faults?: readonly FaultKind[]
       readonly databaseUrl?: string | undefined
+      readonly influx?: { readonly url: string; readonly database: string } | undefined
       readonly run?: string
       readonly everyMs?: number
     },
 ): Promise<LivedCity> {
-  const { databaseUrl, faults = [], run = randomUUID() } = options
+  const { databaseUrl, influx, faults = [], run = randomUUID() } = options
   const directory = databaseUrl === undefined ? await mkdtemp(join(tmpdir(), 'hemotrail-city-')) : undefined
   const tally = openTally()
   const clock = drivenClock({
@@ -53,6 +58,7 @@ export async function liveThrough(
   })
   const config = readConfig({
     ...(databaseUrl === undefined ? { HEMOTRAIL_DATA: directory } : { DATABASE_URL: databaseUrl }),
+    ...(influx === undefined ? {} : { INFLUX_URL: influx.url, INFLUX_DATABASE: influx.database }),
     HEMOTRAIL_ADMIN_KEY: adminKey,
     HTTP_PORT: '0',
     MQTT_PORT: '0',
@@ -79,7 +85,7 @@ export async function liveThrough(
       })
       return response.json()
     }
-    return { outcome, tally, world: opened.world, faults: opened.faults, ask, close }
+    return { outcome, tally, world: opened.world, faults: opened.faults, deps: service.deps, ask, close }
   } catch (error) {
     await close()
     throw error
