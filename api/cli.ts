@@ -1,5 +1,6 @@
 import { usage as administratorUsage, createAdministrator } from './cli/administrator.ts'
 import { usage as devicesUsage, listDevices } from './cli/devices.ts'
+import { forwardStoredReadings, usage as forwardStoredUsage } from './cli/forward-stored.ts'
 import { judgeFile, usage as judgeUsage } from './cli/judge.ts'
 import { migrateDatabase, usage as migrateUsage } from './cli/migrate.ts'
 import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from './cli/sign-in.ts'
@@ -19,6 +20,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['holds', { run: listHolds, usage: holdsUsage }],
   ['devices', { run: listDevices, usage: devicesUsage }],
   ['migrate', { run: migrateDatabase, usage: migrateUsage }],
+  ['forward-stored', { run: forwardStoredReadings, usage: forwardStoredUsage }],
   ['administrator', { run: createAdministrator, usage: administratorUsage }],
   ['sign-in', { run: signIn, usage: signInUsage }],
   ['sign-out', { run: signOut, usage: signOutUsage }],

@@ -15,8 +15,19 @@ const DatabaseEnvironment = z.object({
   DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
 })
 
+/** What says where telemetry is kept. */
+const InfluxEnvironment = z.object({
+  INFLUX_URL: url.optional(),
+  INFLUX_TOKEN: text.optional(),
+  INFLUX_ORG: text.optional(),
+  INFLUX_BUCKET: text.optional(),
+  INFLUX_DATABASE: text.optional(),
+  INFLUX_USER: text.optional(),
+  INFLUX_PASSWORD: text.optional(),
+})
+
 /** The environment as people write it. Anything else in the environment is not ours. */
-const Environment = DatabaseEnvironment.extend({
+const Environment = DatabaseEnvironment.extend(InfluxEnvironment.shape).extend({
   HEMOTRAIL_ADMIN_KEY: z
     .string({
       error: 'is missing: set a secret of at least 32 characters, for example from `openssl rand -base64 32`',
@@ -35,13 +46,6 @@ const Environment = DatabaseEnvironment.extend({
   OIDC_ISSUER: url.optional(),
   OIDC_CLIENT_ID: text.optional(),
   OIDC_CLIENT_SECRET: text.optional(),
-  INFLUX_URL: url.optional(),
-  INFLUX_TOKEN: text.optional(),
-  INFLUX_ORG: text.optional(),
-  INFLUX_BUCKET: text.optional(),
-  INFLUX_DATABASE: text.optional(),
-  INFLUX_USER: text.optional(),
-  INFLUX_PASSWORD: text.optional(),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -124,6 +128,11 @@ export function readDatabaseConfig(env: Readonly<Record<string, string | undefin
   return databaseOf(read(DatabaseEnvironment, env))
 }
 
+/** Where telemetry is kept; undefined for the database. @throws Error naming every variable that is wrong and why */
+export function readInfluxPlace(env: Readonly<Record<string, string | undefined>>): InfluxPlace | undefined {
+  return influxOf(read(InfluxEnvironment, env))
+}
+
 /** @throws Error where a part of it is missing */
 function openIdOf(e: z.infer<typeof Environment>): OpenIdProvider | undefined {
   const {
@@ -140,7 +149,7 @@ function openIdOf(e: z.infer<typeof Environment>): OpenIdProvider | undefined {
 }
 
 /** @throws Error where a part of it is missing, or belongs to the other way of speaking to it */
-function influxOf(e: z.infer<typeof Environment>): InfluxPlace | undefined {
+function influxOf(e: z.infer<typeof InfluxEnvironment>): InfluxPlace | undefined {
   const {
     INFLUX_URL: url,
     INFLUX_TOKEN: token,

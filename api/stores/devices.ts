@@ -135,6 +135,11 @@ function byDevice<T extends { readonly deviceId: number }>(rows: readonly T[]): 
 }
 
 /** @throws Refusal `already_exists` */
+/** Every device there is, by name. */
+export function everyDevice(db: Database): Promise<{ id: number; name: string }[]> {
+  return db.select({ id: device.id, name: device.name }).from(device).orderBy(asc(device.name))
+}
+
 export async function insertDevice(
   tx: Transaction,
   actor: Actor,

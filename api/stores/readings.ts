@@ -70,6 +70,37 @@ export async function standingReadings(
   return standing
 }
 
+/** The first hour from `hour` on in which readings of a probe stand, by raw time; null where there is none. */
+export async function nextHour(tx: Transaction, probeId: number, hour: number): Promise<number | null> {
+  const { rows } = await tx.execute<{ next: number | null }>(sql`
+    select least(
+      (select min(at) / ${hourMs} from ${reading} where probe_id = ${probeId} and at >= ${hour * hourMs}::bigint),
+      (select min(hour) from ${readingHour} where probe_id = ${probeId} and hour >= ${hour}::bigint)
+    ) as next`)
+  return rows[0]?.next ?? null
+}
+
+/** All readings that rule of a probe with raw time in [from, to). */
+export async function rulingReadings(
+  tx: Transaction,
+  probeId: number,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<StoredReading[]> {
+  const { rows } = await tx.execute<StoredRow & { hour: number; body: Buffer | null }>(sql`
+    select probe_id, at, boot_id, seq, centi, humidity, 0 as hour, null::bytea as body from ${reading}
+    where probe_id = ${probeId} and at >= ${from}::bigint and at < ${to}::bigint
+    union all
+    select probe_id, 0, boot_id, 0, 0, null, hour, body from ${readingHour}
+    where probe_id = ${probeId} and hour between ${hourOf(from)}::bigint and ${hourOf(to - 1)}::bigint`)
+  return rows.flatMap(({ hour, body, ...row }) =>
+    body
+      ? unpackHour(hour, body)
+          .filter(({ at }) => at >= from && at < to)
+          .map((packed) => ({ ...packed, probeId: row.probe_id, bootId: row.boot_id }))
+      : toStored(row),
+  )
+}
+
 type Identity = Pick<StoredReading, 'probeId' | 'at' | 'bootId'>
 
 function identityOf({ probeId, at, bootId }: Identity): string {

@@ -67,6 +67,8 @@ test.for([
   [['constructor'], 'no command is named constructor'],
   [['migrate', 'now'], 'migrate takes no words: now'],
   [['migrate', '--force'], "Unknown option '--force'"],
+  [['forward-stored', 'fridge-1'], 'forward-stored takes options only: fridge-1'],
+  [['forward-stored', '--from', 'today'], '--from must be an instant like'],
   [['trace'], 'trace takes a bag'],
   [['stock', 'H1'], 'stock takes options only: H1'],
   [['holds', '--abo', 'O'], "Unknown option '--abo'"],
@@ -87,6 +89,28 @@ test.for([
   ['README.md', 'README.md: line 1: the header has no column "timestamp"\n'],
 ] as const)('judge says in a sentence why %s is no recorded logger', async ([file, stderr]) => {
   expect(await cli('judge', file, ...limits)).toEqual({ code: 1, stdout: '', stderr })
+})
+
+test('forward-stored puts nothing on its way where nobody would send it', async () => {
+  const { code, stderr } = await cliIn({ INFLUX_URL: '' }, 'forward-stored')
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'INFLUX_URL is not set: the service would send the readings nowhere\n',
+  })
+  expect(existsSync(join(folder, 'data'))).toBe(false)
+})
+
+test('forward-stored says how much it has put on its way, of which device', {
+  timeout: 120_000,
+}, async () => {
+  const data = mkdtempSync(join(folder, 'empty-'))
+  const influx = { INFLUX_URL: 'http://127.0.0.1:1', INFLUX_DATABASE: 'telemetry' }
+  const words = ['--from', '2026-01-01T00:00:00Z', '--to', '2026-02-01T00:00:00Z']
+  expect(await cliIn({ HEMOTRAIL_DATA: data, ...influx }, 'forward-stored', ...words)).toEqual({
+    code: 0,
+    stdout: '0 readings are on their way: the service sends them while it runs\n',
+    stderr: '',
+  })
 })
 
 describeOnServer('migrate by a role that owns nothing', (url) => {

@@ -16,12 +16,15 @@ import { influxTelemetry } from '../../../api/stores/influx-telemetry.ts'
 import { insertOutbox, outboxBacklog } from '../../../api/stores/outbox.ts'
 import type { StoredReading } from '../../../api/stores/readings.ts'
 import { sqlTelemetry } from '../../../api/stores/sql-telemetry.ts'
+import { forwardStored } from '../../../api/usecases/forward-stored.ts'
 import { createIngest } from '../../../api/usecases/ingest-batch.ts'
+import { packHours } from '../../../api/usecases/pack-hours.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { setDeviceProfile } from '../../../api/usecases/set-device-profile.ts'
 import { DeadLetters, Resending } from '../../../schema/http/dead-letters.ts'
 import { Telemetry } from '../../../schema/http/series.ts'
 import { Readiness } from '../../../schema/http/service.ts'
+import { compareStores } from '../../support/compare-stores.ts'
 import { describeOnServer, test } from '../../support/database.ts'
 import { type FakeInflux, say, startFakeInflux } from '../../support/fake-influx.ts'
 import { describeOnInflux, type Influxd, influxAdmin, startInfluxd } from '../../support/influxd.ts'
@@ -273,6 +276,47 @@ describeOnInflux('forwarding to a real influxd', () => {
       expect(points.length).toBeGreaterThan(240)
       expect(points).toEqual(await rulingIn(world))
     })
+  })
+
+  test('what was stored before there was an InfluxDB is there once it is put on its way, packed or not', async ({
+    database,
+  }) => {
+    const { world, name } = await given(database)
+    const alone = { ...world.deps, telemetry: sqlTelemetry(database) }
+    const before = createIngest(alone, { holdMs: 2_000 })
+    await aDevice(world, 'f1')
+    await aDevice(world, 'f2')
+    const from = noon - 40 * hour
+    const beat = (n: number) => ({ ...aReading(from + n * 20 * minute, 4 + n / 100), humidity: 44 + n / 10 })
+    const readings = Array.from({ length: 100 }, (_, n) => beat(n))
+    await before.accept([
+      aMessage({ device: 'f1', seq: 0, body: readings }),
+      aMessage({
+        device: 'f2',
+        boot: 'b',
+        seq: 0,
+        body: [aReading(noon - 1, 5), aReading(noon - 1, 21, 'ambient')],
+      }),
+    ])
+    await packHours(alone, new AbortController().signal)
+    // One that is told again, otherwise, when its hour is packed.
+    await before.accept([aMessage({ device: 'f1', seq: 1, body: [aReading(from, 9)] })])
+    expect(await waiting(world)).toBe(0)
+
+    const told: string[] = []
+    const range = { from: from + 20 * minute, to: noon }
+    await forwardStored(world.deps, range, (device, n) => told.push(`${device} ${n}`))
+    expect(told).toEqual(['f1 99', 'f2 2'])
+    await forwardStored(world.deps, { from: 0, to: noon + 1 })
+    // Decided after it was put on its way, and sent after it.
+    await world.ingest.accept([aMessage({ device: 'f1', seq: 2, body: [aReading(from + 20 * minute, 9)] })])
+    await drain(world)
+    expect(await compareStores(database.db, { url: influxd.url, database: name })).toEqual({
+      readings: 102,
+      packed: 100,
+      differences: [],
+    })
+    expect(await pointsOf(name)).toContain(`f1 load boot-a ${from + 20 * minute} 2 9 `)
   })
 
   test('three bad ones of a thousand are found, with the reason, and the others stored', async ({
