@@ -383,6 +383,31 @@ describeOnInflux('forwarding to a real influxd', () => {
     })
   })
 
+  test('where another writer has made text of a field, all it refuses is set aside until that is mended', async ({
+    database,
+  }) => {
+    const { world, name } = await given(database)
+    await aDevice(world, 'f1')
+    await fetch(`${influxd.url}/write?db=${name}&precision=ms`, {
+      method: 'POST',
+      body: `reading,device=other celsius="cold" ${noon}`,
+    })
+    const told = counted(1_000)
+    await enqueue(world, 'f1', told)
+    await drain(world)
+    const door = openDoor(world)
+    const { deadLetters } = await door.ask(DeadLetters, 'GET', '/telemetry/dead-letters')
+    expect(deadLetters).toMatchObject([
+      { device: 'f1', readings: 1_000, reason: expect.stringMatching(/field type conflict: .*"?celsius"?/) },
+    ])
+
+    await influxd.run(`drop database ${name}`)
+    await influxd.run(`create database ${name}`)
+    await door.ask(Resending, 'POST', `/telemetry/dead-letters/${deadLetters[0]?.id}/resend`)
+    await drain(world)
+    expect(await timesIn(world, 'f1')).toEqual(told.map(({ at }) => at))
+  })
+
   test('while its database is gone everything is kept, and somebody is told', async ({ database }) => {
     const { world, name } = await given(database)
     await aDevice(world, 'f1')
