@@ -44,12 +44,16 @@ export type CityPlan = {
   readonly environment?: Readonly<Record<string, string>>
   readonly devices: number
   readonly window: number
+  readonly ratePerSecond?: number
   readonly seed: string
 }
 
+/** Takes what is to be done at the end, and is no test's where there is none. */
+export type AtEnd = (undo: () => void | Promise<void>) => void
+
 /** A service process on an empty database, and a fleet under way; both end with the test. */
-export async function aCity(plan: CityPlan): Promise<City> {
-  const { database, environment, devices: count, window, seed } = plan
+export async function aCity(plan: CityPlan, atEnd: AtEnd = onTestFinished): Promise<City> {
+  const { database, environment, devices: count, window, ratePerSecond, seed } = plan
   const url = 'DATABASE_URL' in database ? database.DATABASE_URL : undefined
   const place = 'HEMOTRAIL_DATA' in database ? { directory: database.HEMOTRAIL_DATA } : {}
   const inServiceFrom = Date.now() - 30 * 86_400_000
@@ -58,13 +62,14 @@ export async function aCity(plan: CityPlan): Promise<City> {
   if (!spare) throw new Error('no device was provisioned')
 
   const service = await startServiceProcess({ ...database, ...environment })
-  onTestFinished(() => service.kill9())
+  atEnd(() => service.kill9())
   // Half of the tags the readers see are on bags; the other half is nobody's yet.
   for (const [number, tag] of tags.entries()) if (number % 2 === 0) await putOnBag(service, tag, number)
 
-  const journal = join(temporaryDirectory('hemotrail-journal-'), 'journal')
-  const fleet = await startFleet({ port: service.mqttPort, facility, devices, journal, window, tags, seed })
-  onTestFinished(() => fleet.kill())
+  const journal = join(temporaryDirectory('hemotrail-journal-', atEnd), 'journal')
+  const port = service.mqttPort
+  const fleet = await startFleet({ port, facility, devices, journal, window, ratePerSecond, tags, seed })
+  atEnd(() => fleet.kill())
   return { service, fleet, spare }
 }
 
@@ -78,13 +83,13 @@ export async function expectNothingLost(
   expect(await service.stop()).toBe(0)
   const open = await openDatabase(where)
   onTestFinished(() => open.close())
-  await expectWhatWasSent(open.pool, account, limits)
+  await expectWhatWasSent(open, account, limits)
 }
 
 /** Gone with the test, and all that is in it. */
-export function temporaryDirectory(prefix: string): string {
+export function temporaryDirectory(prefix: string, atEnd: AtEnd = onTestFinished): string {
   const directory = mkdtempSync(join(tmpdir(), prefix))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  atEnd(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
 

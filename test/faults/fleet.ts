@@ -3,12 +3,14 @@ import { EventEmitter, once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Account, readJournal } from '../../devices-sim/journal.ts'
-import type { Order, Plan, Report, Stats } from './load.ts'
+import type { Lap, Order, Plan, Report, Stats } from './load.ts'
 
 /** A handle on the load, which is a process of its own. */
 export type Fleet = {
   /** How things stand at this moment. */
   report(): Promise<Stats>
+  /** End the lap under way and begin another. */
+  lap(): Promise<Lap>
   /** Resolves as soon as it is so. Rejects with how things stand when it has not become so in time. */
   until(isSo: (stats: Stats) => boolean, withinMs?: number): Promise<Stats>
   /** How things stand once no acknowledgement is on its way any more: a while has passed without another. */
@@ -40,7 +42,7 @@ export async function startFleet(plan: Plan): Promise<Fleet> {
   })
   child.send(plan)
 
-  function heard(isSo: (report: Report) => boolean, withinMs: number): Promise<Stats> {
+  function heard(isSo: (report: Report) => boolean, withinMs: number): Promise<Report> {
     return new Promise((resolve, reject) => {
       const settle = (work: () => void) => {
         clearTimeout(timer)
@@ -48,7 +50,7 @@ export async function startFleet(plan: Plan): Promise<Fleet> {
         child.off('exit', gone)
         work()
       }
-      const look = (report: Report) => isSo(report) && settle(() => resolve(report.stats))
+      const look = (report: Report) => isSo(report) && settle(() => resolve(report))
       const gone = () => settle(() => reject(new Error('the load has ended')))
       const timer = setTimeout(
         () => settle(() => reject(new Error(`not within ${withinMs} ms: ${JSON.stringify(latest)}`))),
@@ -59,28 +61,35 @@ export async function startFleet(plan: Plan): Promise<Fleet> {
     })
   }
 
-  function order(what: Order, withinMs: number): Promise<Stats> {
+  function order(what: Order, withinMs: number): Promise<Report> {
     const answer = heard(({ answers }) => answers === what, withinMs)
     child.send(what)
     return answer
   }
 
+  const report = async () => (await order('report', 10_000)).stats
+
   async function end(what: Order): Promise<Ending> {
     const exit = once(child, 'exit')
-    const stats = await order(what, 60_000)
+    const { stats } = await order(what, 60_000)
     await exit
     return { stats, account: await readJournal(plan.journal) }
   }
 
   await heard(() => true, 30_000)
   return {
-    report: () => order('report', 10_000),
+    report,
+    async lap() {
+      const { lap } = await order('lap', 10_000)
+      if (!lap) throw new Error('the load does not say how its lap was')
+      return lap
+    },
     until: async (isSo, withinMs = 60_000) =>
-      latest && isSo(latest) ? latest : heard(({ stats }) => isSo(stats), withinMs),
+      latest && isSo(latest) ? latest : (await heard(({ stats }) => isSo(stats), withinMs)).stats,
     async quiet() {
-      for (let before = await order('report', 10_000); ; ) {
+      for (let before = await report(); ; ) {
         await delay(300)
-        const now = await order('report', 10_000)
+        const now = await report()
         if (now.acknowledged === before.acknowledged) return now
         before = now
       }

@@ -4,6 +4,7 @@ import { createServerDatabase, serverUrl } from '../support/database.ts'
 import { describeOnInflux, startInfluxd } from '../support/influxd.ts'
 import { until } from '../support/outcomes.ts'
 import { aCity, limits, temporaryDirectory } from './city.ts'
+import { expectForwarded, telemetryDatabase, telemetryWaits } from './forwarded.ts'
 import { expectWhatWasSent } from './stored.ts'
 
 describeOnInflux('acknowledged means in InfluxDB, sooner or later', () => {
@@ -12,13 +13,13 @@ describeOnInflux('acknowledged means in InfluxDB, sooner or later', () => {
   }, async () => {
     const influxd = await startInfluxd()
     onTestFinished(() => influxd.remove())
-    await influxd.run('create database telemetry')
+    await influxd.run(`create database ${telemetryDatabase}`)
     const server = serverUrl()
     const made = server === undefined ? undefined : await createServerDatabase(server)
     if (made) onTestFinished(() => made.drop())
     const directory = temporaryDirectory('hemotrail-data-')
     const database = made ? { DATABASE_URL: made.url } : { HEMOTRAIL_DATA: directory }
-    const environment = { INFLUX_URL: influxd.url, INFLUX_DATABASE: 'telemetry' }
+    const environment = { INFLUX_URL: influxd.url, INFLUX_DATABASE: telemetryDatabase }
     const city = await aCity({ database, environment, devices: 12, window: 6, seed: 'influx' })
     const { service, fleet } = city
 
@@ -40,28 +41,14 @@ describeOnInflux('acknowledged means in InfluxDB, sooner or later', () => {
       await service.start()
     }
     const { account } = await fleet.drain()
-    const waiting = async () => (await fetch(new URL('/metrics', service.url))).text()
-    await until(async () => (await waiting()).includes('hemotrail_telemetry_waiting_readings 0\n'))
+    await until(async () => (await telemetryWaits(service)).readings === 0)
     expect(await service.ask('GET', '/ready')).toMatchObject({ telemetry: { product: 'InfluxDB' } })
     expect(await service.stop()).toBe(0)
 
     const open = await openDatabase(made ? { url: made.url } : { directory })
     onTestFinished(() => open.close())
-    const { readings } = await expectWhatWasSent(open.pool, account, limits)
-    const told = await open.pool.query<{ told: string }>(`
-      select concat_ws('/', device.name, probe.kind, boot.boot, at, seq, (centi / 100.0)::float8) as told
-      from reading join boot on boot.id = boot_id join probe on probe.id = probe_id
-      join device on device.id = probe.device_id`)
-    const answer = (await influxd.run(
-      'select "device", "probe", "boot", "seq", "celsius" from "telemetry".."reading"',
-    )) as { results: [{ series: [{ values: [number, string, string, string, number, number][] }] }] }
-    const points = answer.results[0].series[0].values.map(([at, device, probe, boot, seq, celsius]) =>
-      [device, probe, boot, at, seq, celsius].join('/'),
-    )
-    expect(points).toHaveLength(readings)
-    expect(new Set(points)).toEqual(new Set(told.rows.map((row) => row.told)))
-    const dead = await open.pool.query('select 1 from telemetry_dead_letter')
-    expect(dead.rowCount).toBe(0)
+    const { readings } = await expectWhatWasSent(open, account, limits)
+    await expectForwarded(open, influxd)
     console.log(`InfluxDB killed twice and the service four times: all ${readings} readings are there, once`)
   })
 })

@@ -33,7 +33,7 @@ describe('acknowledged means stored, on PGlite', () => {
 
     const open = await openDatabase({ directory })
     onTestFinished(() => open.close())
-    const stored = await expectWhatWasSent(open.pool, ending.account, limits)
+    const stored = await expectWhatWasSent(open, ending.account, limits)
     expectHard(kills, ending.stats, { services: 20, acknowledgements: 20_000 })
     summarize('PGlite', kills, ending.stats, stored)
   })
@@ -59,7 +59,7 @@ describeWithPostgres('acknowledged means stored, on Postgres', () => {
     await postgres.start()
     const open = await openDatabase({ url: postgres.url })
     onTestFinished(() => open.close())
-    const stored = await expectWhatWasSent(open.pool, ending.account, limits)
+    const stored = await expectWhatWasSent(open, ending.account, limits)
     expectHard(kills, ending.stats, { services: 20, servers: 5, acknowledgements: 100_000 })
     summarize('Postgres', kills, ending.stats, stored)
   })

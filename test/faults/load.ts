@@ -14,6 +14,8 @@ export type Plan = {
   readonly journal: string
   /** Messages each device keeps on their way. */
   readonly window: number
+  /** Messages all of them make a second, doubles apart; as fast as acknowledgements allow where absent. */
+  readonly ratePerSecond?: number | undefined
   /** What the readers of the devices see. */
   readonly tags: readonly string[]
   readonly seed: string
@@ -41,11 +43,20 @@ export type Stats = {
   refusals: Record<string, number>
 }
 
-/** `drain`: make nothing new, end when all is acknowledged. `stop`: hang up, whatever is on its way. */
-export type Order = 'report' | 'drain' | 'stop'
+/** What was acknowledged since the lap began, doubles too, and how long each waited for it. */
+export type Lap = {
+  readonly seconds: number
+  readonly messagesPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly longestMs: number
+}
+
+/** `lap`: one ends and the next begins. `drain`: make nothing new, end when all is acknowledged. `stop`: hang up. */
+export type Order = 'report' | 'lap' | 'drain' | 'stop'
 
 /** News come by themselves; `answers` names the order they answer, and for `drain` and `stop` are the last. */
-export type Report = { readonly stats: Stats; readonly answers: Order | null }
+export type Report = { readonly stats: Stats; readonly answers: Order | null; readonly lap?: Lap }
 
 type Mode = 'load' | 'drain' | 'stop'
 
@@ -55,9 +66,22 @@ async function run(plan: Plan): Promise<void> {
   const stats = noStats()
   let mode: Mode = 'load'
   let newsDue = false
+  let waits: number[] = []
+  let lapBegan = performance.now()
 
   function say(answers: Order | null): void {
-    if (process.connected) process.send?.({ stats, answers } satisfies Report)
+    const report: Report = { stats, answers, ...(answers === 'lap' ? { lap: endLap() } : {}) }
+    if (process.connected) process.send?.(report)
+  }
+
+  function endLap(): Lap {
+    const seconds = (performance.now() - lapBegan) / 1_000
+    const sorted = waits.sort((a, b) => a - b)
+    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+    waits = []
+    lapBegan = performance.now()
+    const messagesPerSecond = sorted.length / seconds
+    return { seconds, messagesPerSecond, p50Ms: at(0.5), p99Ms: at(0.99), longestMs: at(1) }
   }
 
   function news(): void {
@@ -69,18 +93,28 @@ async function run(plan: Plan): Promise<void> {
     }, 5)
   }
 
+  const everyMs = plan.ratePerSecond ? (plan.devices.length * 1_000) / plan.ratePerSecond : 0
+
   function startDevice({ name, secret }: Plan['devices'][number]) {
     const random = createRandom(plan.seed).fork(name)
     const maker = messageMaker(random, plan.tags, Date.now())
     /** Made and not acknowledged, oldest first. */
     const open = new Set<Message>()
+    let made = 0
+    const firstAt = performance.now() + random.between(0, everyMs)
     /** What the connection that stands does next, if one stands. */
     let turn = () => {}
+
+    function tick(): void {
+      turn()
+      setTimeout(tick, everyMs).unref()
+    }
 
     const isDone = () => mode === 'stop' || (mode === 'drain' && open.size === 0)
 
     async function live(): Promise<void> {
       const target = { host: '127.0.0.1', port: plan.port, clientId: name, username: name, password: secret }
+      if (everyMs > 0) setTimeout(tick, firstAt - performance.now()).unref()
       while (!isDone()) {
         try {
           await talk(await connectRaw(target))
@@ -100,7 +134,7 @@ async function run(plan: Plan): Promise<void> {
 
       function fill(): void {
         if (mode === 'stop' || (isDone() && onTheirWay.length === 0)) socket.destroy()
-        while (mode === 'load' && !socket.destroyed && onTheirWay.length < plan.window) {
+        while (mode === 'load' && !socket.destroyed && onTheirWay.length < plan.window && isDue()) {
           void send(maker.double() ?? make())
         }
       }
@@ -119,7 +153,9 @@ async function run(plan: Plan): Promise<void> {
         }
         if (onTheirWay[0] !== message) stats.outOfOrder++
         onTheirWay.splice(onTheirWay.indexOf(message), 1)
-        stats.longestWaitMs = Math.max(stats.longestWaitMs, performance.now() - sentAt)
+        const waitedMs = performance.now() - sentAt
+        waits.push(waitedMs)
+        stats.longestWaitMs = Math.max(stats.longestWaitMs, waitedMs)
         await acknowledge(message)
         news()
         fill()
@@ -139,7 +175,13 @@ async function run(plan: Plan): Promise<void> {
       news()
     }
 
+    /** What was not sent while nobody listened is made up for. */
+    function isDue(): boolean {
+      return everyMs === 0 || made * everyMs <= performance.now() - firstAt
+    }
+
     function make(): Message {
+      made++
       const message = maker.next(Date.now())
       open.add(message)
       void journal.made(name, message)
@@ -161,7 +203,7 @@ async function run(plan: Plan): Promise<void> {
 
   const devices = plan.devices.map(startDevice)
   process.on('message', (order: Order) => {
-    if (order === 'report') return say(order)
+    if (order === 'report' || order === 'lap') return say(order)
     mode = order
     for (const device of devices) device.turn()
   })

@@ -5,6 +5,7 @@ import type { ProbeKind, UpChannel } from '../../schema/vocabulary.ts'
 
 /** What one device of the load has to say. No two readings it makes are different at one identity. */
 export type MessageMaker = {
+  /** Now and then one that was made before others that have been sent. */
   next(now: number): Message
   /** Now and then a message that has been acknowledged already, byte by byte. */
   double(): Message | undefined
@@ -31,6 +32,7 @@ export function messageMaker(random: Random, tags: readonly string[], now: numbe
   const used = new Set<number>()
   let recent: ReadingElement[] = []
   const done: Message[] = []
+  let overtaken: Message | undefined
 
   function wrap(channel: UpChannel, body: object, now: number): Message {
     const envelope = { v: 1, boot, seq, sentAt: now, uptimeMs: now - bootedAt, body }
@@ -86,14 +88,24 @@ export function messageMaker(random: Random, tags: readonly string[], now: numbe
     return [{ at: pass(), added: some(), removed: some() }]
   }
 
+  function make(now: number): Message {
+    const chance = random.next()
+    if (chance < 0.005) return wrap('readings', backlog(), now)
+    if (chance < 0.02) return wrap('door', door(), now)
+    if (chance < 0.025) return wrap('power', power(), now)
+    if (chance < 0.03) return wrap('bags', bags(), now)
+    return wrap('readings', live(), now)
+  }
+
   return {
     next(now) {
-      const chance = random.next()
-      if (chance < 0.005) return wrap('readings', backlog(), now)
-      if (chance < 0.02) return wrap('door', door(), now)
-      if (chance < 0.025) return wrap('power', power(), now)
-      if (chance < 0.03) return wrap('bags', bags(), now)
-      return wrap('readings', live(), now)
+      if (!overtaken && random.chance(0.02)) overtaken = make(now)
+      else if (overtaken && random.chance(0.3)) {
+        const late = overtaken
+        overtaken = undefined
+        return late
+      }
+      return make(now)
     },
     double() {
       return random.chance(0.03) ? done[random.whole(0, done.length - 1)] : undefined
@@ -107,6 +119,7 @@ export function messageMaker(random: Random, tags: readonly string[], now: numbe
       bootedAt = now
       seq = 0
       recent = []
+      overtaken = undefined
     },
   }
 }

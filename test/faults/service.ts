@@ -10,6 +10,8 @@ export type LogLine = { readonly level: number; readonly msg: string; readonly [
 export type ServiceProcess = {
   readonly mqttPort: number
   readonly url: string
+  /** Of the process that runs, or ran last. */
+  pid(): number | undefined
   /** The administrator's. */
   readonly key: string
   /** The first line it has logged, or will, that says this. */
@@ -80,6 +82,7 @@ export async function startServiceProcess(
     mqttPort: Number(ports.MQTT_PORT),
     url,
     key,
+    pid: () => child?.pid,
     start,
     async kill9() {
       await end('SIGKILL')

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import { expect } from 'vitest'
-import { compareReadings, derive, type Limits, type Reading } from '../../api/domain/series.ts'
+import { compareReadings, derive, type Limits } from '../../api/domain/series.ts'
+import type { OpenDatabase } from '../../api/stores/database.ts'
 import type { Account } from '../../devices-sim/journal.ts'
 import type { Message } from '../../devices-sim/outbox.ts'
 import type { BagsDelta, BagsInventory, ReadingElement } from '../../schema/messages.ts'
+import { type Stored as StoredReading, storedReadings } from '../support/stored-readings.ts'
 
 export type Stored = {
   readonly messages: number
@@ -14,14 +16,27 @@ export type Stored = {
 }
 
 /** What something is called, and what is known of it, as text that must be the same on both sides. */
-type Facts = ReadonlyMap<string, string>
+export type Facts = ReadonlyMap<string, string>
+
+/** All that is stored of one probe, packed or not. */
+export type ProbeReadings = {
+  readonly probeId: number
+  readonly device: string
+  readonly probe: string
+  readonly readings: readonly StoredReading[]
+}
 
 /**
  * Hold a database against the journal of the load that had it for itself. Every message acknowledged is there, and
  * what it held, with its value; one that was sent and not acknowledged is there as a whole or not at all; there is
  * nothing else and nothing twice. What is derived is what all the readings say when they are folded afresh.
  */
-export async function expectWhatWasSent(pool: pg.Pool, account: Account, limits: Limits): Promise<Stored> {
+export async function expectWhatWasSent(
+  database: OpenDatabase,
+  account: Account,
+  limits: Limits,
+): Promise<Stored> {
+  const { pool } = database
   const acknowledged = byIdentity(account.acknowledged)
   const outstanding = byIdentity(account.outstanding)
   const messages = await storedMessages(pool)
@@ -29,7 +44,8 @@ export async function expectWhatWasSent(pool: pg.Pool, account: Account, limits:
   for (const [identity, message] of outstanding) if (messages.has(identity)) expected.set(identity, message)
 
   expectSame('messages', messages, new Map([...expected].map(messageFact)))
-  const readings = await storedReadings(pool)
+  const probes = await readingsOf(database)
+  const readings = unique(probes.flatMap(storedFacts))
   expectSame('readings', readings, new Map([...expected].flatMap(readingFacts)))
   expectSame('events', await storedEvents(pool), new Map([...expected].flatMap(eventFacts)))
   expectSame('sightings', await storedSightings(pool), new Map([...expected].flatMap(sightingFacts)))
@@ -37,7 +53,7 @@ export async function expectWhatWasSent(pool: pg.Pool, account: Account, limits:
   for (const table of ['rejected_message', 'reading_conflict', 'clock_fault']) {
     expect(await rowsOf(pool, `select * from ${table} limit 3`), table).toEqual([])
   }
-  await expectFreshFold(pool, limits)
+  await expectFreshFold(pool, probes, limits)
   return {
     messages: messages.size,
     readings: readings.size,
@@ -46,7 +62,11 @@ export async function expectWhatWasSent(pool: pg.Pool, account: Account, limits:
 }
 
 /** The gaps and excursions of every probe that are believed now. */
-async function expectFreshFold(pool: pg.Pool, limits: Limits): Promise<void> {
+async function expectFreshFold(
+  pool: pg.Pool,
+  probes: readonly ProbeReadings[],
+  limits: Limits,
+): Promise<void> {
   const states = await rowsOf<{
     probe: number
     first_at: number
@@ -70,9 +90,11 @@ async function expectFreshFold(pool: pg.Pool, limits: Limits): Promise<void> {
     `select probe_id as probe, "from", "to", concat_ws('/', side, ended, coldest, warmest, readings) as what
      from excursion where known_to is null order by "from", "to"`,
   )
-  const readings = await byProbe<Reading>(
-    pool,
-    'select probe_id as probe, at, boot.boot, centi from reading join boot on boot.id = boot_id',
+  const readings = new Map(
+    probes.map(({ probeId, readings }) => [
+      probeId,
+      readings.map(({ at, boot, centi }) => ({ at, boot, centi })),
+    ]),
   )
   expect(states.length).toBe(readings.size)
   for (const { probe, first_at, at, boot, centi, open_from, open } of states) {
@@ -134,14 +156,23 @@ function readingFacts([identity, { channel, boot, payload }]: [string, Message])
   ])
 }
 
-async function storedReadings(pool: pg.Pool): Promise<Facts> {
-  return facts(
+/** Of every probe that has reported. @throws Error where a reading stands in two places */
+export async function readingsOf({ db, pool }: OpenDatabase): Promise<ProbeReadings[]> {
+  const probes = await rowsOf<{ id: number; device: string; probe: string }>(
     pool,
-    `select concat_ws('/', device.name, probe.kind, boot.boot, at) as identity,
-       (centi / 100.0)::numeric(6, 2) || ' at ' || coalesce((humidity / 100)::text, 'unknown') as value
-     from reading join boot on boot.id = boot_id join probe on probe.id = probe_id
-     join device on device.id = probe.device_id and device.id = boot.device_id`,
+    'select probe.id, device.name as device, probe.kind as probe from probe join device on device.id = device_id',
   )
+  const all: ProbeReadings[] = []
+  for (const { id: probeId, ...named } of probes)
+    all.push({ probeId, ...named, readings: (await storedReadings(db, probeId)).readings })
+  return all.filter(({ readings }) => readings.length > 0)
+}
+
+function storedFacts({ device, probe, readings }: ProbeReadings): [string, string][] {
+  return readings.map(({ at, boot, centi, humidity }) => [
+    [device, probe, boot, at].join('/'),
+    `${(centi / 100).toFixed(2)} at ${humidity === null ? 'unknown' : humidity / 100}`,
+  ])
 }
 
 function eventFacts([identity, { channel, payload }]: [string, Message]): [string, string][] {
@@ -216,7 +247,7 @@ async function facts(pool: pg.Pool, query: string): Promise<Facts> {
   return unique(rows.map(({ identity, value }) => [identity, value]))
 }
 
-function unique(entries: [string, string][]): Facts {
+export function unique(entries: [string, string][]): Facts {
   const map = new Map(entries)
   expect(map.size, 'something is stored twice').toBe(entries.length)
   return map
@@ -232,7 +263,7 @@ async function byProbe<Row extends object>(pool: pg.Pool, query: string): Promis
   return groups
 }
 
-function expectSame(what: string, stored: Facts, expected: Facts): void {
+export function expectSame(what: string, stored: Facts, expected: Facts): void {
   const missing = [...expected.keys()].filter((identity) => !stored.has(identity))
   const foreign = [...stored.keys()].filter((identity) => !expected.has(identity))
   const changed = [...expected]

@@ -13,11 +13,13 @@ export async function storedReadings(
   db: Database,
   probeId: number,
 ): Promise<{ readings: Stored[]; packed: number }> {
+  const booted = sql`join boot on boot.id = boot_id
+    and boot.device_id = (select device_id from probe where probe.id = probe_id)`
   const { rows: loose } = await db.execute<Stored>(
-    sql`select at, boot, seq, centi, humidity from reading join boot on boot.id = boot_id where probe_id = ${probeId}`,
+    sql`select at, boot, seq, centi, humidity from reading ${booted} where probe_id = ${probeId}`,
   )
   const { rows: hours } = await db.execute<PackedHour & { boot: string }>(
-    sql`select hour, boot, body, count, sum, coldest, warmest from reading_hour join boot on boot.id = boot_id
+    sql`select hour, boot, body, count, sum, coldest, warmest from reading_hour ${booted}
       where probe_id = ${probeId}`,
   )
   const readings = [...loose]
