@@ -1,3 +1,4 @@
+import { chaos } from './chaos.ts'
 import { city } from './city.ts'
 import { connections } from './connections.ts'
 import { ingest } from './ingest.ts'
@@ -15,6 +16,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   'telemetry-size': telemetrySize,
   window: windowBench,
   city,
+  chaos,
 }
 
 const [name = ''] = process.argv.slice(2)
