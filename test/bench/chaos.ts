@@ -86,6 +86,7 @@ async function runChaos(atEnd: AtEnd): Promise<Record<string, unknown>> {
     acknowledged: ending.stats.acknowledged,
     doubles: ending.stats.doubles,
     longestWaitMs: Math.round(ending.stats.longestWaitMs),
+    latestMs: ending.stats.latestMs,
     ...{ kills, quiet, absence, drain, ratio, ...drained },
   }
 }
@@ -231,7 +232,7 @@ async function compare(
   if (stats.outOfOrder > 0) faults.push(`${stats.outOfOrder} acknowledgements came out of order`)
   const database = await openDatabase({ url: postgres.url })
   try {
-    const stored = await expectWhatWasSent(database, account, limits).catch(note)
+    const stored = await expectWhatWasSent(database, account, limits, stats.latestMs).catch(note)
     await expectForwarded(database, influxd).catch(note)
     return { faults, stored: stored ?? {} }
   } finally {

@@ -52,7 +52,8 @@ export async function expectForwarded(database: OpenDatabase, influxd: Influxd):
 export async function telemetryWaits({
   url,
 }: ServiceProcess): Promise<{ readings: number; seconds: number; forwarded: number }> {
-  const text = await (await fetch(new URL('/metrics', url))).text()
+  // One connection each: the service may be gone and back since the last time.
+  const text = await (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text()
   const metric = (name: string) => {
     const value = new RegExp(`^hemotrail_telemetry_${name} (\\S+)$`, 'm').exec(text)?.[1]
     if (value === undefined)

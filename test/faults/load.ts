@@ -39,6 +39,8 @@ export type Stats = {
   outOfOrder: number
   /** The longest wait of a message for its acknowledgement, ms. */
   longestWaitMs: number
+  /** The longest a message had been made when it was acknowledged, on whatever connection, ms. */
+  latestMs: number
   /** Why connecting failed, and how often. */
   refusals: Record<string, number>
 }
@@ -193,6 +195,7 @@ async function run(plan: Plan): Promise<void> {
         stats.doubles++
         return
       }
+      stats.latestMs = Math.max(stats.latestMs, Date.now() - JSON.parse(message.payload).sentAt)
       await journal.acknowledged(name, message)
       maker.acknowledged(message)
       stats.acknowledged++
@@ -225,6 +228,7 @@ function noStats(): Stats {
     lost: 0,
     outOfOrder: 0,
     longestWaitMs: 0,
+    latestMs: 0,
     refusals: {},
   }
 }

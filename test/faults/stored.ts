@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import { expect } from 'vitest'
+import { offsetToleranceMs } from '../../api/domain/clock.ts'
 import { compareReadings, derive, type Limits } from '../../api/domain/series.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
 import type { Account } from '../../devices-sim/journal.ts'
@@ -30,11 +31,14 @@ export type ProbeReadings = {
  * Hold a database against the journal of the load that had it for itself. Every message acknowledged is there, and
  * what it held, with its value; one that was sent and not acknowledged is there as a whole or not at all; there is
  * nothing else and nothing twice. What is derived is what all the readings say when they are folded afresh.
+ *
+ * @param latestMs how long a message had been made when it came, at most: no more may a clock be thought to be behind
  */
 export async function expectWhatWasSent(
   database: OpenDatabase,
   account: Account,
   limits: Limits,
+  latestMs = 0,
 ): Promise<Stored> {
   const { pool } = database
   const acknowledged = byIdentity(account.acknowledged)
@@ -50,7 +54,13 @@ export async function expectWhatWasSent(
   expectSame('events', await storedEvents(pool), new Map([...expected].flatMap(eventFacts)))
   expectSame('sightings', await storedSightings(pool), new Map([...expected].flatMap(sightingFacts)))
   expectSame('inventories', await storedInventories(pool), new Map([...expected].flatMap(inventoryFacts)))
-  for (const table of ['rejected_message', 'reading_conflict', 'clock_fault']) {
+  const ofLateness = `kind = 'offset' and measured_offset_ms between ${offsetToleranceMs} and ${latestMs}`
+  for (const table of [
+    'rejected_message',
+    'reading_conflict',
+    `clock_fault where not (${ofLateness})`,
+    `clock_fact where offset_ms <> 0`,
+  ]) {
     expect(await rowsOf(pool, `select * from ${table} limit 3`), table).toEqual([])
   }
   await expectFreshFold(pool, probes, limits)
