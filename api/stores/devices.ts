@@ -134,12 +134,12 @@ function byDevice<T extends { readonly deviceId: number }>(rows: readonly T[]): 
   return groups
 }
 
-/** @throws Refusal `already_exists` */
 /** Every device there is, by name. */
 export function everyDevice(db: Database): Promise<{ id: number; name: string }[]> {
   return db.select({ id: device.id, name: device.name }).from(device).orderBy(asc(device.name))
 }
 
+/** @throws Refusal `already_exists` */
 export async function insertDevice(
   tx: Transaction,
   actor: Actor,
