@@ -39,6 +39,9 @@ const usual: ForwardPatience = {
 const rowsAtOnce = 200
 const readingsAtOnce = 10_000
 
+/** After each batch ingest has the process to itself for as long as that took, and at most so long, ms. */
+const longestRestMs = 100
+
 /** After so many requests that all failed, so many single readings tell whether the store takes anything at all. */
 const triesInVain = 100
 const samples = 20
@@ -118,13 +121,15 @@ async function forwardAll(
       await pause(patience.lookMs, signal)
       continue
     }
+    const begun = performance.now()
     try {
       await forward(parts, state, rows, state.breakdowns >= patience.failuresBeforeParting, signal)
       if (state.trouble !== null) parts.log.info({}, 'telemetry is forwarded again')
       over(parts, state)
       // A few readings cost a request and a commit as thousands do: where no more wait, they are let gather.
       const isAll = rows.length === waiting.length && rows.length < rowsAtOnce
-      if (isAll) await pause(patience.lookMs, signal)
+      const restMs = Math.min(performance.now() - begun, longestRestMs)
+      await pause(isAll ? patience.lookMs : restMs, signal)
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof TelemetryFailure)) throw error
