@@ -37,7 +37,7 @@ const usual: ForwardPatience = {
 
 /** At most this many rows and readings are held in memory, but for the one row there must be. */
 const rowsAtOnce = 200
-const readingsAtOnce = 10_000
+const readingsAtOnce = 2_500
 
 /** After each batch ingest has the process to itself for as long as that took, and at most so long, ms. */
 const longestRestMs = 100
