@@ -167,7 +167,7 @@ function readingFacts([identity, { channel, boot, payload }]: [string, Message])
 }
 
 /** Of every probe that has reported. @throws Error where a reading stands in two places */
-export async function readingsOf({ db, pool }: OpenDatabase): Promise<ProbeReadings[]> {
+async function readingsOf({ db, pool }: OpenDatabase): Promise<ProbeReadings[]> {
   const probes = await rowsOf<{ id: number; device: string; probe: string }>(
     pool,
     'select probe.id, device.name as device, probe.kind as probe from probe join device on device.id = device_id',
@@ -257,7 +257,7 @@ async function facts(pool: pg.Pool, query: string): Promise<Facts> {
   return unique(rows.map(({ identity, value }) => [identity, value]))
 }
 
-export function unique(entries: [string, string][]): Facts {
+function unique(entries: [string, string][]): Facts {
   const map = new Map(entries)
   expect(map.size, 'something is stored twice').toBe(entries.length)
   return map
@@ -273,7 +273,7 @@ async function byProbe<Row extends object>(pool: pg.Pool, query: string): Promis
   return groups
 }
 
-export function expectSame(what: string, stored: Facts, expected: Facts): void {
+function expectSame(what: string, stored: Facts, expected: Facts): void {
   const missing = [...expected.keys()].filter((identity) => !stored.has(identity))
   const foreign = [...stored.keys()].filter((identity) => !expected.has(identity))
   const changed = [...expected]

@@ -33,6 +33,7 @@ export async function compareStores(db: Database, influx: Influx): Promise<Compa
       shown(device, kind, boot, time, seq, celsius, humidity),
     )
     const [ours, theirs] = [new Set(here), new Set(there)]
+    if (ours.size < here.length) differences.push(`twice in the database: a reading of ${kind} of ${device}`)
     for (const one of ours) if (!theirs.has(one)) differences.push(`only in the database: ${one}`)
     for (const one of theirs) if (!ours.has(one)) differences.push(`only in InfluxDB: ${one}`)
     names.set(device, (names.get(device) ?? new Set()).add(kind))
