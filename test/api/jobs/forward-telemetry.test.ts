@@ -589,7 +589,12 @@ describe('forwarding to an InfluxDB that', () => {
     await until(() => forwarding.said.length > 2)
     expect(forwarding.said[0]).toMatchObject({ level: 'error', fields: { trouble: 'shut', status: 400 } })
     expect(await counts(world, fake)).toEqual({ stored: 0, dead: 0, waiting: 300 })
-    fake.answer = fake.take
+    // Mended between two attempts: within one, what was refused before would look like bad readings among good ones.
+    const { answer } = fake
+    fake.answer = (response, asked) => {
+      if (asked.lines.length === 300) fake.answer = fake.take
+      return (fake.answer === fake.take ? fake.take : answer)(response, asked)
+    }
     await emptied(world)
     expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
   })
