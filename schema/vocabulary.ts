@@ -36,8 +36,18 @@ export type TaskKind = (typeof taskKinds)[number]
 export const unconfirmedReasons = ['still_inside', 'door_not_opened'] as const
 export type UnconfirmedReason = (typeof unconfirmedReasons)[number]
 
-/** What spoke against a transfusion that was written down all the same. */
-export const transfusionFaults = ['not_issued', 'another_patient', 'held', 'expired', 'other'] as const
+/**
+ * What spoke against a transfusion that was written down all the same. `fate_recorded`: the bag was discarded, split, or
+ * given to another patient by earlier word.
+ */
+export const transfusionFaults = [
+  'not_issued',
+  'another_patient',
+  'held',
+  'expired',
+  'fate_recorded',
+  'other',
+] as const
 export type TransfusionFault = (typeof transfusionFaults)[number]
 
 export const deviceKinds = ['fridge', 'freezer', 'incubator', 'box'] as const

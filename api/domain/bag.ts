@@ -8,7 +8,7 @@ import type {
 } from '../../schema/vocabulary.ts'
 import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
 import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compatibility.ts'
-import { move } from './lifecycle.ts'
+import { isFinal, move } from './lifecycle.ts'
 import { Refusal } from './refusal.ts'
 
 export type Hold = { readonly id: number; readonly kind: HoldKind; readonly reason: string }
@@ -78,6 +78,8 @@ export type Command =
       readonly patient: string | null
       /** Whom it was issued for last; null where that was for nobody known, or it never was. */
       readonly issuedFor: string | null
+      /** Whom it was given to by earlier word, where that was told. */
+      readonly givenTo: readonly string[]
       readonly startedAt: number
       readonly endedAt: number | null
       readonly reaction: boolean
@@ -214,13 +216,16 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
         throw new Refusal('no_return', `bag ${bag.label} was issued, and what was issued is not used again`)
       return { data: { reason: command.reason } }
     case 'transfuse': {
-      const { patient, issuedFor, startedAt, endedAt, reaction } = command
+      const { patient, issuedFor, givenTo, startedAt, endedAt, reaction } = command
       const isForAnother = patient !== null && issuedFor !== null && patient !== issuedFor
+      const isAgreed = patient === null || givenTo.every((other) => other === patient)
+      const isToldAgain = bag.state === 'transfused' && isAgreed
       const spoke: Record<Exclude<TransfusionFault, 'other'>, boolean> = {
-        not_issued: bag.state !== 'issued',
+        not_issued: bag.state !== 'issued' && !isFinal(bag.state),
         another_patient: isForAnother,
         held: bag.holds.length > 0,
         expired: startedAt >= bag.expiresAt,
+        fate_recorded: isFinal(bag.state) && !isToldAgain,
       }
       const discrepancies = transfusionFaults.filter((fault) => fault !== 'other' && spoke[fault])
       return {

@@ -36,10 +36,10 @@ export const moves: Readonly<Record<BagState, Partial<Record<BagVerb, BagState>>
   arrived: { receive: 'available', refuse: 'returned', transfuse: 'transfused', discard: 'discarded' },
   issued: { transfuse: 'transfused', cancel_issue: 'available', return: 'returned', discard: 'discarded' },
   returned: { reinstate: 'available', transfuse: 'transfused', discard: 'discarded' },
-  // Its children carry on.
-  processed: {},
-  transfused: {},
-  discarded: {},
+  // Its children carry on, whatever is told of it.
+  processed: { transfuse: 'processed' },
+  transfused: { transfuse: 'transfused' },
+  discarded: { transfuse: 'transfused' },
 }
 
 /** The states of a bag that stands on somebody's shelf. */
@@ -48,9 +48,9 @@ export const onShelf: readonly BagState[] = ['collected', 'quarantined', 'availa
 /** What has become of a bag itself, not of what was made of it. */
 export const fates: readonly BagState[] = ['transfused', 'discarded']
 
-/** A state a bag does not leave: its fate, or its children's, is recorded. */
+/** Nothing more is done with the bag: its fate, or its children's, is recorded. */
 export function isFinal(state: BagState): boolean {
-  return Object.keys(moves[state]).length === 0
+  return state === 'processed' || fates.includes(state)
 }
 
 /** @throws Refusal `illegal_move` saying what would be possible */

@@ -21,7 +21,7 @@ import type { BagFacts, Command } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { cnReturns } from '../policies/answers.ts'
-import { type Bag, eventsOf, isInsideStill, patientOfIssue } from '../stores/bags.ts'
+import { type Bag, eventsOf, isInsideStill, patientsOf } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
 import { facilityCodes, findFacility } from '../stores/facilities.ts'
@@ -123,8 +123,8 @@ const acts = {
       const now = ctx.now()
       if (startedAt > now) throw new Refusal('invalid_request', 'startedAt: is still to come')
       if (endedAt !== null && endedAt > now) throw new Refusal('invalid_request', 'endedAt: is still to come')
-      const issuedFor = await patientOfIssue(tx, bag.id)
-      return { verb: 'transfuse', patient, issuedFor, startedAt, endedAt, reaction }
+      const known = await patientsOf(tx, bag.id)
+      return { verb: 'transfuse', patient, ...known, startedAt, endedAt, reaction }
     },
   }),
   return: because('return', 'It came back: somebody must inspect it'),

@@ -19,6 +19,7 @@ const faults: Readonly<Record<TransfusionFault, Words>> = {
   another_patient: { zh: '并非发给该患者', en: 'it was issued for another patient' },
   held: { zh: '已被暂停使用', en: 'it was held' },
   expired: { zh: '已过期', en: 'it had expired' },
+  fate_recorded: { zh: '此前已登记其他去向', en: 'another fate of it was on record' },
   other: { zh: '另有不符', en: 'something else spoke against it' },
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../../schema/tables/bags.ts'
 import { device } from '../../schema/tables/devices.ts'
 import { news } from '../../schema/tables/news.ts'
-import type { Abo, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
+import type { Abo, BagVerb, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent, BagFacts, Hold } from '../domain/bag.ts'
 import { dinCheckCharacter } from '../domain/isbt128.ts'
@@ -510,16 +510,24 @@ export async function isInsideStill(tx: Transaction, bagId: string): Promise<boo
   return place?.state === 'inside'
 }
 
-/** Whom a bag was issued for last; null where that was for nobody known, or it never was. */
-export async function patientOfIssue(tx: Transaction, bagId: string): Promise<string | null> {
-  const [issue] = await tx
-    .select({ data: bagEvent.data })
-    .from(bagEvent)
-    .where(and(eq(bagEvent.bagId, bagId), eq(bagEvent.verb, 'issue')))
-    .orderBy(desc(bagEvent.version))
-    .limit(1)
-  return (issue?.data as { patient?: string | null } | undefined)?.patient ?? null
+/**
+ * Whom a bag was issued for last (null where that was for nobody known, or it never was), and all it was given to so far
+ * as that was told.
+ */
+export async function patientsOf(
+  tx: Transaction,
+  bagId: string,
+): Promise<{ issuedFor: string | null; givenTo: string[] }> {
+  const events = await eventsOf(tx, bagId)
+  const named = (verb: BagVerb) =>
+    events.filter((event) => event.verb === verb).map(({ data }) => (data as Named).patient ?? null)
+  return {
+    issuedFor: named('issue').at(-1) ?? null,
+    givenTo: named('transfuse').filter((patient) => patient !== null),
+  }
 }
+
+type Named = { readonly patient?: string | null }
 
 /** What was done to a bag, oldest first. */
 export async function eventsOf(db: Database | Transaction, bagId: string) {

@@ -65,28 +65,17 @@ export type Transfusion = About & {
   readonly patient: string | null
 }
 
-/** The bags that were given although something spoke against it, the newest first: those held within reach, or made there. */
+/** What was given although something spoke against it, the newest first: of bags held within reach, or made there. */
 export async function transfusedAgainst(db: Database, reach: Reach): Promise<Transfusion[]> {
-  // A transfusion is the last event of a bag. Each bag asks for its own: there are many more of others.
-  const last = db
-    .select({ at: bagEvent.at, data: bagEvent.data, verb: bagEvent.verb })
-    .from(bagEvent)
-    .where(and(eq(bagEvent.bagId, bag.id), eq(bagEvent.version, bag.version)))
-    .limit(1)
-    .as('last')
+  // Written out, for the index of just these to serve.
+  const isAgainst = sql`${bagEvent.verb} = 'transfuse' and ${bagEvent.data}->'discrepancies' <> '[]'`
   const rows = await db
-    .select({ bag, at: last.at, data: last.data, facility: facility.code })
-    .from(bag)
-    .innerJoinLateral(last, eq(last.verb, 'transfuse'))
+    .select({ bag, at: bagEvent.at, data: bagEvent.data, facility: facility.code })
+    .from(bagEvent)
+    .innerJoin(bag, eq(bag.id, bagEvent.bagId))
     .innerJoin(facility, eq(facility.id, bag.holderId))
-    .where(
-      and(
-        eq(bag.state, 'transfused'),
-        or(isIn(reach, bag.holderId), isIn(reach, bag.originId)),
-        sql`${last.data}->'discrepancies' <> '[]'`,
-      ),
-    )
-    .orderBy(desc(last.at), desc(bag.id))
+    .where(and(isAgainst, or(isIn(reach, bag.holderId), isIn(reach, bag.originId))))
+    .orderBy(desc(bagEvent.at), desc(bagEvent.bagId), desc(bagEvent.version))
     .limit(mostOfAKind)
   return rows.map(({ bag: row, at, data, facility }) => {
     const { discrepancies, patient } = data as Pick<Transfusion, 'discrepancies' | 'patient'>

@@ -84,7 +84,7 @@ export async function traceBag(
   const bag = await findBag(db, input.bagId)
   const asOf = momentOf(input.asOf, deps.now())
   const fate = isFinal(bag.state)
-    ? (await eventsOf(db, bag.id)).findLast(({ to }) => to === bag.state)
+    ? (await eventsOf(db, bag.id)).findLast(({ from, to }) => to === bag.state && from !== to)
     : undefined
   const until = Math.min(asOf, fate?.at ?? asOf)
   const versions = await policyVersions(db, input.jurisdiction, bag.component, 'storage')

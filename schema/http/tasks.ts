@@ -13,7 +13,7 @@ const Task = z
     kind: z.enum(taskKinds).meta({
       description:
         'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave. transfused_against: it was given ' +
-        'although something spoke against it. seen_after_fate: it was seen inside a device after its fate was ' +
+        'although something spoke against it, once for each time that was told. seen_after_fate: it was seen inside a device after its fate was ' +
         'recorded. seen_elsewhere: it is in stock, and inside a device of another facility. taken_without_issue: it ' +
         'may be issued, was not, and has been out of every container for too long',
     }),

@@ -253,6 +253,9 @@ export const bagEvent = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.bagId, t.version] }),
+    index('bag_event_transfused_against')
+      .on(t.at, t.bagId, t.version)
+      .where(sql`verb = 'transfuse' and data->'discrepancies' <> '[]'`),
     oneOf('bag_event_verb', t.verb, ['collect', 'register', ...bagVerbs]),
     oneOf('bag_event_from', t.from, bagStates),
     oneOf('bag_event_to', t.to, bagStates),

@@ -95,20 +95,24 @@ describe('a transfusion', () => {
   test('is to be looked into for each thing that spoke against it, and for nothing else', () => {
     fc.assert(
       fc.property(
-        fc.constantFrom(...bagStates.filter((state) => !isFinal(state))),
+        fc.constantFrom(...bagStates),
         fc.array(fc.constantFrom(...holdKinds), { maxLength: 2 }),
         fc.constantFrom('P1', 'P2', null),
         fc.constantFrom('P1', null),
+        fc.subarray(['P1', 'P2']),
         fc.constantFrom(99, 100),
-        (state, kinds, patient, issuedFor, startedAt) => {
+        (state, kinds, patient, issuedFor, givenTo, startedAt) => {
+          const isAnother = patient !== null && givenTo.includes(patient === 'P1' ? 'P2' : 'P1')
+          const isToldAgain = state === 'transfused' && !isAnother
           const holds = kinds.map((kind, id) => ({ id, kind, reason: 'r' }))
-          const facts = { patient, issuedFor, startedAt, endedAt: null, reaction: false }
+          const facts = { patient, issuedFor, givenTo, startedAt, endedAt: null, reaction: false }
           const { data } = decide({ ...aBag, state, holds }, { verb: 'transfuse', ...facts }, 200)
           expect(faultsOf(data.discrepancies as string[])).toEqual([
-            ...(state === 'issued' ? [] : ['not_issued']),
+            ...(state === 'issued' || isFinal(state) ? [] : ['not_issued']),
             ...(patient === 'P2' && issuedFor === 'P1' ? ['another_patient'] : []),
             ...(kinds.length > 0 ? ['held'] : []),
             ...(startedAt === 100 ? ['expired'] : []),
+            ...(isFinal(state) && !isToldAgain ? ['fate_recorded'] : []),
           ])
         },
       ),

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { BagDetail, Trace } from '../../../schema/http/bags.ts'
 import { BagEvents, Children, Recalled, ScanAnswer, Stock, TakeOut } from '../../../schema/http/life.ts'
+import { Tasks } from '../../../schema/http/tasks.ts'
 import {
   aBagInStock,
   aCity,
@@ -17,6 +18,7 @@ import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 const minute = 60_000
+const day = 86_400_000
 const reason = 'haemorrhage'
 
 /** A fridge at the hospital that has the bag inside, and has been cold. */
@@ -657,6 +659,63 @@ describe('a transfusion', () => {
       found.push(events.at(-1)?.data.discrepancies)
     }
     expect(found).toEqual([['not_issued'], ['another_patient']])
+  })
+
+  test('is written down of a bag whose fate was recorded, and what is made of a bag carries on', async ({
+    door,
+  }) => {
+    const city = await aCity(door)
+    for (const name of ['P1', 'P2']) await aPatient(city, name)
+    const [discarded, given, split] = [
+      await aBagInStock(city, 1),
+      await aBagInStock(city, 2),
+      await aBagInStock(city, 3),
+    ]
+    const parts = {
+      children: [{ productCode: 'E0336VA0', component: 'red_cells', expiresAt: iso(noon + day) }],
+    }
+    await step(city.lab, discarded.bagId, 'discard', { reason: 'torn' })
+    await step(city.lab, given.bagId, 'issue', { patient: 'P1' })
+    await done(city.lab.post(`/bags/${split.bagId}/process`, parts), Children)
+
+    const to = (patient?: string) => ({ patient, startedAt: iso(noon) })
+    const lives = [
+      [discarded.bagId, [to('P1')], 'transfused', [['fate_recorded']]],
+      [
+        given.bagId,
+        [to('P1'), to('P1'), to(), to('P2'), to('P2')],
+        'transfused',
+        [[], [], [], ['another_patient', 'fate_recorded'], ['another_patient', 'fate_recorded']],
+      ],
+      [split.bagId, [to('P1')], 'processed', [['fate_recorded']]],
+    ] as const
+    const account = async (bagId: string) => (await door.ask(Trace, 'GET', `/bags/${bagId}/trace`)).total
+    for (const [bagId, [first, ...again], state, found] of lives) {
+      if (state === 'transfused') await step(city.nurse, bagId, 'transfuse', first)
+      const before = await account(bagId)
+      door.world.clock.now += minute
+      for (const body of state === 'transfused' ? again : [first])
+        expect(await step(city.nurse, bagId, 'transfuse', body)).toMatchObject({ state })
+      expect(await account(bagId)).toEqual(before)
+      const { events } = await done(city.lab.get(`/bags/${bagId}/events`), BagEvents)
+      const transfusions = events.filter(({ verb }) => verb === 'transfuse')
+      expect(transfusions.map(({ data }) => data.discrepancies)).toEqual(found)
+    }
+    const { tasks } = await done(city.nurse.get('/tasks?kind=transfused_against'), Tasks)
+    expect(tasks.map(({ bagId, patient }) => [bagId, patient]).sort()).toEqual(
+      [
+        [discarded.bagId, 'P1'],
+        [given.bagId, 'P2'],
+        [given.bagId, 'P2'],
+        [split.bagId, 'P1'],
+      ].sort(),
+    )
+    expect(
+      await refusal(city.lab.post(`/bags/${discarded.bagId}/discard`, { reason: 'torn' })),
+    ).toMatchObject({
+      code: 'illegal_move',
+      detail: expect.stringContaining('its life is over'),
+    })
   })
 })
 

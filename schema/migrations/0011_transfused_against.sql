@@ -1,0 +1,1 @@
+CREATE INDEX "bag_event_transfused_against" ON "bag_event" USING btree ("at","bag_id","version") WHERE verb = 'transfuse' and data->'discrepancies' <> '[]';
