@@ -204,5 +204,15 @@ export type Phase = (typeof phases)[number]
 export const jurisdictions = ['CN', 'UK', 'EU', 'US'] as const
 export type Jurisdiction = (typeof jurisdictions)[number]
 
+/** May what was issued and not given be used for another: never, if it came back in time, or if its cold is shown? */
+export const returnPolicies = ['none', 'timed', 'temperature_proven'] as const
+export type ReturnPolicy = (typeof returnPolicies)[number]
+
+/** What is said of a proposed policy, and what has become of it. */
+export const policyDecisions = ['approve', 'reject'] as const
+export type PolicyDecision = (typeof policyDecisions)[number]
+export const proposalStates = ['pending', 'approved', 'rejected'] as const
+export type ProposalState = (typeof proposalStates)[number]
+
 /** What kind of party caused a write. */
 export const actorKinds = ['person', 'device', 'job', 'integration'] as const

@@ -12,6 +12,8 @@ const table = {
   'facility.read': roles,
   'facility.create': ['administrator'],
   'policy.read': roles,
+  'policy.propose': ['centre', 'transfusion_lab'],
+  'policy.approve': ['centre', 'transfusion_lab'],
   'device.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'device.manage': ['engineer', 'administrator'],
   'device.command': ['engineer', 'administrator'],

@@ -21,6 +21,7 @@ export type AuditEntry = {
     | 'take_out'
     | 'command'
     | 'dead_letter'
+    | 'policy_proposal'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown
@@ -28,6 +29,15 @@ export type AuditEntry = {
 }
 
 /** Record who did what, in the transaction that does it: either both stand or neither. */
-export async function appendAudit(tx: Transaction, actor: Actor, entry: AuditEntry): Promise<void> {
-  await tx.insert(auditEntry).values({ ...entry, actor })
+export function appendAudit(tx: Transaction, actor: Actor, entry: AuditEntry): Promise<void> {
+  return appendAudits(tx, actor, [entry])
+}
+
+/** The same of many things one actor did at once, by one statement. */
+export async function appendAudits(
+  tx: Transaction,
+  actor: Actor,
+  entries: readonly AuditEntry[],
+): Promise<void> {
+  if (entries.length > 0) await tx.insert(auditEntry).values(entries.map((entry) => ({ ...entry, actor })))
 }

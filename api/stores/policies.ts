@@ -1,15 +1,22 @@
-import { and, asc, eq } from 'drizzle-orm'
-import { policy } from '../../schema/tables/policies.ts'
-import type { Component, Jurisdiction, Phase } from '../../schema/vocabulary.ts'
+import { and, asc, desc, eq, sql } from 'drizzle-orm'
+import { policy, policyOpinion, policyProposal } from '../../schema/tables/policies.ts'
+import type { Component, Jurisdiction, Phase, PolicyDecision } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import { appendAudit } from './audit.ts'
+import type { PolicyContent } from '../domain/policy.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { appendAudit, appendAudits } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { isOneOf } from './rows.ts'
 
-export type Policy = Omit<typeof policy.$inferSelect, 'id' | 'effectiveFrom'> & { readonly from: number }
+export type Policy = Omit<PolicyContent, 'effectiveFrom'> & {
+  readonly version: number
+  readonly proposalId: number | null
+  readonly from: number
+}
 
 /** The versions of one policy, by ascending `from`. */
 export async function policyVersions(
-  db: Database,
+  db: Database | Transaction,
   jurisdiction: Jurisdiction,
   component: Component,
   phase: Phase,
@@ -21,7 +28,7 @@ export async function policyVersions(
       and(eq(policy.jurisdiction, jurisdiction), eq(policy.component, component), eq(policy.phase, phase)),
     )
     .orderBy(asc(policy.effectiveFrom), asc(policy.version))
-  return rows.map(({ id: _id, effectiveFrom, ...rest }) => ({ ...rest, from: effectiveFrom }))
+  return rows.map(versionOf)
 }
 
 export async function listPolicies(db: Database): Promise<Policy[]> {
@@ -29,7 +36,13 @@ export async function listPolicies(db: Database): Promise<Policy[]> {
     .select()
     .from(policy)
     .orderBy(policy.jurisdiction, policy.component, policy.phase, policy.version)
-  return rows.map(({ id: _id, effectiveFrom, ...rest }) => ({ ...rest, from: effectiveFrom }))
+  return rows.map(versionOf)
+}
+
+function versionOf({ id: _id, effectiveFrom, ...rest }: typeof policy.$inferSelect): Policy {
+  // What was written down is what was parsed.
+  const told = rest as typeof rest & Pick<PolicyContent, 'allowances' | 'alarm' | 'uncertain'>
+  return { ...told, from: effectiveFrom }
 }
 
 /** Add the policies that are not there yet; a version that stands is never changed. */
@@ -39,16 +52,142 @@ export async function insertPolicies(
   rows: readonly (typeof policy.$inferInsert)[],
   now: number,
 ): Promise<void> {
-  for (const row of rows) {
-    const added = await tx.insert(policy).values(row).onConflictDoNothing().returning({ id: policy.id })
-    if (added.length === 0) continue
-    const subject = `${row.jurisdiction}/${row.component}/${row.phase}/v${row.version}`
-    await appendAudit(tx, actor, {
-      at: now,
-      action: 'policy.seeded',
-      subjectKind: 'policy',
-      subject,
-      after: row,
-    })
-  }
+  const added = await tx
+    .insert(policy)
+    .values([...rows])
+    .onConflictDoNothing()
+    .returning()
+  const entries = added.map((row) => ({
+    at: now,
+    action: 'policy.seeded',
+    subjectKind: 'policy' as const,
+    subject: nameOf(row),
+    after: row,
+  }))
+  await appendAudits(tx, actor, entries)
+}
+
+function nameOf(row: Pick<Policy, 'jurisdiction' | 'component' | 'phase' | 'version'>): string {
+  return `${row.jurisdiction}/${row.component}/${row.phase}/v${row.version}`
+}
+
+export type Opinion = {
+  readonly by: string
+  readonly decision: PolicyDecision
+  readonly comment: string
+  readonly at: number
+}
+
+export type Proposal = {
+  readonly id: number
+  readonly content: PolicyContent
+  readonly reason: string
+  readonly by: string
+  readonly at: number
+  readonly opinions: readonly Opinion[]
+}
+
+export const noProposal = (id: number) => `no policy was proposed under the number ${id}`
+
+export async function insertProposal(
+  tx: Transaction,
+  actor: Actor,
+  content: PolicyContent,
+  reason: string,
+  now: number,
+): Promise<Proposal> {
+  const [row] = await tx.insert(policyProposal).values({ content, reason, by: actor.id, at: now }).returning()
+  const proposal = { ...(row as typeof policyProposal.$inferSelect), content, opinions: [] }
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'policy.proposed',
+    subjectKind: 'policy_proposal',
+    subject: String(proposal.id),
+    after: content,
+    reason,
+  })
+  return proposal
+}
+
+/** The newest proposals, the newest first. */
+export async function listProposals(db: Database, limit: number): Promise<Proposal[]> {
+  const rows = await db.select().from(policyProposal).orderBy(desc(policyProposal.id)).limit(limit)
+  return withOpinions(db, rows)
+}
+
+/** A proposal, locked until the transaction ends: opinions come one after the other. @throws Refusal `not_found` */
+export async function lockProposal(tx: Transaction, id: number): Promise<Proposal> {
+  const rows = await tx.select().from(policyProposal).where(eq(policyProposal.id, id)).for('update')
+  const [proposal] = await withOpinions(tx, rows)
+  if (!proposal) throw new Refusal('not_found', noProposal(id))
+  return proposal
+}
+
+async function withOpinions(
+  db: Database | Transaction,
+  rows: readonly (typeof policyProposal.$inferSelect)[],
+): Promise<Proposal[]> {
+  if (rows.length === 0) return []
+  const ids = rows.map(({ id }) => id)
+  const opinions = await db
+    .select()
+    .from(policyOpinion)
+    .where(isOneOf(policyOpinion.proposalId, ids))
+    .orderBy(asc(policyOpinion.at), asc(policyOpinion.by))
+  return rows.map((row) => ({
+    ...row,
+    content: row.content as PolicyContent,
+    opinions: opinions
+      .filter(({ proposalId }) => proposalId === row.id)
+      .map(({ proposalId: _, ...said }) => said),
+  }))
+}
+
+export async function insertOpinion(
+  tx: Transaction,
+  actor: Actor,
+  proposalId: number,
+  opinion: Opinion,
+): Promise<void> {
+  await tx.insert(policyOpinion).values({ proposalId, ...opinion })
+  await appendAudit(tx, actor, {
+    at: opinion.at,
+    action: opinion.decision === 'approve' ? 'policy.approved' : 'policy.rejected',
+    subjectKind: 'policy_proposal',
+    subject: String(proposalId),
+    after: opinion,
+    reason: opinion.comment,
+  })
+}
+
+/** Make what was approved the next version of its policy. */
+export async function insertVersion(
+  tx: Transaction,
+  actor: Actor,
+  { id, content }: Pick<Proposal, 'id' | 'content'>,
+  now: number,
+): Promise<void> {
+  const { jurisdiction, component, phase } = content
+  // Two proposals of one policy may be approved at once: the later waits, and takes the number after.
+  await tx.execute(
+    sql`select pg_advisory_xact_lock(hashtext(${`policy/${jurisdiction}/${component}/${phase}`}))`,
+  )
+  const [newest] = await tx
+    .select({ version: policy.version })
+    .from(policy)
+    .where(
+      and(eq(policy.jurisdiction, jurisdiction), eq(policy.component, component), eq(policy.phase, phase)),
+    )
+    .orderBy(desc(policy.version))
+    .limit(1)
+  const version = (newest?.version ?? 0) + 1
+  const row = { ...content, version, proposalId: id }
+  await tx.insert(policy).values(row)
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'policy.in_force',
+    subjectKind: 'policy',
+    subject: nameOf(row),
+    after: row,
+  })
 }

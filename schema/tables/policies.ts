@@ -1,9 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { check, integer, pgTable, smallint, text, unique } from 'drizzle-orm/pg-core'
-import { components, jurisdictions, phases } from '../vocabulary.ts'
+import { check, integer, jsonb, pgTable, primaryKey, smallint, text, unique } from 'drizzle-orm/pg-core'
+import { components, jurisdictions, phases, policyDecisions, returnPolicies } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 
-/** What a component must be kept at in one phase of its life, from when, and who says so. Data, never code. */
+/**
+ * What a component must be kept at in one phase of its life, from when, and who says so. Data, never code. A row stands
+ * for ever: it was seeded, or proposed and approved by two.
+ */
 export const policy = pgTable(
   'policy',
   {
@@ -18,13 +21,58 @@ export const policy = pgTable(
     high: smallint().notNull(),
     /** The longest silence a reading may cover; a device's own setting may only be shorter. */
     maxSilenceMs: integer().notNull(),
+    /** The longest this phase may last at a time: a journey, or being in hands. Null where nothing bounds it. */
+    longestMs: integer(),
+    /** How often in its life a bag may enter this phase; null where nothing bounds it. */
+    occasions: integer(),
+    /** What nothing was heard of for so long holds the bag, until a person decides. */
+    gapGraceMs: integer().notNull().default(86_400_000),
+    allowances: jsonb().notNull().default([]),
+    alarm: jsonb(),
+    returns: text({ enum: returnPolicies }).notNull().default('none'),
     source: text().notNull(),
+    /** Which of these values a transfusion professional has still to confirm. */
+    uncertain: jsonb().notNull().default(['maxSilenceMs', 'gapGraceMs']),
+    /** Null of one the service came with. */
+    proposalId: integer()
+      .unique()
+      .references(() => policyProposal.id),
   },
   (t) => [
     unique('policy_version').on(t.jurisdiction, t.component, t.phase, t.version),
     oneOf('policy_jurisdiction', t.jurisdiction, jurisdictions),
     oneOf('policy_component', t.component, components),
     oneOf('policy_phase', t.phase, phases),
-    check('policy_limits', sql`${t.low} < ${t.high} and ${t.maxSilenceMs} > 0`),
+    oneOf('policy_returns', t.returns, returnPolicies),
+    check('policy_limits', sql`${t.low} < ${t.high} and ${t.maxSilenceMs} > 0 and ${t.gapGraceMs} > 0`),
+  ],
+)
+
+/** What somebody wants to become the next version of a policy. */
+export const policyProposal = pgTable('policy_proposal', {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  content: jsonb().notNull(),
+  reason: text().notNull(),
+  /** The person's id. */
+  by: text().notNull(),
+  at: instant().notNull(),
+})
+
+/** What one person said of a proposal; nobody says anything twice. */
+export const policyOpinion = pgTable(
+  'policy_opinion',
+  {
+    proposalId: integer()
+      .notNull()
+      .references(() => policyProposal.id),
+    /** The person's id. */
+    by: text().notNull(),
+    decision: text({ enum: policyDecisions }).notNull(),
+    comment: text().notNull(),
+    at: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.proposalId, t.by] }),
+    oneOf('policy_opinion_decision', t.decision, policyDecisions),
   ],
 )

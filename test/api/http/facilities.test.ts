@@ -1,6 +1,5 @@
 import { expect } from 'vitest'
 import { Facilities, Facility } from '../../../schema/http/facilities.ts'
-import { Policies } from '../../../schema/http/policies.ts'
 import { test } from './door.ts'
 
 const ambulance = { code: 'ambulance-3', name: '急救车 3', kind: 'ambulance', timeZone: 'Asia/Shanghai' }
@@ -34,19 +33,4 @@ test('a facility stands in a time zone there is', async ({ door }) => {
       issues: [{ path: 'timeZone' }],
     })
   }
-})
-
-test('the policies that are in force are told in degrees', async ({ door }) => {
-  const { policies } = await door.ask(Policies, 'GET', '/policies')
-  expect(policies).toContainEqual({
-    jurisdiction: 'CN',
-    component: 'red_cells',
-    phase: 'storage',
-    version: 1,
-    effectiveFrom: '1970-01-01T00:00:00.000Z',
-    low: 2,
-    high: 6,
-    maxSilenceSeconds: 900,
-    source: expect.stringContaining('WS 399'),
-  })
 })

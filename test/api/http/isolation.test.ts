@@ -126,12 +126,29 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'PUT /facilities/{code}/patients/{pseudonym}': () => ({ abo: 'O', rhd: 'positive' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/scans': ({ din }) => ({ din: `=${din}00`, productCode: 'E0336V00' }),
+  'POST /policies/proposals': () => ({
+    jurisdiction: 'CN',
+    component: 'red_cells',
+    phase: 'storage',
+    effectiveFrom: '2030-01-01T00:00:00Z',
+    low: 2,
+    high: 6,
+    maxSilenceSeconds: 900,
+    gapGraceSeconds: 86_400,
+    source: 'a test',
+    reason: 'a test',
+  }),
+  'POST /policies/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),
 }
 
 /** What a right for one facility never allows: it would touch all of them. */
-const networkWide = new Set(['POST /facilities'])
+const networkWide = new Set([
+  'POST /facilities',
+  'POST /policies/proposals',
+  'POST /policies/proposals/{id}/opinions',
+])
 
 const queries: Record<string, (place: Place) => string> = {
   'DELETE /people/{username}/roles': ({ code }) => `?role=courier&facility=${code}`,
