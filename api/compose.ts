@@ -77,7 +77,9 @@ async function open(
   const deps: Deps = { database, telemetry, now, log, metrics }
   await seedPolicies(deps)
 
-  const ingest = createIngest(deps, { holdMs: config.holdMs })
+  const news = createNewsWatch(database, { log })
+  opened.push(() => news.close())
+  const ingest = createIngest(deps, { holdMs: config.holdMs, tell: () => news.nudge() })
   const admission = createAdmission(deps, ingest.memory)
   opened.push(async () => admission.stop())
   // Heard before the first device is let in, or a secret revoked meanwhile would be remembered as good.
@@ -116,8 +118,6 @@ async function open(
   admission.guard(broker)
   dispatch.through(broker)
 
-  const news = createNewsWatch(database, { log })
-  opened.push(() => news.close())
   opened.push(startDeliveries({ ...deps, news }))
   const forwarding = telemetry.isElsewhere ? startForwarding(deps) : null
   if (forwarding) opened.push(forwarding.stop)

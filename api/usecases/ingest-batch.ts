@@ -31,7 +31,11 @@ const conflictTries = 20
  */
 export function createIngest(
   deps: Pick<Deps, 'database' | 'telemetry' | 'now' | 'log' | 'metrics'>,
-  options: { readonly holdMs: number },
+  options: {
+    readonly holdMs: number
+    /** What was stored is news: whoever follows it is to be woken. */
+    readonly tell?: () => void
+  },
 ): Ingest {
   const memory = createMemory(deps.database.db)
   const forward = deps.telemetry.isElsewhere
@@ -117,7 +121,8 @@ export function createIngest(
     for (const { device } of batch) memory.forget(device)
   }
 
-  function record({ stored, doubles, rejected, readings }: Outcome): void {
+  function record({ stored, doubles, rejected, readings, told }: Outcome): void {
+    if (told > 0) options.tell?.()
     deps.metrics.messages.inc({ outcome: 'stored' }, stored)
     deps.metrics.messages.inc({ outcome: 'double' }, doubles)
     deps.metrics.messages.inc({ outcome: 'rejected' }, rejected)

@@ -9,6 +9,7 @@ import { insertOutbox } from '../stores/outbox.ts'
 import { contradictionsOf, insertConflicts, replaceReading, type StoredReading } from '../stores/readings.ts'
 import { rederive } from './ingest/rederive.ts'
 import { StaleMemory } from './ingest/taken.ts'
+import { tellFindings } from './ingest/tell-findings.ts'
 
 type Range = { readonly from: number; readonly to: number }
 
@@ -48,6 +49,7 @@ export async function rederiveDevice(
     const write = { probeId: probe.id, version: before.version, state, receivedAt: 0 }
     if (!(await saveProbeStates(tx, [write]))) throw new StaleMemory('a probe moved while it was locked')
     await saveFindings(tx, [change], now)
+    await tellFindings(tx, [{ device, probe: probe.kind, change }], now)
   }
   if (device.clockFacts.length > 0) await refoldDeviceState(tx, device.id)
 }

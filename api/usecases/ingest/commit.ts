@@ -29,6 +29,8 @@ export type Outcome = {
   readonly doubles: number
   readonly rejected: number
   readonly readings: number
+  /** How much of it is news. */
+  readonly told: number
 }
 
 /** Raw readings are kept for re-derivation this long, ms; older ones are marked as they come. */
@@ -68,7 +70,8 @@ export async function commitWork(
       else rejections.push(seqReused(message))
     }
 
-    const remember = [await takeReadings(tx, memory, fresh, now, forward), await judgeClocks(tx, fresh)]
+    const { remember, told } = await takeReadings(tx, memory, fresh, now, forward)
+    const rememberClocks = await judgeClocks(tx, fresh)
     await takeSightings(tx, fresh, locked, now)
     await insertDeviceEvents(tx, fresh.flatMap(eventRows))
     rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))
@@ -76,7 +79,7 @@ export async function commitWork(
     await insertRejections(tx, rejections)
     await takeReplies(tx, fresh)
     await also(tx, rejections)
-    return { fresh, known, rejected: rejections.length, remember }
+    return { fresh, known, rejected: rejections.length, told, remember: [remember, rememberClocks] }
   })
   for (const remember of committed.remember) remember()
   rememberNumbers(unique)
@@ -85,6 +88,7 @@ export async function commitWork(
     doubles: committed.known,
     rejected: committed.rejected,
     readings: countReadings(committed.fresh),
+    told: committed.told,
   }
 }
 

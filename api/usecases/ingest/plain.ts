@@ -102,7 +102,7 @@ export async function storeWork(
   const { length } = plain.messages
   const readings = countReadings(plain.messages)
   if (rest.length + work.statuses.length + work.rejections.length === 0)
-    return { stored: length, doubles: 0, rejected: 0, readings }
+    return { stored: length, doubles: 0, rejected: 0, readings, told: 0 }
   const other = await commitWork(db, memory, { ...work, messages: rest }, now, forward)
   return { ...other, stored: other.stored + length, readings: other.readings + readings }
 }

@@ -1,3 +1,4 @@
+import type { ProbeKind } from '../../../schema/vocabulary.ts'
 import { type ClockFact, offsetOf } from '../../domain/clock.ts'
 import { inForce } from '../../domain/effective.ts'
 import {
@@ -31,6 +32,7 @@ import {
 import type { Memory } from './memory.ts'
 import { rederive } from './rederive.ts'
 import { StaleMemory, type Taken } from './taken.ts'
+import { type Found, tellFindings } from './tell-findings.ts'
 
 /** A value of a probe with its event time, and the row it stands in or is to stand in. */
 type Told<Row extends StoredReading> = Reading & {
@@ -44,6 +46,7 @@ type Arriving = Told<StoredReading>
 /** The readings of one probe in this batch. */
 export type ProbeBatch = {
   readonly probeId: number
+  readonly kind: ProbeKind
   readonly device: Device
   readonly limitsAt: LimitsAt
   arriving: Arriving[]
@@ -54,7 +57,7 @@ export type ProbeBatch = {
  * Store the readings of a batch and derive each probe once, whatever the number of messages. Readings in order are
  * folded onto the remembered state; only what came late, or contradicts, is derived again around itself.
  *
- * @returns what to remember once the transaction is committed
+ * @returns what to remember once the transaction is committed, and how much is news
  */
 export async function takeReadings(
   tx: Transaction,
@@ -62,9 +65,9 @@ export async function takeReadings(
   messages: readonly Taken[],
   now: number,
   forward: boolean,
-): Promise<() => void> {
+): Promise<{ remember: () => void; told: number }> {
   const { probes, conflicts } = gatherReadings(messages)
-  if (probes.length === 0) return () => {}
+  if (probes.length === 0) return { remember: () => {}, told: 0 }
 
   const standing = await insertReadings(tx, readingRows(probes))
   if (!standing) throw new StaleMemory('another writer took the same reading this moment')
@@ -76,7 +79,7 @@ export async function takeReadings(
   const read = unknown.length > 0 ? await lockProbeStates(tx, unknown) : new Map<number, ProbeState>()
 
   const writes: ProbeStateWrite[] = []
-  const changes: FindingsChange[] = []
+  const found: Found[] = []
   for (const probe of probes) {
     const before = memory.states.get(probe.probeId) ?? read.get(probe.probeId) ?? { version: 0, state: null }
     const range = touched.get(probe.probeId) ?? null
@@ -84,14 +87,17 @@ export async function takeReadings(
     const { state, change } = await deriveProbe(tx, probe, before.state, range, now)
     if (!state) continue
     writes.push({ probeId: probe.probeId, version: before.version, state, receivedAt: probe.receivedAt })
-    if (change) changes.push(change)
+    if (change) found.push({ device: probe.device, probe: probe.kind, change })
   }
   if (!(await saveProbeStates(tx, writes))) throw new StaleMemory('a probe was derived by another writer')
+  const changes = found.map(({ change }) => change)
   await saveFindings(tx, changes, now)
-  return () => {
+  const told = await tellFindings(tx, found, now)
+  const remember = () => {
     for (const { probeId, version, state } of writes)
       memory.states.set(probeId, { version: version + 1, state })
   }
+  return { remember, told }
 }
 
 /** The readings of messages by probe, one at each identity, and the values that did not rule there. */
@@ -118,7 +124,7 @@ function byProbe(messages: readonly Taken[]): ProbeBatch[] {
       let batch = probes.get(probeId)
       if (!batch) {
         const limitsAt: LimitsAt = (instant) => inForce(device.profiles, instant)
-        batch = { probeId, device, limitsAt, arriving: [], receivedAt: incoming.receivedAt }
+        batch = { probeId, kind: probe, device, limitsAt, arriving: [], receivedAt: incoming.receivedAt }
         probes.set(probeId, batch)
       }
       const row = { probeId, at, bootId: boot.id, seq, centi, humidity }

@@ -11,8 +11,8 @@ import { createFacility } from '../../../api/usecases/create-facility.ts'
 import { createApiKey, withdrawApiKey } from '../../../api/usecases/manage-api-keys.ts'
 import { until } from '../../support/outcomes.ts'
 import { type Heard, listenTo } from '../../support/sse.ts'
-import { noon, silent } from '../../support/world.ts'
-import { adminKey, type Door, openDoor, problemOf, test } from './door.ts'
+import { aDevice, aMessage, aReading, noon, silent } from '../../support/world.ts'
+import { adminKey, type Door, iso, openDoor, problemOf, test } from './door.ts'
 
 function anItem(subject: string, more: Partial<NewsItem> = {}): NewsItem {
   return { at: noon, kind: 'bag.released', subject, facilityIds: [1], data: { by: 'centre' }, ...more }
@@ -250,4 +250,60 @@ test('a reader that does not read is not read ahead for', async ({ door }) => {
   })
   socket.resume()
   await until(() => bytes > 500 * 100_000)
+})
+
+test('an excursion is heard of as it begins and ends, late or early, by whom its facility concerns', async ({
+  door,
+}) => {
+  const { world } = door
+  await aDevice(world, 'fridge-1', {}, noon - 86_400_000)
+  const { id } = await findFacility(world.deps.database.db, 'H1')
+  const minute = 60_000
+  const say = (seq: number, ...readings: readonly (readonly [number, number])[]) =>
+    world.ingest.accept([
+      aMessage({ device: 'fridge-1', seq, body: readings.map(([at, celsius]) => aReading(at, celsius)) }),
+    ])
+  await say(0, [noon - 5 * minute, 4])
+  await say(1, [noon - 4 * minute, 6.01])
+  await say(2, [noon - 3 * minute, 7])
+  await say(3, [noon - 2 * minute, 6])
+  // What was heard late splits what was believed: it had been inside again in between.
+  await say(4, [noon - 3.5 * minute, 5])
+  await say(5, [noon - minute, 4])
+
+  const { rows } = await world.deps.database.pool.query(
+    'select kind, subject, facility_ids, data from news order by id',
+  )
+  const about = { subject: 'fridge-1', facility_ids: [id] }
+  const open = { probe: 'load', side: 'high', to: null, ended: null }
+  const over = { probe: 'load', side: 'high', ended: 'inside' }
+  expect(rows).toEqual([
+    {
+      ...about,
+      kind: 'excursion.began',
+      data: { ...open, from: iso(noon - 4 * minute), coldest: 6.01, warmest: 6.01 },
+    },
+    {
+      ...about,
+      kind: 'excursion.ended',
+      data: { ...over, from: iso(noon - 4 * minute), to: iso(noon - 2 * minute), coldest: 6.01, warmest: 7 },
+    },
+    { ...about, kind: 'excursion.revised', data: { probe: 'load' } },
+    {
+      ...about,
+      kind: 'excursion.ended',
+      data: {
+        ...over,
+        from: iso(noon - 4 * minute),
+        to: iso(noon - 3.5 * minute),
+        coldest: 6.01,
+        warmest: 6.01,
+      },
+    },
+    {
+      ...about,
+      kind: 'excursion.ended',
+      data: { ...over, from: iso(noon - 3 * minute), to: iso(noon - 2 * minute), coldest: 7, warmest: 7 },
+    },
+  ])
 })
