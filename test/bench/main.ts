@@ -1,3 +1,4 @@
+import { alarm } from './alarm.ts'
 import { chaos } from './chaos.ts'
 import { city } from './city.ts'
 import { connections } from './connections.ts'
@@ -17,6 +18,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   window: windowBench,
   city,
   chaos,
+  alarm,
 }
 
 const [name = ''] = process.argv.slice(2)
