@@ -11,6 +11,7 @@ import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
 import { startPacking } from './jobs/pack-hours.ts'
+import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
 import { findDevice } from './stores/devices.ts'
@@ -122,6 +123,7 @@ async function open(
   const forwarding = telemetry.isElsewhere ? startForwarding(deps) : null
   if (forwarding) opened.push(forwarding.stop)
   opened.push(startPacking(deps))
+  opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
 
   let isStopping = false
   const app = createHttp({

@@ -64,6 +64,38 @@ export type ProbeKind = (typeof probeKinds)[number]
 export const sides = ['low', 'high'] as const
 export type Side = (typeof sides)[number]
 
+/** What an alarm is about: a load or air probe beyond its limits, a probe that went silent, a door, the power. */
+export const alarmKinds = [
+  'load_high',
+  'load_low',
+  'air_high',
+  'air_low',
+  'silent',
+  'door_open',
+  'mains_lost',
+  'battery_low',
+  'agitator_stopped',
+] as const
+export type AlarmKind = (typeof alarmKinds)[number]
+
+/** How much an alarm asks for: to be looked at, to be mended before anything is known, to act at once. */
+export const alarmClasses = ['alert', 'fault', 'action'] as const
+export type AlarmClass = (typeof alarmClasses)[number]
+
+/** What happens in the case of an alarm. Only a person acknowledges, comments and closes. */
+export const alarmVerbs = [
+  'raised',
+  'linked',
+  'worsened',
+  'ended',
+  'began_again',
+  'escalated',
+  'acknowledged',
+  'commented',
+  'closed',
+] as const
+export type AlarmVerb = (typeof alarmVerbs)[number]
+
 /** Why an excursion ended: a reading inside, a reading beyond the other limit, or the last reading before a gap. */
 export const excursionEnds = ['inside', 'other_side', 'gap'] as const
 export type ExcursionEnd = (typeof excursionEnds)[number]

@@ -37,6 +37,8 @@ const table = {
   'bag.reinstate': ['centre', 'transfusion_lab'],
   'bag.discard': ['centre', 'transfusion_lab'],
   'bag.hold': ['centre', 'transfusion_lab'],
+  'alarm.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
+  'alarm.handle': ['centre', 'transfusion_lab', 'nurse', 'engineer'],
   'task.read': ['centre', 'transfusion_lab', 'nurse', 'regulator'],
   'patient.read': ['transfusion_lab', 'nurse'],
   'patient.manage': ['transfusion_lab'],

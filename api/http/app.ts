@@ -6,6 +6,7 @@ import { requestId } from 'hono/request-id'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Refusal } from '../domain/refusal.ts'
 import { admit } from './admission.ts'
+import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
@@ -74,6 +75,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/bags', lifeRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
+  app.route('/alarms', alarmRoutes)
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
   app.route('/facilities', patientRoutes)

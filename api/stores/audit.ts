@@ -22,6 +22,7 @@ export type AuditEntry = {
     | 'command'
     | 'dead_letter'
     | 'policy_proposal'
+    | 'alarm'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -3,6 +3,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import type { NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
 import type { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
 import type pg from 'pg'
+import * as alarms from '../../schema/tables/alarms.ts'
 import * as audit from '../../schema/tables/audit.ts'
 import * as bags from '../../schema/tables/bags.ts'
 import * as commands from '../../schema/tables/commands.ts'
@@ -22,6 +23,7 @@ import { startUpkeep } from './pglite-upkeep.ts'
 import { createDrizzle, createPool } from './pool.ts'
 
 export const tables = {
+  ...alarms,
   ...audit,
   ...bags,
   ...commands,

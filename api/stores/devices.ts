@@ -47,7 +47,7 @@ export type Device = {
 }
 
 /** The facility a device stands in at a moment; of one that is placed later only, the first. `inForce` in SQL. */
-export function standsIn(deviceId: AnyPgColumn, now: number): SQL {
+export function standsIn(deviceId: AnyPgColumn | SQL, now: number): SQL {
   return sql`(
     select facility_id from ${devicePlacement} where device_id = ${deviceId}
     order by "from" <= ${now} desc, abs("from" - ${now}) limit 1

@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
 
 /** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
-const locks = { deliver: 4840, forward: 4841, pack: 4842 } as const
+const locks = { deliver: 4840, forward: 4841, pack: 4842, alarm: 4843 } as const
 
 /**
  * Do what only one process of all on this database may do at a time, if nobody else is doing it. A server knows by a

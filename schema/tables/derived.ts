@@ -55,5 +55,8 @@ export const excursion = pgTable(
     oneOf('excursion_ended', t.ended, excursionEnds),
     check('excursion_interval', sql`${t.from} <= ${t.to} and (${t.to} is null) = (${t.ended} is null)`),
     index('excursion_current').on(t.probeId, t.from).where(sql`known_to is null`),
+    // Whoever watches looks for what lasts, and for what became known of late.
+    index('excursion_lasting').on(t.probeId).where(sql`known_to is null and "to" is null`),
+    index('excursion_known').on(t.knownFrom).where(sql`known_to is null`),
   ],
 )

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { z } from 'zod'
 import { hasRight, type Right, rights } from '../../../api/domain/rights.ts'
+import { insertCase } from '../../../api/stores/alarms.ts'
 import { insertDeadLetters } from '../../../api/stores/dead-letters.ts'
 import { findDevice } from '../../../api/stores/devices.ts'
 import { findFacility } from '../../../api/stores/facilities.ts'
@@ -35,6 +36,7 @@ type Place = {
   readonly takeOut: string
   readonly hold: number
   readonly deadLetter: number
+  readonly alarm: number
 }
 
 const doc = z.object({
@@ -139,6 +141,9 @@ const bodies: Record<string, (place: Place) => unknown> = {
     reason: 'a test',
   }),
   'POST /policies/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
+  'POST /alarms/{id}/acknowledge': () => ({ comment: 'on my way' }),
+  'POST /alarms/{id}/comment': () => ({ comment: 'looked at it' }),
+  'POST /alarms/{id}/close': () => ({ comment: 'the door was shut' }),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),
 }
@@ -221,7 +226,19 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     takeOut,
     hold: held.holds[0]?.holdId as number,
     deadLetter,
+    alarm: await anAlarm(door, device, code),
   }
+}
+
+async function anAlarm({ world }: Door, device: string, code: string): Promise<number> {
+  const { db, pool } = world.deps.database
+  const { id: deviceId } = await findDevice(db, device)
+  const { id: facilityId } = await findFacility(db, code)
+  await pool.query(`alter table alarm_case alter column id restart with ${8_000 + deviceId}`)
+  const about = { deviceId, facilityId, kind: 'door_open', part: 'front', class: 'alert' } as const
+  const times = { conditionFrom: noon, raisedAt: noon, pagedFrom: noon, endedAt: noon, steps: 0 }
+  await db.transaction((tx) => insertCase(tx, { ...about, ...times }))
+  return 8_000 + deviceId
 }
 
 async function aDeadLetter({ world }: Door, device: string): Promise<number> {
@@ -249,6 +266,13 @@ const nowhere: Place = {
   takeOut: '00000000-0000-7000-8000-000000000009',
   hold: 2_000_000_001,
   deadLetter: 2_000_000_002,
+  alarm: 2_000_000_003,
+}
+
+/** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
+const numbered: Record<string, (place: Place) => number> = {
+  telemetry: ({ deadLetter }) => deadLetter,
+  alarms: ({ alarm }) => alarm,
 }
 
 function fill(route: string, place: Place): string {
@@ -260,7 +284,7 @@ function fill(route: string, place: Place): string {
     name,
     bagId: place.bagId,
     tag: place.tag,
-    id: String(path.startsWith('/telemetry') ? place.deadLetter : place.rejection),
+    id: String(numbered[path.split('/')[1] as string]?.(place) ?? place.rejection),
     username: place.username,
     din: `=${place.din}00`,
     pseudonym: place.patient,

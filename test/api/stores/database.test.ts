@@ -109,6 +109,8 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       select event_object_table as name from information_schema.triggers
       where trigger_name = 'append_only' and event_manipulation = 'DELETE' order by 1`)
     expect(rows.map(({ name }) => name)).toEqual([
+      'alarm_event',
+      'alarm_link',
       'audit_entry',
       'bag_event',
       'grouping',

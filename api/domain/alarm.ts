@@ -1,0 +1,169 @@
+import type { AlarmClass, AlarmKind, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import { Refusal } from './refusal.ts'
+
+/** Something is wrong with a device, in event time; `to` is null while it lasts. */
+export type Condition = {
+  readonly kind: AlarmKind
+  /** Which probe or door; empty where it is the device itself. */
+  readonly part: string
+  readonly from: number
+  readonly to: number | null
+  readonly class: AlarmClass
+  /** From when on it is worth an alarm: until then it may pass by itself. */
+  readonly dueAt: number
+}
+
+/** How long what may last before it alarms, ms; hundredths of a degree Celsius; percent. */
+export type AlarmRules = {
+  readonly loadMs: number
+  readonly airLow: number
+  readonly airHigh: number
+  readonly airMs: number
+  readonly airActionMs: number
+  readonly doorMs: number
+  readonly agitatorMs: number
+  readonly silenceActionMs: number
+  readonly batteryLow: number
+  readonly batteryEmpty: number
+}
+
+export type KnownExcursion = {
+  readonly probe: ProbeKind
+  readonly side: Side
+  readonly from: number
+  readonly to: number | null
+  readonly coldest: number
+  readonly warmest: number
+}
+
+/**
+ * The condition an excursion is. The load alarms by the limits of its device, and asks for action. The air alarms once it
+ * has been beyond limits of its own at any time of an excursion that has lasted so long: it is counted from where it left
+ * those of the device, which is never later. Null where the probe alarms nobody, or the air was not that far out.
+ */
+export function conditionOf(
+  { probe, side, from, to, coldest, warmest }: KnownExcursion,
+  rules: AlarmRules,
+  now: number,
+): Condition | null {
+  if (probe === 'ambient') return null
+  const kind = `${probe}_${side}` as const
+  const about = { kind, part: probe, from, to }
+  if (probe === 'load') return { ...about, class: 'action', dueAt: from + rules.loadMs }
+  const isFar = side === 'high' ? warmest > rules.airHigh : coldest < rules.airLow
+  if (!isFar) return null
+  const lastedMs = (to ?? now) - from
+  return {
+    ...about,
+    class: lastedMs >= rules.airActionMs ? 'action' : 'alert',
+    dueAt: from + rules.airMs,
+  }
+}
+
+/** A condition is worth a case once it has lasted until it is due, and one that is over, if it did. */
+export function isDue({ dueAt, to }: Condition, now: number): boolean {
+  return dueAt <= (to ?? now)
+}
+
+/**
+ * A probe that has not been heard for longer than it may be silent; null where it has. It is due only so long after the
+ * service was ready, too: nobody is to be paged for what could not be heard.
+ */
+export function silenceOf(
+  heard: {
+    readonly probe: ProbeKind
+    readonly lastAt: number
+    readonly lastReceivedAt: number
+    readonly maxSilenceMs: number
+  },
+  rules: AlarmRules,
+  readySince: number,
+  now: number,
+): Condition | null {
+  if (now - heard.lastReceivedAt <= heard.maxSilenceMs) return null
+  const dueAt = Math.max(heard.lastReceivedAt, readySince) + heard.maxSilenceMs
+  const isLong = now - dueAt >= rules.silenceActionMs
+  return {
+    kind: 'silent',
+    part: heard.probe,
+    from: heard.lastAt,
+    to: null,
+    class: isLong ? 'action' : 'fault',
+    dueAt,
+  }
+}
+
+/** What is wrong with a device's power by its newest word, and since when it has said so. */
+export function powerConditions(
+  power: {
+    readonly mains: boolean
+    readonly batteryPercent?: number | undefined
+    readonly agitatorOn?: boolean | undefined
+    readonly since: number
+  },
+  rules: AlarmRules,
+): Condition[] {
+  const { mains, batteryPercent, agitatorOn, since } = power
+  const about = { part: '', from: since, to: null }
+  const conditions: Condition[] = []
+  if (!mains) conditions.push({ ...about, kind: 'mains_lost', class: 'action', dueAt: since })
+  if (batteryPercent !== undefined && batteryPercent < rules.batteryLow) {
+    const isEmpty = batteryPercent < rules.batteryEmpty
+    conditions.push({ ...about, kind: 'battery_low', class: isEmpty ? 'action' : 'alert', dueAt: since })
+  }
+  if (agitatorOn === false)
+    conditions.push({ ...about, kind: 'agitator_stopped', class: 'alert', dueAt: since + rules.agitatorMs })
+  return conditions
+}
+
+export function doorCondition(door: string, openSince: number, rules: AlarmRules): Condition {
+  return {
+    kind: 'door_open',
+    part: door,
+    from: openSince,
+    to: null,
+    class: 'alert',
+    dueAt: openSince + rules.doorMs,
+  }
+}
+
+const gravity: Readonly<Record<AlarmClass, number>> = { alert: 0, fault: 1, action: 2 }
+
+export function isGraver(one: AlarmClass, than: AlarmClass): boolean {
+  return gravity[one] > gravity[than]
+}
+
+/** How many steps of escalation are due for a case nobody has acknowledged. @param steps ms after it was raised, ascending */
+export function stepsDue(
+  pagedFrom: number,
+  steps: readonly { readonly afterMs: number }[],
+  now: number,
+): number {
+  return steps.filter(({ afterMs }) => pagedFrom + afterMs <= now).length
+}
+
+export type CaseFacts = {
+  readonly acknowledgedAt: number | null
+  readonly endedAt: number | null
+  readonly closedAt: number | null
+}
+
+/**
+ * May this be done about a case? A case latches: that the condition is over closes nothing. It is closed by a person, once
+ * somebody has acknowledged it and the condition is over.
+ *
+ * @throws Refusal `conflict`
+ */
+export function mustAllow(
+  { acknowledgedAt, endedAt, closedAt }: CaseFacts,
+  verb: 'acknowledged' | 'commented' | 'closed',
+  id: number,
+): void {
+  if (closedAt !== null && verb !== 'commented')
+    throw new Refusal('conflict', `alarm ${id} is closed already`)
+  if (verb === 'acknowledged' && acknowledgedAt !== null)
+    throw new Refusal('conflict', `alarm ${id} is acknowledged already`)
+  if (verb !== 'closed') return
+  if (acknowledgedAt === null) throw new Refusal('conflict', `alarm ${id} is not acknowledged: do that first`)
+  if (endedAt === null) throw new Refusal('conflict', `what alarm ${id} is about lasts still`)
+}

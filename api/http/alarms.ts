@@ -1,0 +1,111 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import { AlarmCommentInput, AlarmDetail, AlarmParams, Alarms, AlarmsQuery } from '../../schema/http/alarms.ts'
+import type { Context } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
+import { reachOf } from '../domain/rights.ts'
+import { alarmWords } from '../policies/alarms.ts'
+import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
+import { findFacility, noFacility } from '../stores/facilities.ts'
+import { demandRight } from '../usecases/demand.ts'
+import { type AlarmAct, handleAlarm } from '../usecases/handle-alarm.ts'
+import { needs } from './admission.ts'
+import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
+import type { Env } from './env.ts'
+import { iso, isoOrNull } from './units.ts'
+
+const tags = ['Alarms']
+const missing = problem('No such alarm')
+
+const list = createRoute({
+  method: 'get',
+  path: '/',
+  tags,
+  summary: 'Alarms, newest first',
+  ...needs('alarm.read'),
+  request: { query: AlarmsQuery },
+  responses: { ...everywhere, 200: json(Alarms, 'A page of alarms'), 404: problem('No such facility') },
+})
+
+const read = createRoute({
+  method: 'get',
+  path: '/{id}',
+  tags,
+  summary: 'One alarm, and all that happened',
+  ...needs('alarm.read'),
+  request: { params: AlarmParams },
+  responses: { ...everywhere, 200: json(AlarmDetail, 'The alarm'), 404: missing },
+})
+
+const acts = {
+  acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
+  comment: { act: 'commented', summary: 'Write down what was found, or done' },
+  close: { act: 'closed', summary: 'Close it, once it is acknowledged and what it is about is over' },
+} as const satisfies Record<string, { act: AlarmAct; summary: string }>
+
+export const alarmRoutes = new OpenAPIHono<Env>()
+  .openapi(list, async (c) => {
+    const { ctx } = c.var
+    const { limit, open, before, facility } = c.req.valid('query')
+    const { db } = ctx.database
+    const of = facility === undefined ? null : (await findFacility(db, facility)).id
+    if (of !== null) demandRight(ctx, 'alarm.read', [of], noFacility(facility as string))
+    const reach = of === null ? reachOf(ctx.grants, 'alarm.read') : new Set([of])
+    const found = await listCases(db, { before, limit: limit + 1, isOpen: open, reach })
+    const alarms = found.slice(0, limit).map(alarmView)
+    return c.json({ alarms, next: found.length > limit ? (alarms.at(-1)?.id ?? null) : null }, 200)
+  })
+  .openapi(read, async (c) => c.json(await detailOf(c.var.ctx, c.req.valid('param').id), 200))
+
+for (const [path, { act, summary }] of Object.entries(acts)) mount(path, act, summary)
+
+/** One route for each thing a person does about an alarm. */
+function mount(path: string, act: AlarmAct, summary: string): void {
+  const route = createRoute({
+    method: 'post',
+    path: `/{id}/${path}` as '/{id}/{act}',
+    tags,
+    summary,
+    ...needs('alarm.handle'),
+    request: { params: AlarmParams, body: body(AlarmCommentInput) },
+    responses: {
+      ...everywhereWithBody,
+      201: json(AlarmDetail, 'The alarm'),
+      404: missing,
+      409: problem('Not as the alarm stands'),
+    },
+  })
+  alarmRoutes.openapi(route, async (c) => {
+    const { id } = c.req.valid('param') as { id: number }
+    const { comment } = c.req.valid('json')
+    await handleAlarm(c.var.ctx, { id, act, comment })
+    return c.json(await detailOf(c.var.ctx, id), 201)
+  })
+}
+
+async function detailOf(ctx: Context, id: number) {
+  const { db } = ctx.database
+  const found = await findCase(db, id)
+  demandRight(ctx, 'alarm.read', [found.facilityId], noAlarm(id))
+  const events = await eventsOfCase(db, id)
+  return {
+    ...alarmView(found),
+    events: events.map(({ at, verb, actor, comment, data }) => ({
+      at: iso(at),
+      verb,
+      by: actor as Actor,
+      comment,
+      data: data as Record<string, unknown>,
+    })),
+  }
+}
+
+function alarmView({ id, device, facility, kind, part, steps, ...row }: ShownCase) {
+  return {
+    ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
+    from: iso(row.conditionFrom),
+    raisedAt: iso(row.raisedAt),
+    acknowledgedAt: isoOrNull(row.acknowledgedAt),
+    endedAt: isoOrNull(row.endedAt),
+    closedAt: isoOrNull(row.closedAt),
+  }
+}

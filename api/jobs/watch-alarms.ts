@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Deps } from '../context.ts'
+import { leadAlone } from '../stores/leader.ts'
+import { failureClass } from '../stores/sql-state.ts'
+import { watchAlarms } from '../usecases/watch-alarms.ts'
+
+/** A process that could not look for so long is as new to what it sees as one that has just started, ms. */
+const blindMs = 30_000
+
+/**
+ * Watch for alarms in one process of all, every second. What could not be heard is no silence: it is counted from when
+ * this process began, or could look again.
+ *
+ * @returns how to stop; the look under way then is finished
+ */
+export function startAlarmWatch(
+  deps: Pick<Deps, 'database' | 'now' | 'log'> & { readonly tell: () => void },
+  { everyMs = 1_000, takeOverMs = 2_000 } = {},
+): () => Promise<void> {
+  const { database, log, now, tell } = deps
+  const stop = new AbortController()
+  const pause = (ms: number, signal: AbortSignal) =>
+    delay(ms, undefined, { signal, ref: false }).catch(() => {})
+  let readySince = now()
+  let lookedAt = now()
+
+  async function look(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (now() - lookedAt > blindMs) readySince = now()
+      if ((await watchAlarms(deps, readySince)) > 0) tell()
+      lookedAt = now()
+      await pause(everyMs, signal)
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        const isLeader = await leadAlone(database, 'alarm', stop.signal, look)
+        // Another process watches: this one could, too.
+        if (!isLeader) lookedAt = now()
+      } catch (error) {
+        if (failureClass(error) !== 'away') log.error({ err: error }, 'alarms could not be watched')
+      }
+      await pause(takeOverMs, stop.signal)
+    }
+  }
+
+  const ended = run()
+  return async () => {
+    stop.abort()
+    await ended
+  }
+}

@@ -1,0 +1,229 @@
+import { and, asc, desc, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { alarmCase, alarmEvent, alarmLink } from '../../schema/tables/alarms.ts'
+import { excursion } from '../../schema/tables/derived.ts'
+import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
+import { deviceEvent } from '../../schema/tables/messages.ts'
+import type { AlarmVerb, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import type { Actor } from '../domain/actor.ts'
+import type { KnownExcursion } from '../domain/alarm.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Reach } from '../domain/rights.ts'
+import { appendAudit } from './audit.ts'
+import { offsetInSql } from './clocks.ts'
+import type { Database, Transaction } from './database.ts'
+import { standsIn } from './devices.ts'
+import { appendNews, type NewsItem } from './news.ts'
+import { isIn } from './rows.ts'
+
+export type AlarmCase = typeof alarmCase.$inferSelect
+
+/** What there is to look at, of devices that are not revoked. */
+export type AlarmFacts = {
+  readonly excursions: readonly (OfDevice &
+    KnownExcursion & { readonly probeId: number; readonly isLinked: boolean })[]
+  readonly silences: readonly (OfDevice & {
+    readonly probe: ProbeKind
+    readonly lastAt: number
+    readonly lastReceivedAt: number
+    readonly maxSilenceMs: number
+  })[]
+  readonly powers: readonly (OfDevice & {
+    readonly mains: boolean
+    readonly batteryPercent: number | null
+    readonly agitatorOn: boolean | null
+    readonly mainsLostSince: number | null
+    readonly agitatorStoppedSince: number | null
+    readonly at: number
+  })[]
+  readonly doors: readonly (OfDevice & { readonly door: string; readonly openSince: number })[]
+}
+
+type OfDevice = { readonly deviceId: number; readonly device: string; readonly facilityId: number }
+
+/** What became known of late is looked at for so long, ms. */
+const lateMs = 86_400_000
+
+/**
+ * All that may be worth an alarm now: excursions that last or became known within a day, probes not heard for longer than
+ * they may be silent, and devices whose newest word is of a lost mains, a low battery, a still agitator or an open door.
+ *
+ * @param batteryLow percent
+ */
+export async function alarmFacts(db: Database, now: number, batteryLow: number): Promise<AlarmFacts> {
+  const of = sql`d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId"`
+  const excursions = await db.execute<AlarmFacts['excursions'][number]>(sql`
+    select ${of}, p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
+      case when x."to" is null then coalesce(s.open_coldest, x.coldest) else x.coldest end as coldest,
+      case when x."to" is null then coalesce(s.open_warmest, x.warmest) else x.warmest end as warmest,
+      exists (select from ${alarmLink} l where l.probe_id = p.id and l.side = x.side and l."from" = x."from") as "isLinked"
+    from ${excursion} x join ${probe} p on p.id = x.probe_id join ${probeState} s on s.probe_id = p.id
+    join ${device} d on d.id = p.device_id
+    where x.known_to is null and (x."to" is null or x.known_from > ${now - lateMs}) and d.revoked_at is null
+    order by x."from", p.id`)
+  const silences = await db.execute<AlarmFacts['silences'][number]>(sql`
+    select ${of}, p.kind as probe, s.last_at as "lastAt", s.last_received_at as "lastReceivedAt",
+      profile.max_silence_ms as "maxSilenceMs"
+    from ${probeState} s join ${probe} p on p.id = s.probe_id join ${device} d on d.id = p.device_id,
+    lateral (
+      select max_silence_ms from ${deviceProfile} f where f.device_id = d.id
+      order by f."from" <= ${now} desc, abs(f."from" - ${now}) limit 1
+    ) profile
+    where s.last_received_at < ${now}::bigint - (select min(max_silence_ms) from ${deviceProfile})
+      and s.last_received_at < ${now}::bigint - profile.max_silence_ms and d.revoked_at is null
+    order by s.last_received_at, p.id`)
+  const powers = await db.execute<AlarmFacts['powers'][number]>(sql`
+    select ${of}, (power->>'mains')::boolean as mains, (power->>'batteryPercent')::float8 as "batteryPercent",
+      (power->>'agitatorOn')::boolean as "agitatorOn", coalesce((power->'order'->>'at')::bigint, (power->>'at')::bigint) as at,
+      ${runOf('power', sql`(e.body->>'mains')::boolean = false`)} as "mainsLostSince",
+      ${runOf('power', sql`(e.body->>'agitatorOn')::boolean = false`)} as "agitatorStoppedSince"
+    from ${deviceState} s join ${device} d on d.id = s.device_id
+    where d.revoked_at is null and ((power->>'mains')::boolean = false or (power->>'agitatorOn')::boolean = false
+      or (power->>'batteryPercent')::float8 < ${batteryLow})
+    order by d.id`)
+  const doors = await db.execute<AlarmFacts['doors'][number]>(sql`
+    select ${of}, door.key as door,
+      coalesce(${runOf('door', sql`(e.body->>'open')::boolean`, sql`and e.body->>'door' = door.key`)}, (door.value->>'at')::bigint)
+        as "openSince"
+    from ${deviceState} s join ${device} d on d.id = s.device_id, jsonb_each(s.doors) door
+    where d.revoked_at is null and (door.value->>'open')::boolean
+    order by d.id, door.key`)
+  return { excursions: excursions.rows, silences: silences.rows, powers: powers.rows, doors: doors.rows }
+}
+
+/** Since when, by event time, a device has said so without saying otherwise in between; null where it does not. */
+function runOf(channel: 'power' | 'door', isSo: SQL, about: SQL = sql``): SQL {
+  const at = sql`e.at + ${offsetInSql(sql`e`)}`
+  const told = sql`from ${deviceEvent} e where e.device_id = d.id and e.channel = ${sql.raw(`'${channel}'`)} ${about}`
+  return sql`(select min(${at}) ${told} and ${isSo}
+    and ${at} > coalesce((select max(${at}) ${told} and not coalesce(${isSo}, false)), -1))`
+}
+
+/** A case, and the name of its device. */
+export type NamedCase = AlarmCase & { readonly device: string }
+
+/** The cases nobody has closed, locked until the transaction ends. */
+export async function openCases(tx: Transaction): Promise<NamedCase[]> {
+  const rows = await tx
+    .select({ case: alarmCase, device: device.name })
+    .from(alarmCase)
+    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .where(isNull(alarmCase.closedAt))
+    .orderBy(asc(alarmCase.id))
+    .for('update', { of: alarmCase })
+  return rows.map(({ case: row, device }) => ({ ...row, device }))
+}
+
+/** A new case; null where one is open for the same thing. */
+export async function insertCase(
+  tx: Transaction,
+  row: typeof alarmCase.$inferInsert,
+): Promise<AlarmCase | null> {
+  const [added] = await tx.insert(alarmCase).values(row).onConflictDoNothing().returning()
+  return added ?? null
+}
+
+export async function updateCase(tx: Transaction, id: number, changes: Partial<AlarmCase>): Promise<void> {
+  await tx.update(alarmCase).set(changes).where(eq(alarmCase.id, id))
+}
+
+export async function insertLink(
+  tx: Transaction,
+  row: { readonly probeId: number; readonly side: Side; readonly from: number; readonly caseId: number },
+): Promise<void> {
+  await tx.insert(alarmLink).values(row).onConflictDoNothing()
+}
+
+export type AlarmEventInput = {
+  readonly verb: AlarmVerb
+  readonly comment?: string
+  readonly data?: object
+}
+
+/** Write down what happened in a case, who did it, and tell of it. */
+export async function appendAlarmEvent(
+  tx: Transaction,
+  actor: Actor,
+  { id, facilityId, kind, part, device }: NamedCase,
+  { verb, comment, data = {} }: AlarmEventInput,
+  now: number,
+): Promise<void> {
+  await tx.insert(alarmEvent).values({ caseId: id, at: now, verb, actor, comment: comment ?? null, data })
+  await appendAudit(tx, actor, {
+    at: now,
+    action: `alarm.${verb}`,
+    subjectKind: 'alarm',
+    subject: String(id),
+    after: { device, kind, part, ...data },
+    ...(comment === undefined ? {} : { reason: comment }),
+  })
+  const item: NewsItem = {
+    at: now,
+    kind: `alarm.${verb}`,
+    subject: String(id),
+    facilityIds: [facilityId],
+    data: { device, kind, part, ...data },
+  }
+  await appendNews(tx, [item])
+}
+
+export const noAlarm = (id: number) => `no alarm has the number ${id}`
+
+const view = { case: alarmCase, device: device.name, facility: facility.code }
+
+export type ShownCase = NamedCase & { readonly facility: string }
+
+/** The cases within reach, the newest first. */
+export async function listCases(
+  db: Database,
+  {
+    before,
+    limit,
+    isOpen,
+    reach,
+  }: {
+    readonly before?: number | undefined
+    readonly limit: number
+    readonly isOpen?: boolean | undefined
+    readonly reach: Reach
+  },
+): Promise<ShownCase[]> {
+  const rows = await db
+    .select(view)
+    .from(alarmCase)
+    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
+    .where(
+      and(
+        before === undefined ? undefined : lt(alarmCase.id, before),
+        isOpen === undefined ? undefined : sql`(${alarmCase.closedAt} is null) = ${isOpen}`,
+        isIn(reach, alarmCase.facilityId),
+      ),
+    )
+    .orderBy(desc(alarmCase.id))
+    .limit(limit)
+  return rows.map(({ case: row, ...names }) => ({ ...row, ...names }))
+}
+
+/** @throws Refusal `not_found` */
+export async function findCase(db: Database | Transaction, id: number): Promise<ShownCase> {
+  const [found] = await db
+    .select(view)
+    .from(alarmCase)
+    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
+    .where(eq(alarmCase.id, id))
+  if (!found) throw new Refusal('not_found', noAlarm(id))
+  return { ...found.case, device: found.device, facility: found.facility }
+}
+
+/** The case, locked until the transaction ends. */
+export async function lockCase(tx: Transaction, id: number): Promise<ShownCase> {
+  await tx.select({ id: alarmCase.id }).from(alarmCase).where(eq(alarmCase.id, id)).for('update')
+  return findCase(tx, id)
+}
+
+/** What happened in a case, oldest first. */
+export async function eventsOfCase(db: Database, id: number) {
+  return db.select().from(alarmEvent).where(eq(alarmEvent.caseId, id)).orderBy(asc(alarmEvent.id))
+}

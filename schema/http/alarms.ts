@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { Name } from '../topics.ts'
+import { actorKinds, alarmClasses, alarmKinds, alarmVerbs } from '../vocabulary.ts'
+import { InstantText, limit, orNull, text } from './values.ts'
+
+const AlarmNumber = z.coerce.number().int().min(1).max(2_147_483_647)
+
+export const AlarmParams = z.strictObject({
+  id: AlarmNumber.meta({ description: 'the number of the alarm' }),
+})
+
+export const AlarmsQuery = z.strictObject({
+  facility: Name.optional().meta({ description: 'only those of this facility' }),
+  open: z
+    .enum(['true', 'false'])
+    .transform((given) => given === 'true')
+    .optional()
+    .meta({ description: 'only those nobody has closed, or that somebody has' }),
+  before: AlarmNumber.optional().meta({ description: 'only those with a smaller number' }),
+  limit: limit(200, 50),
+})
+
+const alarm = {
+  id: z.int(),
+  device: Name,
+  facility: Name,
+  kind: z.enum(alarmKinds),
+  part: z.string().meta({ description: 'which probe or door; empty where it is the device itself' }),
+  class: z.enum(alarmClasses),
+  zh: z.string(),
+  en: z.string(),
+  from: InstantText.meta({ description: 'when what raised it began' }),
+  raisedAt: InstantText,
+  acknowledgedAt: orNull(InstantText),
+  endedAt: orNull(InstantText).meta({ description: 'when it was found to be over; it closes nothing' }),
+  closedAt: orNull(InstantText),
+  steps: z.int().meta({ description: 'how many have been paged in turn' }),
+}
+
+export const Alarms = z
+  .object({
+    alarms: z.array(z.object(alarm).meta({ id: 'Alarm' })).meta({ description: 'newest first' }),
+    next: orNull(z.int()).meta({ description: 'ask for what comes `before` this; null where nothing does' }),
+  })
+  .meta({ id: 'Alarms' })
+
+export const AlarmDetail = z
+  .object({
+    ...alarm,
+    events: z
+      .array(
+        z.object({
+          at: InstantText,
+          verb: z.enum(alarmVerbs),
+          by: z.object({ kind: z.enum(actorKinds), id: z.string() }),
+          comment: orNull(z.string()),
+          data: z.record(z.string(), z.unknown()),
+        }),
+      )
+      .meta({ description: 'all that happened, oldest first' }),
+  })
+  .meta({ id: 'AlarmDetail' })
+
+export const AlarmCommentInput = z
+  .strictObject({ comment: text(500).meta({ description: 'what was found, or done' }) })
+  .meta({ id: 'AlarmCommentInput' })

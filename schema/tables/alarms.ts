@@ -1,0 +1,91 @@
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core'
+import { alarmClasses, alarmKinds, alarmVerbs, sides } from '../vocabulary.ts'
+import { instant, oneOf } from './columns.ts'
+import { device, probe } from './devices.ts'
+import { facility } from './facilities.ts'
+
+/**
+ * The case of an alarm: what was done about a condition, by the server's clock. The condition itself is a function of
+ * event time and found anew each time; what late data changes of it is linked here, never rewritten. The row is the
+ * projection of its events.
+ */
+export const alarmCase = pgTable(
+  'alarm_case',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    deviceId: integer()
+      .notNull()
+      .references(() => device.id),
+    /** Where the device stood when it was raised. */
+    facilityId: integer()
+      .notNull()
+      .references(() => facility.id),
+    kind: text({ enum: alarmKinds }).notNull(),
+    /** Which probe or door; empty where it is the device itself. */
+    part: text().notNull(),
+    class: text({ enum: alarmClasses }).notNull(),
+    /** Event time: when the condition began that raised it. */
+    conditionFrom: instant().notNull(),
+    raisedAt: instant().notNull(),
+    /** From when the next step is counted: raised, or begun again. */
+    pagedFrom: instant().notNull(),
+    /** How many steps of escalation have been taken since. */
+    steps: integer().notNull(),
+    acknowledgedAt: instant(),
+    /** When it was found that the condition is over. */
+    endedAt: instant(),
+    closedAt: instant(),
+  },
+  (t) => [
+    oneOf('alarm_case_kind', t.kind, alarmKinds),
+    oneOf('alarm_case_class', t.class, alarmClasses),
+    check('alarm_case_steps', sql`${t.steps} >= 0`),
+    // One case for one thing: what begins again while it is open belongs to it.
+    uniqueIndex('alarm_case_open').on(t.deviceId, t.kind, t.part).where(sql`closed_at is null`),
+    index('alarm_case_facility').on(t.facilityId, t.id),
+  ],
+)
+
+/** All that happened in a case, and who did it. Append-only. */
+export const alarmEvent = pgTable(
+  'alarm_event',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    caseId: integer()
+      .notNull()
+      .references(() => alarmCase.id),
+    at: instant().notNull(),
+    verb: text({ enum: alarmVerbs }).notNull(),
+    actor: jsonb().notNull(),
+    comment: text(),
+    data: jsonb().notNull(),
+  },
+  (t) => [oneOf('alarm_event_verb', t.verb, alarmVerbs), index('alarm_event_case').on(t.caseId, t.id)],
+)
+
+/** Which excursions belong to which case. Append-only: one that is no longer believed was believed when it was linked. */
+export const alarmLink = pgTable(
+  'alarm_link',
+  {
+    probeId: integer()
+      .notNull()
+      .references(() => probe.id),
+    side: text({ enum: sides }).notNull(),
+    from: instant().notNull(),
+    caseId: integer()
+      .notNull()
+      .references(() => alarmCase.id),
+  },
+  (t) => [primaryKey({ columns: [t.probeId, t.side, t.from] }), oneOf('alarm_link_side', t.side, sides)],
+)

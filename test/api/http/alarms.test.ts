@@ -1,0 +1,224 @@
+import { describe, expect } from 'vitest'
+import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
+import { AlarmDetail, Alarms } from '../../../schema/http/alarms.ts'
+import { aCity, aWorker, done, refusal } from '../../support/hospital.ts'
+import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { type Door, iso, test } from './door.ts'
+
+const second = 1_000
+const minute = 60 * second
+const day = 86_400 * second
+
+/** A fridge at the hospital whose messages are received when the world's clock says. */
+async function aFridge({ world }: Door, name = 'fridge-1') {
+  await aDevice(world, name, {}, noon - day)
+  let seq = 0
+  const say = (channel: 'readings' | 'door' | 'power', ...body: object[]) =>
+    world.ingest.accept([aMessage({ device: name, seq: seq++, channel, body, receivedAt: world.clock.now })])
+  return {
+    reads: (celsius: number, probe: 'load' | 'air' = 'load', at = world.clock.now) =>
+      say('readings', { ...aReading(at, celsius), probe }),
+    door: (open: boolean) => say('door', { at: world.clock.now, door: 'front', open }),
+    power: (told: object) => say('power', { at: world.clock.now, mains: true, ...told }),
+  }
+}
+
+/** Look after so long. @returns how much was told */
+function look({ world }: Door, afterMs = 0, readySince = 0): Promise<number> {
+  world.clock.now += afterMs
+  return watchAlarms(world.deps, readySince)
+}
+
+async function open(door: Door) {
+  const { alarms } = await door.ask(Alarms, 'GET', '/alarms?open=true')
+  return alarms.map(({ device, kind, part, class: graveness }) => [device, kind, part, graveness])
+}
+
+async function verbsOf(door: Door, id: number) {
+  const { events } = await door.ask(AlarmDetail, 'GET', `/alarms/${id}`)
+  return events.map(({ verb, data }) => (verb === 'escalated' ? `to ${data.to}` : verb))
+}
+
+describe('an alarm', () => {
+  test('is raised when the load leaves its limits, once, paged step by step, and latches', async ({
+    door,
+  }) => {
+    const city = await aCity(door)
+    const fridge = await aFridge(door)
+    await fridge.reads(6)
+    expect(await look(door)).toBe(0)
+    door.world.clock.now += minute
+    await fridge.reads(6.01)
+    expect(await look(door)).toBe(2)
+    expect(await look(door)).toBe(0)
+    const { alarms } = await door.ask(Alarms, 'GET', '/alarms?facility=H1')
+    const [raised] = alarms
+    expect(alarms).toEqual([
+      {
+        id: raised?.id,
+        device: 'fridge-1',
+        facility: 'H1',
+        kind: 'load_high',
+        part: 'load',
+        class: 'action',
+        zh: '血液温度过高',
+        en: 'The blood is too warm',
+        from: iso(noon + minute),
+        raisedAt: iso(noon + minute),
+        acknowledgedAt: null,
+        endedAt: null,
+        closedAt: null,
+        steps: 1,
+      },
+    ])
+    const path = `/alarms/${raised?.id}`
+    expect(await look(door, 5 * minute - 1)).toBe(0)
+    expect(await look(door, 1)).toBe(1)
+    await fridge.reads(4)
+    await look(door, second)
+    expect(await verbsOf(door, raised?.id as number)).toEqual([
+      'raised',
+      'to ward',
+      'to transfusion_lab',
+      'ended',
+    ])
+    expect(await open(door)).toHaveLength(1)
+
+    const comment = { comment: 'the door was ajar' }
+    expect(await refusal(city.nurse.post(`${path}/close`, comment))).toMatchObject({ status: 409 })
+    expect(await refusal(city.nurse.post(`${path}/acknowledge`, {}))).toMatchObject({ status: 400 })
+    expect(await refusal(city.nurse.post(`${path}/acknowledge`, { comment: ' ' }))).toMatchObject({
+      status: 400,
+    })
+    await done(city.nurse.post(`${path}/acknowledge`, comment), AlarmDetail)
+    expect(await refusal(city.lab.post(`${path}/acknowledge`, comment))).toMatchObject({ status: 409 })
+    // Nobody else is paged.
+    expect(await look(door, 60 * minute, noon + 60 * minute)).toBe(0)
+    const closed = await done(city.lab.post(`${path}/close`, comment), AlarmDetail)
+    expect(closed.events.slice(-2)).toMatchObject([
+      { verb: 'acknowledged', by: { kind: 'person' }, comment: 'the door was ajar' },
+      { verb: 'closed', by: { kind: 'person' }, comment: 'the door was ajar' },
+    ])
+    expect(await open(door)).toEqual([])
+    expect(await refusal(city.lab.post(`${path}/close`, comment))).toMatchObject({ status: 409 })
+    expect(await door.refused('POST', `${path}/comment`, comment)).toMatchObject({ code: 'person_required' })
+    // What was heard again raises nothing again.
+    expect(await look(door, second, door.world.clock.now)).toBe(0)
+    const far = await aWorker(door, 'far', 'nurse', 'C1')
+    expect((await far.get(path)).status).toBe(404)
+    expect((await far.post(`${path}/comment`, comment)).status).toBe(404)
+    expect((await city.courier.get('/alarms')).status).toBe(403)
+  })
+
+  test('that begins again while its case is open is told again, whoever had acknowledged it', async ({
+    door,
+  }) => {
+    const { nurse } = await aCity(door)
+    const fridge = await aFridge(door)
+    await fridge.reads(7)
+    await look(door)
+    const [{ id } = { id: 0 }] = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    await done(nurse.post(`/alarms/${id}/acknowledge`, { comment: 'coming' }), AlarmDetail)
+    door.world.clock.now += minute
+    await fridge.reads(5)
+    await look(door)
+    door.world.clock.now += minute
+    await fridge.reads(7)
+    await look(door)
+    expect(await verbsOf(door, id)).toEqual([
+      ...['raised', 'to ward', 'acknowledged', 'ended'],
+      ...['linked', 'began_again', 'to ward'],
+    ])
+    expect((await door.ask(AlarmDetail, 'GET', `/alarms/${id}`)).acknowledgedAt).toBeNull()
+  })
+
+  test('of what was over before it was heard of is raised all the same, and is over', async ({ door }) => {
+    const fridge = await aFridge(door)
+    for (const [minutes, celsius] of [
+      [-50, 4],
+      [-40, 8],
+      [-30, 4],
+      [-20, 4],
+      [-10, 4],
+    ] as const)
+      await fridge.reads(celsius, 'load', noon + minutes * minute)
+    expect(await look(door)).toBe(2)
+    const [found] = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    expect(found).toMatchObject({ kind: 'load_high', from: iso(noon - 40 * minute), endedAt: iso(noon) })
+    expect(await look(door)).toBe(0)
+  })
+
+  test('of the air waits ten minutes, beyond limits of its own, and asks for action after thirty', async ({
+    door,
+  }) => {
+    const fridge = await aFridge(door)
+    await fridge.reads(7.9, 'air')
+    await look(door, 11 * minute)
+    expect(await open(door)).toEqual([])
+    await fridge.reads(8.01, 'air')
+    await look(door)
+    expect(await open(door)).toEqual([['fridge-1', 'air_high', 'air', 'alert']])
+    for (let minutes = 11; minutes < 31; minutes += 5) {
+      door.world.clock.now = noon + minutes * minute
+      await fridge.reads(9, 'air')
+    }
+    door.world.clock.now = noon + 30 * minute
+    await look(door)
+    expect(await open(door)).toEqual([['fridge-1', 'air_high', 'air', 'action']])
+  })
+
+  test('of silence comes once a probe was silent for longer than it may, and the service could have heard it', async ({
+    door,
+  }) => {
+    const fridge = await aFridge(door)
+    await fridge.reads(4)
+    expect(await look(door, 15 * minute)).toBe(0)
+    // A service that has just come up has heard nobody yet.
+    expect(await look(door, 1, noon + 10 * minute)).toBe(0)
+    expect(await look(door)).toBe(2)
+    expect(await open(door)).toEqual([['fridge-1', 'silent', 'load', 'fault']])
+    // Started again it does not page twice, and does not think the silence over.
+    expect(await look(door, second, door.world.clock.now)).toBe(0)
+    await look(door, 15 * minute)
+    expect(await open(door)).toEqual([['fridge-1', 'silent', 'load', 'action']])
+    await fridge.reads(4)
+    await look(door, second)
+    const [found] = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    expect(found).toMatchObject({ endedAt: iso(door.world.clock.now) })
+  })
+
+  test('of a door, of the mains, of a battery and of an agitator is counted from when that was first so', async ({
+    door,
+  }) => {
+    const fridge = await aFridge(door)
+    await fridge.door(true)
+    await fridge.power({ agitatorOn: false, batteryPercent: 30 })
+    for (let minutes = 1; minutes <= 14; minutes++) {
+      door.world.clock.now = noon + minutes * minute
+      await fridge.door(true)
+      await fridge.power({ agitatorOn: false, batteryPercent: 30 - minutes / 14 })
+      await look(door)
+      const expected = [
+        ...(minutes >= 3 ? [['fridge-1', 'door_open', 'front', 'alert']] : []),
+        ['fridge-1', 'battery_low', '', 'alert'],
+      ]
+      expect((await open(door)).sort(), `minute ${minutes}`).toEqual(expected.sort())
+    }
+    await look(door, minute)
+    expect(await open(door)).toContainEqual(['fridge-1', 'agitator_stopped', '', 'alert'])
+    await fridge.power({ mains: false, agitatorOn: true, batteryPercent: 9 })
+    await fridge.door(false)
+    await look(door)
+    expect((await open(door)).sort()).toEqual(
+      [
+        ['fridge-1', 'agitator_stopped', '', 'alert'],
+        ['fridge-1', 'battery_low', '', 'action'],
+        ['fridge-1', 'door_open', 'front', 'alert'],
+        ['fridge-1', 'mains_lost', '', 'action'],
+      ].sort(),
+    )
+    const { alarms } = await door.ask(Alarms, 'GET', '/alarms')
+    const ended = alarms.filter(({ endedAt }) => endedAt !== null).map(({ kind }) => kind)
+    expect(ended.sort()).toEqual(['agitator_stopped', 'door_open'])
+  })
+})
