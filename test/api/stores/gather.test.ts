@@ -15,8 +15,9 @@ describe('what is asked for together', () => {
       fc.asyncProperty(
         fc.array(fc.record({ waits: fc.nat({ max: 3 }), isBad: fc.boolean() }), { maxLength: 30 }),
         async (asking) => {
-          const ask = gathered<number, string>(async (_, asked) => {
+          const ask = gathered<number, string>(async (given, asked) => {
             await turn()
+            expect(given).toBe(db)
             if (asked.some((number) => asking[number]?.isBad)) throw refused()
             return asked.map((number) => `told ${number}`)
           })
@@ -62,11 +63,27 @@ describe('what is asked for together', () => {
     expect(statements).toEqual([[1], [2]])
   })
 
-  test('is refused to all, and not asked again, where the database is away', async () => {
+  test('is told to all, however many there are, by statements of a hundred at most', async () => {
+    const { statements, ask, answerNext, heard } = held()
+    const numbers = Array.from({ length: 250 }, (_, number) => number)
+    const asking = Promise.all(numbers.map((number) => ask(db, number)))
+    for (const count of [1, 2, 3]) {
+      await heard(count)
+      answerNext()
+    }
+    expect(await asking).toEqual(numbers)
+    expect(statements.map(({ length }) => length)).toEqual([100, 100, 50])
+  })
+
+  // It may have been written: asked again it would be written twice.
+  test.each([
+    ['the database is away', Object.assign(new Error('gone'), { code: '57P01' })],
+    ['its answer cannot be read', new RangeError('too big for a number')],
+  ])('is refused to all, and not asked again, where %s', async (_, failure) => {
     let times = 0
     const ask = gathered<number, number>(async () => {
       times++
-      throw Object.assign(new Error('gone'), { code: '57P01' })
+      throw failure
     })
     const told = await Promise.allSettled([ask(db, 1), ask(db, 2)])
     expect(told.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
