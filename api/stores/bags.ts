@@ -79,14 +79,16 @@ export async function insertBag(tx: Transaction, row: NewBag): Promise<Bag> {
 
 /**
  * Lock bags for the rest of the transaction, by ascending id; returns the ids in that order. Each moves on by one
- * revision: a scan, which locks nothing until it writes, then knows that what it was decided by may have changed.
+ * revision: a scan, which locks nothing until it writes, then knows that what it was decided by may have changed. Who only
+ * refers to a bag, as an answer does that hands nothing out, is not held up.
  */
 export async function lockBags(tx: Transaction, ids: readonly string[]): Promise<readonly string[]> {
   if (ids.length === 0) return []
   const { rows } = await tx.execute<{ id: string }>(sql`
     ${kept}
     with locked as (
-      select id from ${bag} where id = any(${`{${ids.join(',')}}`}::uuid[]) order by id for update
+      select id from ${bag} where id = any(${`{${ids.join(',')}}`}::uuid[]) order by id
+      for no key update
     )
     update ${bag} set revision = revision + 1 from locked where ${bag}.id = locked.id returning ${bag}.id`)
   return rows.map(({ id }) => id).sort()

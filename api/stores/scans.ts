@@ -297,17 +297,21 @@ function withNeighbours(readings: readonly Reading[], from: number, to: number):
   return readings.filter(({ at }) => at >= first && at <= last)
 }
 
-/** Wait until nobody holds the bag of this label any more. */
+/** So long a scan waits for whoever holds the bag, ms: all the while it holds a connection that all others need. */
+const patienceMs = 3_000
+
+/** Wait until nobody holds the bag of this label any more. Fails as `retry` where that takes too long. */
 export async function waitForBag(
   db: Database | Transaction,
   { identifier, productCode, collectionType, division }: Label,
 ): Promise<void> {
   await db.execute(sql`
     ${kept}
-    select from ${bag}
+    with patience as materialized (select set_config('lock_timeout', ${`${patienceMs}`}, true))
+    select from ${bag}, patience
     where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
       and collection_type = ${collectionType} and division = ${division}
-    for update`)
+    for no key update of ${bag}`)
 }
 
 /** A row as JSON has it, by the names it has here. */

@@ -10,7 +10,8 @@ export type FailureClass = 'data' | 'retry' | 'away' | 'bug'
 /** The code of every error PGlite's bridge raises itself: its worker has died, or is closed. */
 export const pgliteEnded = 'PGLITE_ENDED'
 
-const retries = new Set(['40001', '40P01'])
+/** No serial order, a deadlock, a lock that was not had in time. */
+const retries = new Set(['40001', '40P01', '55P03'])
 
 /** Data exception, integrity violation, and program limits: an index row too long, JSON nested too deep. */
 const dataClasses = new Set(['22', '23', '54'])

@@ -117,7 +117,7 @@ const issueStatement = keptStatement<{ readonly asked: string }>(
     with asked as (
       select * from json_to_recordset(${asked}::json) as asked (number integer, ${eventColumns}, ${answerColumns})
     ), free as (
-      select id from ${bag} where id in (select "bagId" from asked) for update skip locked
+      select id from ${bag} where id in (select "bagId" from asked) for no key update skip locked
     ), ${writtenOfEvents(sql`and bag.id in (select id from free)`)},
     answered as (${answersOfAll(sql`moved`)})
     select number from moved`,
