@@ -77,17 +77,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   return options.url === undefined ? openPglite(options) : openServer(options.url, options)
 }
 
-/** How a connection to a server is made, by everything that makes one. */
+/** Of each connection. To compile a statement of many parts takes a second, to run it a millisecond. */
+const settings = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=6 -c jit=off'
+
+/** How a connection to a server is made, by everything that makes one. What the URL sets besides comes last, and rules. */
 export function serverConnection(url: string) {
   return {
-    connectionString: url,
+    connectionString: url.replace(/[?&]options=/, (before) => before + encodeURIComponent(`${settings} `)),
     fallback_application_name: 'hemotrail',
     connectionTimeoutMillis: 10_000,
     // Whoever vanished without a word is noticed by the other side; a server must not hold our locks for hours.
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    // To compile a statement of many parts takes a second, to run it a millisecond.
-    options: '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=6 -c jit=off',
+    options: settings,
   } satisfies pg.ClientConfig
 }
 

@@ -51,6 +51,18 @@ describeOnServer('a database on a server', (url) => {
     expect(await setting()).toEqual({ synchronous_commit: 'remote_apply' })
   })
 
+  test.each([
+    ['', '"$user", public'],
+    ['?application_name=ours&options=-c%20search_path%3Dpublic', 'public'],
+  ])('compiles no statement and notices who vanished, with a URL that ends in "%s"', async (end, path) => {
+    const open = await openDatabase({ url: `${created.url}${end}`, poolSize: 1 })
+    opened.push(open)
+    const { rows } = await open.pool.query(
+      `select name, setting from pg_settings where name in ('jit', 'search_path', 'tcp_keepalives_idle') order by name`,
+    )
+    expect(rows.map(({ setting }) => setting)).toEqual(['off', path, '10'])
+  })
+
   test('outlives the death of an idle connection', async () => {
     const open = await openPool(1)
     await terminate(await pidOf(open))
