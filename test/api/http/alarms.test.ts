@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { AlarmDetail, Alarms } from '../../../schema/http/alarms.ts'
@@ -222,3 +223,51 @@ describe('an alarm', () => {
     expect(ended.sort()).toEqual(['agitator_stopped', 'door_open'])
   })
 })
+
+test('whenever a probe is heard and the service restarted, each silence is paged once, and none that was not', async ({
+  door,
+}) => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('wait'), minutes: fc.integer({ min: 1, max: 12 }) }),
+    fc.constantFrom({ do: 'hear' }, { do: 'restart' }, { do: 'look' }, { do: 'look' }),
+  ) as fc.Arbitrary<{ do: 'wait' | 'hear' | 'restart' | 'look'; minutes?: number }>
+  let number = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
+      const { clock } = door.world
+      clock.now = noon + ++number * day
+      const name = `fridge-${number}`
+      const fridge = await aFridge(door, name)
+      await fridge.reads(4)
+      let heardAt = clock.now
+      let readySince = 0
+      let isPaged = false
+      let pages = 0
+      for (const { do: verb, minutes = 0 } of steps) {
+        if (verb === 'wait') clock.now += minutes * minute
+        else if (verb === 'restart') readySince = clock.now
+        else if (verb === 'hear') {
+          await fridge.reads(4)
+          heardAt = clock.now
+        } else {
+          await look(door, 0, readySince)
+          const isSilent = clock.now - heardAt > 15 * minute
+          const isDue = clock.now >= Math.max(heardAt, readySince) + 15 * minute
+          if (isSilent && isDue && !isPaged) pages++
+          isPaged = isSilent && (isPaged || isDue)
+          const { alarms } = await door.ask(Alarms, 'GET', '/alarms?open=true')
+          const [mine] = alarms.filter(({ device }) => device === name)
+          expect(mine !== undefined && mine.endedAt === null).toBe(isPaged)
+          const said = mine ? (await verbsOf(door, mine.id)).filter((verb) => paging.has(verb)) : []
+          // It may get worse, which is told as well.
+          expect(said.filter((verb) => verb !== 'worsened')).toHaveLength(pages)
+        }
+      }
+      await door.world.deps.database.pool.query('update device set revoked_at = 1')
+      await look(door)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+const paging = new Set(['raised', 'began_again', 'worsened'])
