@@ -47,7 +47,7 @@ function adminKey(): string {
 
 /** The bag that was handed out last has most to tell. */
 function traceCommand({ world: { book } }: OpenCity): string | null {
-  const bag = [...book.bags.values()].findLast(({ verbs }) => verbs.includes('issue'))
+  const bag = book.lastIssued()
   return bag ? `npm run cli -- trace ${bag.bagId}` : null
 }
 

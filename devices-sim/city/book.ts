@@ -24,6 +24,10 @@ export type CityBag = {
 export type Book = {
   readonly bags: ReadonlyMap<string, CityBag>
   add(bag: Omit<CityBag, 'isBusy' | 'verbs'>, verb: string): CityBag
+  /** That it was done, and what the bag is since. */
+  did(bag: CityBag, verb: string, state: BagState): void
+  /** The bag that was handed out last; null before the first. */
+  lastIssued(): CityBag | null
   put(bag: CityBag, unit: string | null): void
   inside(unit: string): readonly CityBag[]
   /** In stock there, and nobody has anything in mind for it: what expires first comes first. */
@@ -34,6 +38,7 @@ export type Book = {
 export function openBook(): Book {
   const bags = new Map<string, CityBag>()
   const units = new Map<string, Set<CityBag>>()
+  let lastIssued: CityBag | null = null
 
   function put(bag: CityBag, unit: string | null): void {
     if (bag.unit !== null) units.get(bag.unit)?.delete(bag)
@@ -53,6 +58,12 @@ export function openBook(): Book {
       put(bag, unit)
       return bag
     },
+    did(bag, verb, state) {
+      bag.verbs.push(verb)
+      bag.state = state
+      if (verb === 'issue') lastIssued = bag
+    },
+    lastIssued: () => lastIssued,
     put,
     inside,
     free: (unit) =>

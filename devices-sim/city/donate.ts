@@ -57,8 +57,7 @@ async function separate(world: World, whole: CityBag, number: number): Promise<C
     { children: [child] },
     Children,
   )
-  whole.verbs.push('process')
-  whole.state = 'processed'
+  book.did(whole, 'process', 'processed')
   const bagId = children[0]?.bagId
   if (bagId === undefined) throw new Error(`nothing was made of ${din}`)
   const tag = tagOf(din)

@@ -92,7 +92,7 @@ async function takeFromWard(errand: Errand): Promise<boolean> {
 /** In the nurse's hand it is scanned; what is not answered GO goes back, or to the lab. True where it is hers. */
 async function tryBag(errand: Errand, bag: CityBag, takeOutId: string): Promise<boolean> {
   const { world, demand, lab } = errand
-  const { clock } = world
+  const { book, clock } = world
   const { unit } = bag
   await takeOutOf(world, [bag], demand.handlingMs, takeOutId)
   const word = demand.emergency ? doctorsWord : undefined
@@ -110,8 +110,7 @@ async function tryBag(errand: Errand, bag: CityBag, takeOutId: string): Promise<
     reason = again.reason
   }
   if (answer === 'GO') {
-    bag.verbs.push('issue')
-    bag.state = 'issued'
+    book.did(bag, 'issue', 'issued')
     return true
   }
   const isSpoiled = reason?.code === 'expired' || reason?.code === 'out_of_range'

@@ -74,8 +74,7 @@ function pathOf({ bagId }: CityBag, verb: BagVerb): string {
 }
 
 function writeDown(book: Book, bag: CityBag, verb: BagVerb, { state }: Pick<CityBag, 'state'>): void {
-  bag.verbs.push(verb)
-  bag.state = state
+  book.did(bag, verb, state)
   if (state === 'discarded' || state === 'transfused') book.put(bag, null)
 }
 
