@@ -30,7 +30,7 @@ export const usage = `usage:
   HEMOTRAIL_KEY and HEMOTRAIL_DEVICE_SECRET stand in for --key and --secret`
 
 const positive = z.coerce.number('must be a number').positive('must be more than 0').finite()
-const count = z.coerce.number('must be a number').int('must be a whole number').min(1)
+const count = z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be 1 or more')
 const url = (protocol: RegExp, like: string) =>
   z
     .string()

@@ -34,8 +34,13 @@ async function main(): Promise<void> {
 }
 
 function readArguments() {
+  const words = process.argv.slice(2)
+  if (words[0] === 'help' || words.some((word) => word === '--help' || word === '-h')) {
+    console.log(usage)
+    return null
+  }
   try {
-    return parseCommandLine(process.argv.slice(2), process.env)
+    return parseCommandLine(words, process.env)
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)
     process.exitCode = 2

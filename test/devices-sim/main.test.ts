@@ -88,7 +88,7 @@ describe('the words after npm run sim --', () => {
   })
 
   test.each([
-    ['--fridges 0', '--fridges: '],
+    ['--fridges 0', '--fridges: must be 1 or more'],
     ['--fridges many', '--fridges: must be a number'],
     ['--fridges 2.5', '--fridges: must be a whole number'],
     ['--rate -1', '--rate'],
@@ -129,6 +129,15 @@ describe('the program', () => {
     await broker?.close()
     broker = undefined
   })
+
+  test.each([['--help'], ['city', '-h'], ['help']])(
+    'says how it is used when %s %s asks',
+    async (...words) => {
+      const { code, out, err } = await run(words).ended
+      expect({ code, err }).toEqual({ code: 0, err: '' })
+      expect(out).toMatch(/^usage:\n {2}npm run sim -- /)
+    },
+  )
 
   test('meets bad arguments with the usage and exit code 2', async () => {
     const { code, out, err } = await run(['replay', 'a.csv']).ended
