@@ -7,6 +7,8 @@ export type Planned = {
   readonly kind: DeviceKind
   readonly facility: string
   readonly profile: { readonly low: number; readonly high: number; readonly maxSilenceSeconds: number }
+  /** ISO 8601; otherwise the moment it is made known. */
+  readonly inServiceFrom?: string
 }
 
 export type Provisioning = {

@@ -30,7 +30,7 @@ export type Fault = {
 }
 
 /** A server believes no more than ten minutes of the future. */
-const wrongClock = { least: 2 * minute, most: 9 * minute }
+export const wrongClock = { least: 2 * minute, most: 9 * minute }
 const longestMs = 4 * hour
 /** Of a kind, one fridge in so many. */
 const oneIn = 100

@@ -8,7 +8,15 @@ import { type Checked, checkTraces } from './check-traces.ts'
 import type { CityClock, DrivenClock } from './clock.ts'
 import { donate } from './donate.ts'
 import type { City } from './draw-city.ts'
-import { doubtfulUnits, type Fault, type FaultKind, habitsOf, planFaults, strike } from './faults.ts'
+import {
+  doubtfulUnits,
+  type Fault,
+  type FaultKind,
+  habitsOf,
+  planFaults,
+  strike,
+  wrongClock,
+} from './faults.ts'
 import { deliver, inspect, patrol, restock } from './go-rounds.ts'
 import { inBoth } from './names.ts'
 import { minute, type Plan, second } from './plan.ts'
@@ -69,7 +77,8 @@ export type OpenCity = {
 export async function openCity(given: CityRun): Promise<OpenCity> {
   const { api, url, city, plan, clock, tally, run, faults: kinds = [], rotate = false, signal } = given
   const { everyMs = usualEveryMs } = given
-  const secrets = await makeKnown(api, city, clock, everyMs, rotate)
+  const faults = planFaults(city, kinds, plan)
+  const secrets = await makeKnown(given, faults, everyMs)
   signal?.throwIfAborted()
   const staff = await hire({ api, city, run, rotate })
   signal?.throwIfAborted()
@@ -89,7 +98,6 @@ export async function openCity(given: CityRun): Promise<OpenCity> {
     habitsOf: () => habitsOf(kinds),
     onTrouble: (error) => tally.trouble(error),
   })
-  const faults = planFaults(city, kinds, plan)
   const random = createRandom(city.seed).fork('run')
   const world: World = {
     ...{ city, plan, clock, staff, units, book, tally, random },
@@ -124,19 +132,29 @@ export async function openCity(given: CityRun): Promise<OpenCity> {
   }
 }
 
-async function makeKnown(api: Api, city: City, clock: CityClock, everyMs: number, rotate: boolean) {
+async function makeKnown(
+  { api, city, clock, rotate = false }: CityRun,
+  faults: readonly Fault[],
+  everyMs: number,
+) {
   await eachOf([city.centre, ...city.hospitals], async ({ code, name, kind }) => {
     const body = { code, name: inBoth(name), kind, timeZone: 'Asia/Shanghai' }
     await call(api, '/facilities', { body, also: [409] })
   })
   const everySeconds = everyMs / clock.speed / second
   const maxSilenceSeconds = Math.min(900, Math.max(30, Math.ceil(3 * everySeconds)))
+  // However fast the city lives, a clock that is set back must not get to where nothing is believed yet.
+  const setBack = new Set(
+    faults.filter(({ clockMs, kind }) => kind === 'clock' && clockMs < 0).map(({ unit }) => unit),
+  )
+  const inServiceFrom = new Date(clock.instant() - wrongClock.most).toISOString()
   const planned = city.units.map(
     ({ name, facility, use }): Planned => ({
       name,
       facility,
       kind: use === 'box' ? 'box' : 'fridge',
       profile: { low: 2, high: 6, maxSilenceSeconds },
+      ...(setBack.has(name) ? { inServiceFrom } : {}),
     }),
   )
   return provision(api, planned, { rotate })

@@ -36,8 +36,10 @@ export async function runCity(given: CityArguments, signal: AbortSignal): Promis
     return
   }
   console.log(
-    `awake from ${timeOfDay(plan.fromMs)} until ${timeOfDay(plan.untilMs)}, ${speed} times as fast as we`,
+    `awake from ${timeOfDay(plan.fromMs)} until ${timeOfDay(plan.untilMs)} and the last errand, ${speed} times as fast as we`,
   )
+  for (const { kind, unit, at, forMs } of opened.faults)
+    console.log(`fault: ${kind} at ${unit}, ${timeOfDay(at)} until ${timeOfDay(at + forMs)}`)
   const printing = setInterval(() => console.log(line(opened)), printEveryMs)
   try {
     await opened.live()

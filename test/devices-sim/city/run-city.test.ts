@@ -60,3 +60,12 @@ test('a city that is there already is left alone, unless new secrets are asked f
   expect({ code: again.code, err: again.err }, again.out).toEqual({ code: 0, err: '' })
   expect(again.out).toMatch(/^traces {5}checked \d+, incomplete 0$/m)
 })
+
+test('a clock that is set back in a young city costs it nothing, and is told beforehand', {
+  timeout: slow,
+}, async () => {
+  const { code, out, err } = await run(...small, '--prefix', 'young', '--seed', '3', '--faults', 'clock')
+  expect({ code, err }, out).toEqual({ code: 0, err: '' })
+  expect(out).toMatch(/^fault: clock at young-\S+, day 1 \d\d:\d\d until day 1 \d\d:\d\d$/m)
+  expect(out).toMatch(/, rejected 0$/m)
+})
