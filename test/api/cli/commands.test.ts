@@ -2,9 +2,13 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connectAsync } from 'mqtt'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import { upTopic } from '../../../schema/topics.ts'
 import { createEmptyDatabase, describeOnServer } from '../../support/database.ts'
+import { runOn } from '../../support/running.ts'
 
 let folder: string
 beforeAll(() => {
@@ -69,6 +73,10 @@ test.for([
   [['migrate', '--force'], "Unknown option '--force'"],
   [['forward-stored', 'fridge-1'], 'forward-stored takes options only: fridge-1'],
   [['forward-stored', '--from', 'today'], '--from must be an instant like'],
+  [
+    ['forward-stored', '--from', '2026-02-01T00:00:00Z', '--to', '2026-01-01T00:00:00Z'],
+    '--from must be before --to',
+  ],
   [['trace'], 'trace takes a bag'],
   [['stock', 'H1'], 'stock takes options only: H1'],
   [['holds', '--abo', 'O'], "Unknown option '--abo'"],
@@ -111,6 +119,30 @@ test('forward-stored says how much it has put on its way, of which device', {
     stdout: '0 readings are on their way: the service sends them while it runs\n',
     stderr: '',
   })
+})
+
+test('forward-stored leaves out no reading of a clock that is ahead of ours, unless --to says so', {
+  timeout: 120_000,
+}, async () => {
+  const data = { HEMOTRAIL_DATA: mkdtempSync(join(folder, 'ahead-')) }
+  const now = Date.now() + 3_600_000
+  const { ask, service } = await runOn(data, { now })
+  await ask(z.unknown(), 'POST', '/facilities', { code: 'H1', name: 'H1', kind: 'hospital', timeZone: 'UTC' })
+  const inServiceFrom = new Date(now - 60_000).toISOString()
+  const device = { name: 'f1', kind: 'fridge', facility: 'H1', inServiceFrom, profile: { low: 2, high: 6 } }
+  const { secret } = await ask(z.object({ secret: z.string() }), 'POST', '/devices', device)
+  const client = await connectAsync(service.broker.urls.mqtt as string, { username: 'f1', password: secret })
+  const body = [{ at: now, probe: 'load', celsius: 4 }]
+  const message = { v: 1, boot: 'b', seq: 0, sentAt: now, uptimeMs: 0, body }
+  await client.publishAsync(upTopic('H1', 'f1', 'readings'), JSON.stringify(message), { qos: 1 })
+  await client.endAsync()
+  await service.close()
+
+  const influx = { INFLUX_URL: 'http://127.0.0.1:1', INFLUX_DATABASE: 'telemetry' }
+  const forwarded = async (...words: string[]) =>
+    (await cliIn({ ...data, ...influx }, 'forward-stored', ...words)).stdout.split('\n')[0]
+  expect(await forwarded('--to', new Date().toISOString())).toBe('f1  0')
+  expect(await forwarded()).toBe('f1  1')
 })
 
 describeOnServer('migrate by a role that owns nothing', (url) => {
