@@ -20,6 +20,7 @@ import { bucketView, excursionView, gapView, rangeOf, totalOf } from './views/se
 
 const tags = ['Cold chain']
 const missing = problem('No such device')
+const away = problem('The database or the telemetry store is away: try again')
 
 /** More points than any screen or person can use. */
 const mostBuckets = 10_000
@@ -31,7 +32,7 @@ const telemetry = createRoute({
   summary: 'Temperatures of a probe in buckets, and the gaps between them',
   ...needs('device.read'),
   request: { params: DeviceParams, query: TelemetryQuery },
-  responses: { ...everywhere, 200: json(Telemetry, 'Buckets and gaps'), 404: missing },
+  responses: { ...everywhere, 200: json(Telemetry, 'Buckets and gaps'), 404: missing, 503: away },
 })
 
 const readings = createRoute({
@@ -41,7 +42,7 @@ const readings = createRoute({
   summary: 'Single readings of a probe, by event time',
   ...needs('device.read'),
   request: { params: DeviceParams, query: ReadingsQuery },
-  responses: { ...everywhere, 200: json(Readings, 'The readings'), 404: missing },
+  responses: { ...everywhere, 200: json(Readings, 'The readings'), 404: missing, 503: away },
 })
 
 const excursions = createRoute({

@@ -141,6 +141,17 @@ describe('the description of the API', () => {
     ])
   })
 
+  test('says which routes miss the telemetry store while it is away', async ({ door }) => {
+    const { operations } = await read(door)
+    const missing = operations.filter(({ operation }) =>
+      operation.responses[503]?.description.includes('telemetry'),
+    )
+    expect(missing.map(({ name }) => name).sort()).toEqual([
+      'get /devices/{name}/readings',
+      'get /devices/{name}/telemetry',
+    ])
+  })
+
   test('says of every route what it does, what it takes and all it may answer', async ({ door }) => {
     const { operations } = await read(door)
     for (const { name, operation } of operations) {
