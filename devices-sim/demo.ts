@@ -131,9 +131,9 @@ async function look(api: Api, opened: OpenCity, page: StatusPage, signal: AbortS
     await sleep(drawEveryMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) return
     // What cannot be asked now is asked the next time.
-    if (process.stdout.isTTY) await statusOf(api, opened).then(page.show, () => {})
+    if (page.isDrawn) await statusOf(api, opened).then(page.show, () => {})
     const command = traceCommand(opened)
-    if (process.stdout.isTTY || command === null || performance.now() - tracedAt < traceEveryMs) continue
+    if (page.isDrawn || command === null || performance.now() - tracedAt < traceEveryMs) continue
     tracedAt = performance.now()
     page.tell(`where the bag handed out last was, and how cold:\n  ${environmentOf(api)} ${command}`)
   }

@@ -1,8 +1,10 @@
 /** Where people look: a page that is drawn anew each time, or lines one after the other. */
 export type StatusPage = {
+  /** Whether there is a page; otherwise there are lines. */
+  readonly isDrawn: boolean
   /** What stays on top; of a longer head only what is new is printed. */
   head(lines: readonly string[]): void
-  /** How it stands now; only a terminal shows it. */
+  /** How it stands now; only a page shows it. */
   show(lines: readonly string[]): void
   /** Something has happened. */
   tell(line: string): void
@@ -22,14 +24,20 @@ const restOfLine = '\u001b[K'
 const restOfScreen = '\u001b[J'
 const clear = '\u001b[2J'
 const newest = 12
+/** On less, commands to be copied are cut, and what stands at the end is not seen. */
+const least = { columns: 105, rows: 30 }
 
-/** Plain ANSI: it draws over what it has drawn, so that nothing flickers. Without a terminal every line is printed once. */
+/**
+ * Plain ANSI: it draws over what it has drawn, so that nothing flickers. Without a terminal, or on one that is too small,
+ * every line is printed once.
+ */
 export function openStatusPage(screen: Screen): StatusPage {
-  const isPage = screen.isTTY === true
+  const { isTTY, columns = 0, rows = 0 } = screen
+  const isDrawn = isTTY === true && columns >= least.columns && rows >= least.rows
   const happened: string[] = []
   let top: readonly string[] = []
   let now: readonly string[] = []
-  let isOpen = isPage
+  let isOpen = isDrawn
 
   function draw(): void {
     if (!isOpen) return
@@ -40,12 +48,13 @@ export function openStatusPage(screen: Screen): StatusPage {
   }
 
   const print = (line: string) => void screen.write(`${line}\n`)
-  if (isPage) screen.write(clear)
+  if (isDrawn) screen.write(clear)
   return {
+    isDrawn,
     head(lines) {
       const fresh = lines.filter((line) => !top.includes(line))
       top = lines
-      if (isPage) draw()
+      if (isDrawn) draw()
       else for (const line of fresh) print(line)
     },
     show(lines) {

@@ -9,6 +9,8 @@ function aScreen(changes: Partial<Screen> = {}) {
   return { written, ...changes, write: (text: string) => void written.push(text) }
 }
 
+const aTerminal = (size: Partial<Screen> = {}) => aScreen({ isTTY: true, columns: 110, rows: 30, ...size })
+
 test('where nobody looks at a terminal, every line is printed once, in order and without a control character', () => {
   const screen = aScreen()
   const page = openStatusPage(screen)
@@ -22,7 +24,7 @@ test('where nobody looks at a terminal, every line is printed once, in order and
 })
 
 test('a terminal shows one page: the head, how it stands, and the newest first', () => {
-  const screen = aScreen({ isTTY: true, columns: 40, rows: 30 })
+  const screen = aTerminal()
   const page = openStatusPage(screen)
   page.head(['head'])
   page.tell('first')
@@ -33,9 +35,24 @@ test('a terminal shows one page: the head, how it stands, and the newest first',
   expect(screen.written.at(-1)?.startsWith(`${esc}[H`)).toBe(true)
 })
 
-test('no line is wider than the terminal and no page higher, Chinese or not', () => {
-  const screen = aScreen({ isTTY: true, columns: 10, rows: 8 })
+test.each([
+  ['narrow', { columns: 80 }],
+  ['low', { rows: 24 }],
+])('a terminal too %s for a page gets plain lines: a command that is cut is none', (_how, size) => {
+  const screen = aTerminal(size)
   const page = openStatusPage(screen)
+  page.head(['x'.repeat(200)])
+  page.show(['now'])
+  page.tell('a bag is given')
+  expect(page.isDrawn).toBe(false)
+  expect(screen.written.join('')).toBe(`${'x'.repeat(200)}\na bag is given\n`)
+})
+
+test('once it is made smaller no line is wider than the terminal and no page higher, Chinese or not', () => {
+  const screen = aTerminal()
+  const page = openStatusPage(screen)
+  expect(page.isDrawn).toBe(true)
+  Object.assign(screen, { columns: 10, rows: 8 })
   page.head(['青澜人民医院的手术室'])
   page.show(Array.from({ length: 20 }, (_, line) => `line ${line} is long`))
   const lines = (screen.written.at(-1) ?? '').replaceAll(codes, '').trimEnd().split('\n')
@@ -45,7 +62,7 @@ test('no line is wider than the terminal and no page higher, Chinese or not', ()
 })
 
 test('what is told after it is closed is left standing', () => {
-  const screen = aScreen({ isTTY: true, columns: 40, rows: 30 })
+  const screen = aTerminal()
   const page = openStatusPage(screen)
   page.close()
   page.tell('stopped clean')
