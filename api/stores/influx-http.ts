@@ -51,8 +51,13 @@ export function influxHttp(place: InfluxPlace, changes: Partial<InfluxPatience> 
         gzipThreshold: 1_000,
       }
       const body = lines.join('\n')
-      const send = (signal: AbortSignal) => transport.request(writePath, body, { ...options, signal })
+      let status: number | undefined
+      const send = (signal: AbortSignal): Promise<unknown> =>
+        transport.request(writePath, body, { ...options, signal }, (_, answered) => {
+          status = answered
+        })
       await within(patience.writeMs, send, { lines: lines.length, given })
+      if (status !== 204) throw notStored(status)
     },
 
     async query(statement) {
@@ -133,6 +138,13 @@ function rowsOf(answer: unknown): Record<string, unknown>[] {
   return values.map((row: unknown[]) => Object.fromEntries(columns.map((column, i) => [column, row[i]])))
 }
 
+/** Every version says 204 where it has stored all; its cloud said 201 of a part. Anything else is no InfluxDB's word. */
+function notStored(status: number | undefined): TelemetryFailure {
+  return new TelemetryFailure(status === 201 ? 'refused' : 'shut', `it answered a write ${status}`, {
+    status: status ?? null,
+  })
+}
+
 /** @param sent how many lines it was about */
 function failureOf(error: unknown, sent = 0): TelemetryFailure {
   if (error instanceof TelemetryFailure) return error
@@ -179,7 +191,8 @@ function reasonOf({ body = '', statusCode, statusMessage }: HttpError): string {
     isRecord(said) && Array.isArray(said.data) ? said.data.find(isRecord)?.error_message : undefined
   const words = isRecord(said) ? [said.error ?? said.message, detail] : [body]
   const text = words.filter((word) => typeof word === 'string' && word !== '').join(': ')
-  return (text.trim() || `${statusCode} ${statusMessage}`).slice(0, longestReason)
+  // It may quote anything, and the database has no text with a NUL in it.
+  return (text.replace(/\p{Cc}+/gu, ' ').trim() || `${statusCode} ${statusMessage}`).slice(0, longestReason)
 }
 
 /** Seconds or a date (RFC 9110 § 10.2.3), in ms from now; 0 where it says nothing of use. */

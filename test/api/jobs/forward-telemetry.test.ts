@@ -599,6 +599,28 @@ describe('forwarding to an InfluxDB that', () => {
     expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
   })
 
+  test('says why it refuses in bytes no database holds', async ({ database }) => {
+    const { world, fake } = await given(database)
+    all(400, 'cannot\u0000read\r\nthis')(fake)
+    await enqueue(world, 'f1', counted(100))
+    forward(world)
+    await emptied(world)
+    expect(await letters(world)).toMatchObject([{ readings: 3, reason: 'cannot read this' }])
+  })
+
+  test.for([200, 201, 202] as const)(
+    'answers %i has not stored anything as far as we know',
+    async (status, { database }) => {
+      const { world, fake } = await given(database)
+      fake.answer = (response) => say(response, status, { hello: 'world' })
+      await enqueue(world, 'f1', counted(3))
+      const { said } = forward(world)
+      await until(() => said.length > 1)
+      expect(said[0]?.fields).toMatchObject({ trouble: 'shut', status })
+      expect(await counts(world, fake)).toEqual({ stored: 0, dead: 0, waiting: 3 })
+    },
+  )
+
   test('refuses the first three hundred of many takes the others', async ({ database }) => {
     const { world, fake } = await given(database)
     const isEarly = (line: string) => Number(line.split(' ').at(-1)) < noon + 300
