@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
+import type { Database } from '../stores/database.ts'
 import { insertDeadLetters, type Refused } from '../stores/dead-letters.ts'
 import { leadAlone } from '../stores/leader.ts'
 import {
   deleteOutboxRows,
   learnNames,
+  newestOutboxRow,
   type OutboxRow,
   oldestOutboxRows,
   type ReadingNames,
@@ -62,6 +64,8 @@ export type Forwarding = {
 
 type State = {
   readonly names: ReadingNames
+  /** What the store took last from this process, while nobody else forwarded. */
+  taken: Letter | null
   trouble: string | null
   /** Attempts in a row that failed, and those of them the store broke down over. */
   failures: number
@@ -79,6 +83,7 @@ export function startForwarding(parts: Parts, changes: Partial<ForwardPatience> 
   const stop = new AbortController()
   const state: State = {
     names: { probes: new Map(), boots: new Map() },
+    taken: null,
     trouble: null,
     failures: 0,
     breakdowns: 0,
@@ -114,6 +119,7 @@ async function forwardAll(
   state: State,
   signal: AbortSignal,
 ): Promise<void> {
+  state.taken = null
   while (!signal.aborted) {
     const waiting = await oldestOutboxRows(parts.database.db, rowsAtOnce)
     const rows = affordable(waiting)
@@ -151,16 +157,19 @@ function affordable(rows: readonly OutboxRow[]): readonly OutboxRow[] {
 /** Deliver rows and delete them. @throws TelemetryFailure where they have to wait */
 async function forward(
   { database: { db }, telemetry, metrics, now, log }: Parts,
-  { names }: State,
+  state: State,
   rows: readonly OutboxRow[],
   isParting: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const readings = newestOf(rows.flatMap(({ body }) => unpackReadings(body)))
-  await learnNames(db, names, readings)
-  const letters = readings.map((row) => addressed(row, names))
+  const letters = await address(db, state, readings)
+  const youngest = async () => {
+    const row = await newestOutboxRow(db)
+    return address(db, state, row ? unpackReadings(row.body).slice(-1) : [])
+  }
   const delivered = metrics.forwardSeconds.startTimer()
-  const returned = await deliver(telemetry, letters, isParting, signal)
+  const returned = await deliver(telemetry, state, letters, youngest, isParting, signal)
   delivered()
   const refused = byReason(returned)
   await db.transaction(async (tx) => {
@@ -187,6 +196,15 @@ function newestOf(readings: readonly StoredReading[]): StoredReading[] {
 /** A reading under its numbers, and under the names the store knows it by. */
 type Letter = { readonly row: StoredReading; readonly deviceId: number; readonly named: TelemetryReading }
 
+async function address(
+  db: Database,
+  { names }: State,
+  readings: readonly StoredReading[],
+): Promise<Letter[]> {
+  await learnNames(db, names, readings)
+  return readings.map((row) => addressed(row, names))
+}
+
 function addressed(row: StoredReading, { probes, boots }: ReadingNames): Letter {
   const probe = probes.get(row.probeId)
   const boot = boots.get(row.bootId)
@@ -197,17 +215,25 @@ function addressed(row: StoredReading, { probes, boots }: ReadingNames): Letter 
   return { row, deviceId: probe.deviceId, named }
 }
 
-type Returned = { readonly letter: Letter; readonly failure: TelemetryFailure }
+type Returned = {
+  readonly letter: Letter
+  readonly failure: TelemetryFailure
+  /** The store said no to this very letter, and yes to others before. */
+  readonly isCertain: boolean
+}
 
 /**
  * Write letters; where some are refused, halve what was sent until each of those stands alone.
  *
+ * @param youngest reads what came last of all that waits: sent before its time it does no harm, for its turn comes
  * @param isParting whether those the store breaks down over are looked for as well
  * @throws TelemetryFailure where it has to wait, or where nothing says that it is the letters' fault
  */
 async function deliver(
   { write }: Parts['telemetry'],
+  state: State,
   all: readonly Letter[],
+  youngest: () => Promise<readonly Letter[]>,
   isParting: boolean,
   signal: AbortSignal,
 ): Promise<Returned[]> {
@@ -221,6 +247,7 @@ async function deliver(
         signal,
       )
       isTaking = true
+      state.taken = letters.at(-1) ?? null
       return null
     } catch (error) {
       const mayBeTheirs =
@@ -234,31 +261,37 @@ async function deliver(
   async function send(letters: readonly Letter[]): Promise<Returned[]> {
     const failure = await put(letters)
     if (!failure) return []
-    if (failure.isWhole) return letters.map((letter) => ({ letter, failure }))
-    if (!isTaking && ++inVain === triesInVain) await prove(failure)
+    const isRefused = failure.trouble === 'refused'
+    if (failure.isWhole) return letters.map((letter) => ({ letter, failure, isCertain: isRefused }))
+    if (!isTaking && ++inVain === triesInVain) await prove(failure, fromHereAndThere(all))
     const [letter, ...others] = letters
-    if (letter && others.length === 0) return [{ letter, failure }]
+    if (letter && others.length === 0) return [{ letter, failure, isCertain: isRefused && isTaking }]
     const middle = Math.ceil(letters.length / 2)
     return [...(await send(letters.slice(0, middle))), ...(await send(letters.slice(middle)))]
   }
 
-  /** A store that takes none of these, from here and there, takes nothing. */
-  async function prove(failure: TelemetryFailure): Promise<void> {
-    const step = Math.ceil(all.length / samples)
-    for (let at = 0; at < all.length && !isTaking; at += step) await put(all.slice(at, at + 1))
+  /** A store that takes none of these, nor what came last, nor what it took before, takes nothing. */
+  async function prove(failure: TelemetryFailure, some: readonly Letter[]): Promise<void> {
+    const before = state.taken ? [state.taken] : []
+    for (const letter of [...some, ...(await youngest()), ...before]) if (!isTaking) await put([letter])
     if (!isTaking) throw failure.trouble === 'refused' ? failure.as('shut') : failure
   }
 
+  const suspected = await send(all)
+  const doubtful = suspected.find(({ isCertain }) => !isCertain)
+  if (doubtful && !isTaking) await prove(doubtful.failure, [])
   const returned: Returned[] = []
-  for (const one of await send(all)) {
-    const isCertain = one.failure.trouble === 'refused'
-    // It may have been the store after all: each of these gets a second chance.
-    const failure = isCertain ? one.failure : await put([one.letter])
+  for (const one of suspected) {
+    // It may have been the store after all, before it recovered: each of these gets a second chance.
+    const failure = one.isCertain ? one.failure : await put([one.letter])
     if (failure) returned.push({ ...one, failure })
   }
-  const unproven = returned.find(({ failure }) => failure.trouble === 'failed')
-  if (unproven && !isTaking) throw unproven.failure
   return returned
+}
+
+function fromHereAndThere(letters: readonly Letter[]): Letter[] {
+  const step = Math.ceil(letters.length / samples)
+  return letters.filter((_, index) => index % step === 0)
 }
 
 /** What was returned of one device for one reason is one dead letter. */

@@ -1,4 +1,4 @@
-import { asc, sql } from 'drizzle-orm'
+import { asc, desc, sql } from 'drizzle-orm'
 import { boot, device, probe } from '../../schema/tables/devices.ts'
 import { telemetryOutbox } from '../../schema/tables/telemetry.ts'
 import type { ProbeKind } from '../../schema/vocabulary.ts'
@@ -40,6 +40,12 @@ export type OutboxRow = typeof telemetryOutbox.$inferSelect
 /** The oldest rows, up to `limit` of them. */
 export function oldestOutboxRows(db: Database, limit: number): Promise<OutboxRow[]> {
   return db.select().from(telemetryOutbox).orderBy(asc(telemetryOutbox.id)).limit(limit)
+}
+
+/** The row that was written last, if one waits. */
+export async function newestOutboxRow(db: Database): Promise<OutboxRow | undefined> {
+  const [row] = await db.select().from(telemetryOutbox).orderBy(desc(telemetryOutbox.id)).limit(1)
+  return row
 }
 
 /** Take out rows that were delivered. @returns the numbers of those that were still there */

@@ -515,6 +515,10 @@ describeOnInflux('forwarding to an influxd that does not know us', () => {
   })
 })
 
+/** Say of each reading that it was not taken. */
+const dropAll: FakeInflux['answer'] = (response, { lines }) =>
+  say(response, 400, { error: `partial write: no dropped=${lines.length}` })
+
 describe('forwarding to an InfluxDB that', () => {
   async function given(database: OpenDatabase): Promise<{ world: World; fake: FakeInflux }> {
     const fake = await startFakeInflux()
@@ -559,8 +563,7 @@ describe('forwarding to an InfluxDB that', () => {
 
   test('drops all of a batch is asked once, and what it dropped is one dead letter', async ({ database }) => {
     const { world, fake } = await given(database)
-    fake.answer = (response, { lines }) =>
-      say(response, 400, { error: `partial write: points beyond retention policy dropped=${lines.length}` })
+    fake.answer = dropAll
     await enqueue(world, 'f1', counted(100))
     forward(world)
     await emptied(world)
@@ -581,22 +584,60 @@ describe('forwarding to an InfluxDB that', () => {
     expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
   })
 
-  test('refuses everything is shut, and loses nothing', async ({ database }) => {
+  test.for([1, 10, 300])(
+    'refuses everything is shut, be it but %i, and loses nothing',
+    async (n, { database }) => {
+      const { world, fake } = await given(database)
+      fake.answer = (response) => say(response, 400, { message: 'Bad Request' })
+      await enqueue(world, 'f1', counted(n))
+      const { said } = forward(world)
+      await until(() => said.length > 2)
+      expect(said[0]).toMatchObject({ level: 'error', fields: { trouble: 'shut', status: 400 } })
+      expect(await counts(world, fake)).toEqual({ stored: 0, dead: 0, waiting: n })
+    },
+  )
+
+  test.for([
+    ['refuses', 400],
+    ['breaks down over', 500],
+  ] as const)(
+    '%s everything and recovers while it is asked sets nothing aside',
+    async ([, status], { database }) => {
+      const { world, fake } = await given(database)
+      let asked = 0
+      fake.answer = (response, one) =>
+        ++asked < 40 ? say(response, status, { message: 'no' }) : fake.take(response, one)
+      await enqueue(world, 'f1', counted(300))
+      forward(world)
+      await emptied(world)
+      expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
+    },
+  )
+
+  test('refuses one reading that is alone sets it aside, for it takes again what it took before', async ({
+    database,
+  }) => {
     const { world, fake } = await given(database)
-    fake.answer = (response) => say(response, 400, { message: 'no such page' })
-    await enqueue(world, 'f1', counted(300))
-    const forwarding = forward(world)
-    await until(() => forwarding.said.length > 2)
-    expect(forwarding.said[0]).toMatchObject({ level: 'error', fields: { trouble: 'shut', status: 400 } })
-    expect(await counts(world, fake)).toEqual({ stored: 0, dead: 0, waiting: 300 })
-    // Mended between two attempts: within one, what was refused before would look like bad readings among good ones.
-    const { answer } = fake
-    fake.answer = (response, asked) => {
-      if (asked.lines.length === 300) fake.answer = fake.take
-      return (fake.answer === fake.take ? fake.take : answer)(response, asked)
-    }
+    all(422, 'schema violation')(fake)
+    await enqueue(world, 'f1', counted(1))
+    const { said } = forward(world)
     await emptied(world)
-    expect(await counts(world, fake)).toEqual({ stored: 300, dead: 0, waiting: 0 })
+    await enqueue(world, 'f1', [{ at: noon + 1, centi: 13 }])
+    await emptied(world)
+    expect(await counts(world, fake)).toEqual({ stored: 1, dead: 1, waiting: 0 })
+    expect(said).toMatchObject([{ message: 'the telemetry store refused readings' }])
+  })
+
+  test('refuses all it can be sent at once takes what waits behind it', async ({ database }) => {
+    const { world, fake } = await given(database)
+    all(422, 'schema violation')(fake)
+    const bad = Array.from({ length: 150 }, (_, i) => ({ at: noon + i, centi: 13 }))
+    await enqueue(world, 'f1', bad)
+    await database.pool.query('update telemetry_outbox set readings = 2500')
+    await enqueue(world, 'f1', [{ at: noon + 900, centi: 1 }])
+    forward(world)
+    await emptied(world)
+    expect(await counts(world, fake)).toEqual({ stored: 1, dead: 150, waiting: 0 })
   })
 
   test('says why it refuses in bytes no database holds', async ({ database }) => {
@@ -753,7 +794,7 @@ describe('a dead letter', () => {
     const fake = await startFakeInflux()
     const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
     await aDevice(world, 'f1')
-    fake.answer = (response) => say(response, 400, { message: 'no' })
+    fake.answer = dropAll
     const body = [aReading(noon - 1, 4), aReading(noon, 4)]
     await world.ingest.accept([aMessage({ device: 'f1', seq: 0, body })])
     await drain(world)
@@ -784,7 +825,7 @@ describe('a dead letter', () => {
   test('is listed newest first, page by page, for one device or all', async ({ database }) => {
     const fake = await startFakeInflux()
     const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
-    fake.answer = (response) => say(response, 400, { message: 'no' })
+    fake.answer = dropAll
     for (const device of ['f1', 'f2', 'f3']) {
       await aDevice(world, device)
       await enqueue(world, device, counted(2))
@@ -795,7 +836,7 @@ describe('a dead letter', () => {
     const first = await page('?limit=2')
     expect(first.deadLetters.map(({ device }) => device)).toEqual(['f3', 'f2'])
     const second = await page(`?limit=2&before=${first.next}`)
-    expect(second).toMatchObject({ deadLetters: [{ device: 'f1', readings: 2, reason: 'no' }], next: null })
+    expect(second).toMatchObject({ deadLetters: [{ device: 'f1', readings: 2 }], next: null })
     expect((await page('?device=f2')).deadLetters).toMatchObject([{ device: 'f2' }])
     expect(await door.refused('POST', '/telemetry/dead-letters/4711/resend')).toMatchObject({ status: 404 })
   })
@@ -804,7 +845,7 @@ describe('a dead letter', () => {
     const fake = await startFakeInflux()
     const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
     await aDevice(world, 'f1')
-    fake.answer = (response) => say(response, 400, { message: 'no' })
+    fake.answer = dropAll
     await enqueue(world, 'f1', counted(1))
     await drain(world)
     const door = openDoor(world, { telemetry: sqlTelemetry(database) })
