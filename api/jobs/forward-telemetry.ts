@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { Database } from '../stores/database.ts'
+import type { Database, Transaction } from '../stores/database.ts'
 import { insertDeadLetters, type Refused } from '../stores/dead-letters.ts'
+import { lockDevice } from '../stores/devices.ts'
 import { leadAlone } from '../stores/leader.ts'
 import {
   deleteOutboxRows,
+  insertOutbox,
   learnNames,
   newestOutboxRow,
   type OutboxRow,
@@ -13,7 +15,7 @@ import {
   type ReadingNames,
 } from '../stores/outbox.ts'
 import { unpackReadings } from '../stores/outbox-body.ts'
-import type { StoredReading } from '../stores/readings.ts'
+import { type StoredReading, standingReadings } from '../stores/readings.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { TelemetryFailure, type TelemetryReading, type TelemetryTrouble } from '../stores/telemetry.ts'
 
@@ -92,8 +94,8 @@ export function startForwarding(parts: Parts, changes: Partial<ForwardPatience> 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        await leadAlone(database, 'forward', stop.signal, (signal) =>
-          forwardAll(parts, patience, state, signal),
+        await leadAlone(database, 'forward', stop.signal, (lead) =>
+          forwardAll(parts, patience, state, { lead, stop: stop.signal }),
         )
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'telemetry could not be forwarded')
@@ -113,12 +115,16 @@ export function startForwarding(parts: Parts, changes: Partial<ForwardPatience> 
   }
 }
 
+/** `lead` ends the leading: nothing new is sent. `stop` breaks off what is under way as well. */
+type Signals = { readonly lead: AbortSignal; readonly stop: AbortSignal }
+
 async function forwardAll(
   parts: Parts,
   patience: ForwardPatience,
   state: State,
-  signal: AbortSignal,
+  signals: Signals,
 ): Promise<void> {
+  const signal = signals.lead
   state.taken = null
   while (!signal.aborted) {
     const waiting = await oldestOutboxRows(parts.database.db, rowsAtOnce)
@@ -129,7 +135,7 @@ async function forwardAll(
     }
     const begun = performance.now()
     try {
-      await forward(parts, state, rows, state.breakdowns >= patience.failuresBeforeParting, signal)
+      await forward(parts, state, rows, state.breakdowns >= patience.failuresBeforeParting, signals)
       if (state.trouble !== null) parts.log.info({}, 'telemetry is forwarded again')
       over(parts, state)
       // A few readings cost a request and a commit as thousands do: where no more wait, they are let gather.
@@ -160,7 +166,7 @@ async function forward(
   state: State,
   rows: readonly OutboxRow[],
   isParting: boolean,
-  signal: AbortSignal,
+  signals: Signals,
 ): Promise<void> {
   const readings = newestOf(rows.flatMap(({ body }) => unpackReadings(body)))
   const letters = await address(db, state, readings)
@@ -169,21 +175,35 @@ async function forward(
     return address(db, state, row ? unpackReadings(row.body).slice(-1) : [])
   }
   const delivered = metrics.forwardSeconds.startTimer()
-  const returned = await deliver(telemetry, state, letters, youngest, isParting, signal)
+  const returned = await deliver(telemetry, state, letters, youngest, isParting, signals)
   delivered()
   const refused = byReason(returned)
-  await db.transaction(async (tx) => {
+  const isAlone = await db.transaction(async (tx) => {
     const gone = await deleteOutboxRows(
       tx,
       rows.map(({ id }) => id),
     )
-    // Whoever took them has answered for what was refused of them; what is left is delivered again.
-    if (gone.size < rows.length) throw new Error('another process forwards telemetry as well')
-    await insertDeadLetters(tx, forwarder, refused, now())
+    if (gone.size < rows.length) await insertRuling(tx, letters, now())
+    else await insertDeadLetters(tx, forwarder, refused, now())
+    return gone.size === rows.length
   })
+  if (!isAlone) throw new Error('another process forwards telemetry as well')
   metrics.forwarded.inc(letters.length - returned.length)
   for (const { device, reason, readings } of refused)
     log.error({ device, reason, readings: readings.length }, 'the telemetry store refused readings')
+}
+
+/**
+ * Whoever took some of these out of the outbox may have sent newer values before ours arrived: put what rules by now on
+ * its way again.
+ */
+async function insertRuling(tx: Transaction, letters: readonly Letter[], now: number): Promise<void> {
+  // Nothing else is made to rule meanwhile: whatever is decided later is sent later, and so is what stays.
+  const devices = [...new Set(letters.map(({ deviceId }) => deviceId))].sort((a, b) => a - b)
+  for (const id of devices) await lockDevice(tx, id)
+  const told = letters.map(({ row }) => row)
+  const standing = await standingReadings(tx, told)
+  await insertOutbox(tx, newestOf([...told, ...standing]), now)
 }
 
 /** One reading at each identity, the one written down last: no store has to decide between two of one request. */
@@ -235,16 +255,17 @@ async function deliver(
   all: readonly Letter[],
   youngest: () => Promise<readonly Letter[]>,
   isParting: boolean,
-  signal: AbortSignal,
+  { lead, stop }: Signals,
 ): Promise<Returned[]> {
   let isTaking = false
   let inVain = 0
 
   async function put(letters: readonly Letter[]): Promise<TelemetryFailure | null> {
+    lead.throwIfAborted()
     try {
       await write(
         letters.map(({ named }) => named),
-        signal,
+        stop,
       )
       isTaking = true
       state.taken = letters.at(-1) ?? null

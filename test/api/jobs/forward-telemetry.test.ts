@@ -869,7 +869,68 @@ test('where telemetry is kept in the database nothing is forwarded', async ({ da
   expect(rows).toEqual([{ n: 0 }])
 })
 
+/** A store that takes its time over the first thing it is sent, and what it holds at each identity. */
+async function givenLate(database: OpenDatabase) {
+  const fake = await startFakeInflux()
+  const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
+  await aDevice(world, 'f1')
+  const held = new Map<string, string>()
+  const late: (() => void)[] = []
+  fake.answer = (response, asked) => {
+    const take = () => {
+      for (const line of asked.lines) held.set(line.replace(/ .* /, ' '), line)
+      fake.take(response, asked)
+    }
+    if (late.length === 0) late.push(take)
+    else take()
+  }
+  const tell = (seq: number, celsius: number) =>
+    world.ingest.accept([aMessage({ device: 'f1', seq, body: [aReading(noon, celsius)] })])
+  const celsius = () => [...held.values()].map((line) => / celsius=([^,]*)/.exec(line)?.[1])
+  return { world, late, tell, celsius }
+}
+
+test('what one process sends late, after newer values that another has sent, does not stay', async ({
+  database,
+}) => {
+  const { world, late, tell, celsius } = await givenLate(database)
+  // Nobody has told the one that it does not lead any more.
+  const deps = { ...world.deps, database: { ...database, kind: 'pglite' } as const }
+  const one = forward({ ...world, deps })
+  await tell(0, 4)
+  await until(() => late.length > 0)
+  forward({ ...world, deps })
+  await emptied(world)
+  await tell(1, 9)
+  await emptied(world)
+  expect(celsius()).toEqual(['9'])
+  late[0]?.()
+  expect(celsius()).toEqual(['4'])
+  await until(() => celsius()[0] === '9')
+  expect(one.said.map(({ fields }) => String(fields.err))).toEqual([
+    'Error: another process forwards telemetry as well',
+  ])
+})
+
 describeOnServer('two services on one server', () => {
+  test('leave no older value where one loses its lock while it sends', async ({ database }) => {
+    const { world, late, tell, celsius } = await givenLate(database)
+    forward(world)
+    await tell(0, 4)
+    await until(() => late.length > 0)
+    await database.pool.query(
+      "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 4841 and granted",
+    )
+    forward(world)
+    await emptied(world)
+    await tell(1, 9)
+    await emptied(world)
+    expect(celsius()).toEqual(['9'])
+    late[0]?.()
+    expect(celsius()).toEqual(['4'])
+    await until(() => celsius()[0] === '9')
+  })
+
   test('do not both forward, and one takes over where the other has lost its lock', async ({ database }) => {
     const fake = await startFakeInflux()
     const place = { url: fake.url, token: 't', org: 'o', bucket: 'b' }
