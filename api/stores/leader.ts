@@ -1,8 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
 
 /** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
 const locks = { deliver: 4840, forward: 4841, pack: 4842, alarm: 4843 } as const
+
+/** How long a server is waited for: to say whose the lock is, and to say goodbye, ms. */
+const lockMs = 10_000
+const goodbyeMs = 2_000
 
 /**
  * Do what only one process of all on this database may do at a time, if nobody else is doing it. A server knows by a
@@ -22,7 +27,7 @@ export async function leadAlone(
     await work(signal)
     return true
   }
-  const client = new pg.Client(pool.options)
+  const client = new pg.Client({ ...pool.options, query_timeout: lockMs })
   const lost = new AbortController()
   const lose = () => lost.abort()
   client.on('error', lose)
@@ -38,6 +43,7 @@ export async function leadAlone(
     return true
   } finally {
     signal.removeEventListener('abort', lose)
-    await client.end().catch(() => {})
+    // One whose network has vanished would never hear the other side say goodbye.
+    await Promise.race([client.end().catch(() => {}), delay(goodbyeMs, undefined, { ref: false })])
   }
 }
