@@ -134,6 +134,8 @@ function rowsOf(answer: unknown): Record<string, unknown>[] {
   if (typeof result.error === 'string') throw new TelemetryFailure('failed', result.error, { status: 200 })
   const [series] = Array.isArray(result.series) ? result.series : []
   if (!isRecord(series) || !Array.isArray(series.columns) || !Array.isArray(series.values)) return []
+  // A server may be set to give but so many rows, and cuts off the rest in silence.
+  if (series.partial === true) throw new TelemetryFailure('failed', 'it answered a query in part')
   const { columns, values } = series
   return values.map((row: unknown[]) => Object.fromEntries(columns.map((column, i) => [column, row[i]])))
 }

@@ -29,7 +29,7 @@ export function influxTelemetry(
 ): TelemetryStore {
   const http = influxHttp(place, patience)
 
-  /** Points by raw time, all of them or the first so many; an instant is never parted. */
+  /** The first so many points by raw time; an instant is never parted. */
   async function pointsFrom(range: TelemetryRange, limit: number): Promise<Point[]> {
     const found = await select(range, limit)
     const cut = found[limit - 1]?.at
@@ -61,7 +61,11 @@ export function influxTelemetry(
   }
 
   /** Page by page, with event times, what may lie in the range. */
-  async function* moved(range: TelemetryRange, facts: readonly ClockFact[]): AsyncGenerator<Point[]> {
+  async function* moved(
+    range: TelemetryRange,
+    facts: readonly ClockFact[],
+    pageSize: number,
+  ): AsyncGenerator<Point[]> {
     const offsets = facts.map(({ offsetMs }) => offsetMs)
     const to = range.to - Math.min(0, ...offsets)
     for (let from = range.from - Math.max(0, ...offsets); from < to; ) {
@@ -87,7 +91,7 @@ export function influxTelemetry(
       const facts = await factsOf(range.device)
       if (facts.length > 0) {
         const buckets = new Map<number, Sum>()
-        for await (const page of moved(range, facts))
+        for await (const page of moved(range, facts, mostAtOnce))
           for (const point of page) add(buckets, point, range.from, everyMs)
         return [...buckets.values()]
           .sort((a, b) => a.from - b.from)
@@ -109,13 +113,14 @@ export function influxTelemetry(
 
     async raw({ limit, ...range }) {
       const facts = await factsOf(range.device)
+      const isInOrder = facts.length === 0
+      const pageSize = isInOrder ? Math.min(limit, mostAtOnce) : mostAtOnce
       let found: Point[] = []
-      if (facts.length === 0) found = await pointsFrom(range, limit)
-      else
-        for await (const page of moved(range, facts)) {
-          found.push(...page)
-          if (found.length > limit + pageSize) found = found.sort(byTime).slice(0, limit)
-        }
+      for await (const page of moved(range, facts, pageSize)) {
+        found.push(...page)
+        if (isInOrder && found.length >= limit) break
+        if (found.length > limit + pageSize) found = found.sort(byTime).slice(0, limit)
+      }
       return found
         .sort(byTime)
         .slice(0, limit)
@@ -140,8 +145,8 @@ export function influxTelemetry(
 /** A point as it was read, or with the event time it is worth. */
 type Point = { readonly at: number; readonly centi: number; readonly boot: string; readonly seq: number }
 
-/** Points asked for at once. */
-const pageSize = 20_000
+/** Points asked for at once: of more than that version 1 says that they are partial, though they are all there. */
+const mostAtOnce = 10_000
 
 function byTime(a: Point, b: Point): number {
   return a.at - b.at || (a.boot < b.boot ? -1 : Number(a.boot > b.boot))

@@ -170,6 +170,10 @@ describe('a question', () => {
       (response: Parameters<FakeInflux['answer']>[0]) =>
         say(response, 200, { results: [{ statement_id: 0, error: 'database not found: telemetry' }] }),
       (response: Parameters<FakeInflux['answer']>[0]) => say(response, 200, { hello: 'world' }),
+      (response: Parameters<FakeInflux['answer']>[0]) =>
+        say(response, 200, {
+          results: [{ series: [{ columns: ['time', 'celsius'], values: [[noon, 4]], partial: true }] }],
+        }),
       (response: Parameters<FakeInflux['answer']>[0]) => say(response, 401, { message: 'unauthorized' }),
     ]
     for (const answer of refusals) {

@@ -282,6 +282,21 @@ export function telemetryContract(
       expect(await raw({ limit: 20_000 })).toHaveLength(10_000)
     })
 
+    test('loses none of very many, two of an instant, whose times are worth something else', async ({
+      database,
+    }) => {
+      const { store, reading, raw, window, decide } = await given(database)
+      const many = Array.from({ length: 25_001 }, (_, n) => {
+        const boot = n % 2 === 0 ? 'boot-b' : 'boot-a'
+        return reading({ boot, at: noon + Math.ceil(n / 2), seq: n, centi: n % 1_000 })
+      })
+      for (const from of [0, 10_000, 20_000]) await store.write(many.slice(from, from + 10_000))
+      await decide('boot-a', 0, null, 60 * minute)
+      const told = await window(60 * minute, { from: noon, to: noon + 120 * minute })
+      expect(told.map(({ count }) => count)).toEqual([12_501, 12_500])
+      expect(await raw({ limit: 30_000 })).toHaveLength(25_001)
+    })
+
     test('says what it is and that it is well', async ({ database }) => {
       const { store } = await given(database)
       expect(store.product).toMatch(/^[A-Z]\w+$/)
