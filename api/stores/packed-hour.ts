@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+
 /*
  * The bytes of a packed hour. They are no part of the domain: nothing is decided here, and only the store reads them.
  */
@@ -31,7 +33,10 @@ export type PackedHour = {
 /** So many readings are packed into one row at most: their sum fits in an integer. */
 export const mostInHour = 50_000
 
-const format = 1
+/** Its first byte: sealed by a checksum, which follows it, or one from before there was any. */
+const sealed = 2
+const unsealed = 1
+const sealEnd = 5
 
 /**
  * Pack the readings of one hour, by ascending time, no two of one time. Each kind of value is a column of differences
@@ -54,7 +59,7 @@ export function packHour(readings: readonly HourReading[]): PackedHour {
     sum += centi
   }
   const beat = beatOf(readings)
-  const bytes = [format]
+  const bytes: number[] = []
   putNumber(bytes, readings.length)
   putNumber(bytes, beat)
   const column = (pick: (reading: HourReading, index: number) => number) =>
@@ -63,14 +68,23 @@ export function packHour(readings: readonly HourReading[]): PackedHour {
   column(({ centi }) => centi)
   column(({ seq }) => seq)
   column(({ humidity }) => shiftedHumidity(humidity))
-  return { hour, count: readings.length, coldest, warmest, sum, body: Buffer.from(bytes) }
+  return { hour, count: readings.length, coldest, warmest, sum, body: seal(bytes) }
+}
+
+function seal(bytes: readonly number[]): Buffer {
+  const body = Buffer.from([sealed, 0, 0, 0, 0, ...bytes])
+  body.writeUInt32LE(crc32(body.subarray(sealEnd)), 1)
+  return body
 }
 
 /** @throws Error where the bytes are not those of a packed hour */
 export function unpackHour(hour: number, body: Buffer): HourReading[] {
-  const from: Cursor = { body, position: 1 }
-  if (body[0] !== format) throw damaged(hour)
+  const isSealed = body[0] === sealed && body.length > sealEnd
+  if (isSealed ? body.readUInt32LE(1) !== crc32(body.subarray(sealEnd)) : body[0] !== unsealed)
+    throw damaged(hour)
+  const from: Cursor = { body, position: isSealed ? sealEnd : 1 }
   const length = takeNumber(from)
+  if (length > mostInHour) throw damaged(hour)
   const beat = takeNumber(from)
   const [times, centis, seqs, humidities] = [0, 1, 2, 3].map(() => takeColumn(from, length)) as Columns
   if (from.position !== body.length) throw damaged(hour)
