@@ -16,10 +16,10 @@ export async function forwardStoredReadings(args: readonly string[], { print }: 
   const { values, positionals } = words(args, { from: { type: 'string' }, to: { type: 'string' } })
   if (positionals.length > 0)
     throw new UsageError(`forward-stored takes options only: ${positionals.join(' ')}`)
-  const from = instantOption('--from', values.from) ?? 0
-  // Open: a device's own clock may be ahead of ours.
-  const to = instantOption('--to', values.to) ?? Number.POSITIVE_INFINITY
-  if (from >= to) throw new UsageError('--from must be before --to')
+  const from = instantOption('--from', values.from)
+  const to = instantOption('--to', values.to)
+  if (from !== undefined && to !== undefined && from >= to)
+    throw new UsageError('--from must be before --to')
   if (!readInfluxPlace(process.env))
     throw new Error('INFLUX_URL is not set: the service would send the readings nowhere')
   const config = readDatabaseConfig(process.env)

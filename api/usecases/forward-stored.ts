@@ -12,12 +12,15 @@ const hoursAtOnce = 24
  * whatever is there already stays as it is, and it may be done again at any time, from the beginning. Nothing anybody
  * is told changes by it, so it has no actor and leaves no audit entry.
  *
- * @param range of the devices' own times: [from, to), ms UTC
+ * @param range of the devices' own times: [from, to), ms UTC; without bounds all, for a clock may run years ahead
  * @param told hears of each device that is done
  */
 export async function forwardStored(
   { database: { db }, now }: Pick<Deps, 'database' | 'now'>,
-  { from, to }: { readonly from: number; readonly to: number },
+  {
+    from = 0,
+    to = Number.POSITIVE_INFINITY,
+  }: { readonly from?: number | undefined; readonly to?: number | undefined },
   told: (device: string, readings: number) => void = () => {},
 ): Promise<void> {
   for (const { id, name } of await everyDevice(db)) {

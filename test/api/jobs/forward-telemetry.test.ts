@@ -307,7 +307,7 @@ describeOnInflux('forwarding to a real influxd', () => {
     const range = { from: from + 20 * minute, to: noon }
     await forwardStored(world.deps, range, (device, n) => told.push(`${device} ${n}`))
     expect(told).toEqual(['f1 99', 'f2 2'])
-    await forwardStored(world.deps, { from: 0, to: noon + 1 })
+    await forwardStored(world.deps, {})
     // Decided after it was put on its way, and sent after it.
     await world.ingest.accept([aMessage({ device: 'f1', seq: 2, body: [aReading(from + 20 * minute, 9)] })])
     await drain(world)
@@ -317,6 +317,24 @@ describeOnInflux('forwarding to a real influxd', () => {
       differences: [],
     })
     expect(await pointsOf(name)).toContain(`f1 load boot-a ${from + 20 * minute} 2 9 `)
+  })
+
+  test('what a clock told that ran years ahead is put on its way with all the rest', async ({ database }) => {
+    const { world, name } = await given(database)
+    const before = createIngest({ ...world.deps, telemetry: sqlTelemetry(database) }, { holdMs: 2_000 })
+    await aDevice(world, 'f1')
+    const year = 365 * 24 * hour
+    await before.accept([aMessage({ device: 'f1', seq: 0, body: [aReading(noon, 4)] })])
+    const fact = { boot: 'boot-a', fromSeq: 1, offsetMs: -year, reason: 'compared' }
+    await recordClockFact(world.ctx, { device: 'f1', ...fact })
+    before.forget('f1')
+    await before.accept([aMessage({ device: 'f1', seq: 1, body: [aReading(noon + year, 5)] })])
+    await forwardStored(world.deps, {})
+    await drain(world)
+    expect(await pointsOf(name)).toEqual([
+      `f1 load boot-a ${noon} 0 4 `,
+      `f1 load boot-a ${noon + year} 1 5 `,
+    ])
   })
 
   test('three bad ones of a thousand are found, with the reason, and the others stored', async ({
