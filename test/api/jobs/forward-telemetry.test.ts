@@ -840,6 +840,26 @@ describe('a dead letter', () => {
     ])
   })
 
+  test('holds readings of one device, whoever was refused beside it', async ({ database }) => {
+    const fake = await startFakeInflux()
+    const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
+    fake.answer = (response, asked) => (asked.lines.length > 3 ? dropAll : fake.take)(response, asked)
+    for (const device of ['f1', 'f2']) {
+      await aDevice(world, device)
+      await enqueue(world, device, counted(2))
+    }
+    await drain(world)
+    const door = openDoor(world)
+    const { deadLetters } = await door.ask(DeadLetters, 'GET', '/telemetry/dead-letters')
+    expect(deadLetters).toMatchObject([
+      { device: 'f2', readings: 2 },
+      { device: 'f1', readings: 2 },
+    ])
+    await door.ask(Resending, 'POST', `/telemetry/dead-letters/${deadLetters[1]?.id}/resend`)
+    await drain(world)
+    expect([...fake.stored]).toEqual(Array(2).fill(expect.stringContaining('device=f1,')))
+  })
+
   test('is listed newest first, page by page, for one device or all', async ({ database }) => {
     const fake = await startFakeInflux()
     const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
@@ -947,6 +967,37 @@ describeOnServer('two services on one server', () => {
     late[0]?.()
     expect(celsius()).toEqual(['4'])
     await until(() => celsius()[0] === '9')
+  })
+
+  test('do not send again what one of them sent before the other led', async ({ database }) => {
+    const fake = await startFakeInflux()
+    const world = await aForwardingWorld(database, { url: fake.url, token: 't', org: 'o', bucket: 'b' })
+    await aDevice(world, 'f1')
+    const { said } = forward(world)
+    await enqueue(world, 'f1', [{ at: noon, centi: 400 }])
+    await emptied(world)
+    const other = await database.pool.connect()
+    const isOthers = other.query('select pg_advisory_lock(4841)')
+    await database.pool.query(
+      "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 4841 and granted",
+    )
+    await isOthers
+    const before = fake.asked.length
+    fake.answer = (response, asked) =>
+      asked.lines.some((line) => line.includes(' celsius=4,'))
+        ? fake.take(response, asked)
+        : say(response, 400, { message: 'no' })
+    await enqueue(world, 'f1', [{ at: noon, centi: 900 }])
+    await other.query('select pg_advisory_unlock(4841)')
+    other.release()
+    await until(() => said.length > 0)
+    expect(said[0]?.fields).toMatchObject({ trouble: 'shut' })
+    expect(
+      fake.asked
+        .slice(before)
+        .flatMap(({ lines }) => lines)
+        .join(),
+    ).not.toContain(' celsius=4,')
   })
 
   test('do not both forward, and one takes over where the other has lost its lock', async ({ database }) => {
