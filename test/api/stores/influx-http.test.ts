@@ -203,6 +203,19 @@ describe('a question', () => {
       `select count("celsius"), min("celsius"), mean("celsius"), max("celsius") from "reading" where "device" = 'fridge-7' and "probe" = 'load' and time >= '2020-05-06T12:00:00.000Z' and time < '2020-05-06T12:01:00.000Z' group by time(7000ms, ${noon % 7_000}ms) fill(none)`,
     )
   })
+
+  test('about a name with anything in it is about that name alone, as it was written', async () => {
+    const fake = await startFakeInflux()
+    const device = String.raw`a b,c=d' or '1'='1 \' --`
+    await over(fake).write([{ ...reading, device, humidity: null }])
+    fake.answer = (response) => say(response, 200, { results: [{ statement_id: 0 }] })
+    await over(fake).raw({ ...range, device, limit: 9 })
+    const [written, asked] = fake.asked
+    expect(written?.body).toContain(String.raw`,device=a\ b\,c\=d'\ or\ '1'\='1\ \'\ --,probe=load `)
+    expect(new URLSearchParams(asked?.body).get('q')).toContain(
+      String.raw`where "device" = 'a b,c=d\' or \'1\'=\'1 \\\' --' and "probe" = 'load'`,
+    )
+  })
 })
 
 describe('health', () => {
