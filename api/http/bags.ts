@@ -16,7 +16,7 @@ import { parseDin } from '../domain/isbt128.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { type Bag, findBag, holdsOf, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'
-import { facilityCodes } from '../stores/facilities.ts'
+import { facilityCodes, jurisdictionOf } from '../stores/facilities.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { registerBag } from '../usecases/register-bag.ts'
@@ -145,8 +145,10 @@ export const bagRoutes = new OpenAPIHono<Env>()
   .openapi(trace, async (c) => {
     const { bagId } = c.req.valid('param')
     const { asOf } = c.req.valid('query')
-    await reachBag(c.var.ctx, c.var.ctx.database.db, bagId, 'bag.read')
-    const traced = await traceBag(c.var.ctx, { bagId, jurisdiction: 'CN', asOf })
+    const { db } = c.var.ctx.database
+    const bag = await reachBag(c.var.ctx, db, bagId, 'bag.read')
+    const jurisdiction = await jurisdictionOf(db, bag.holderId)
+    const traced = await traceBag(c.var.ctx, { bagId, jurisdiction, asOf })
     return c.json(traceView(traced, await codesOf(c.var.ctx, [traced.bag])), 200)
   })
 

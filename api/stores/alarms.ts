@@ -4,7 +4,7 @@ import { excursion } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
-import type { AlarmVerb, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import type { AlarmVerb, Jurisdiction, ProbeKind, Side } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { KnownExcursion } from '../domain/alarm.ts'
 import { Refusal } from '../domain/refusal.ts'
@@ -13,6 +13,7 @@ import { appendAudit } from './audit.ts'
 import { offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
+import { jurisdictionAt } from './facilities.ts'
 import { appendNews, type NewsItem } from './news.ts'
 import { isIn } from './rows.ts'
 
@@ -20,15 +21,15 @@ export type AlarmCase = typeof alarmCase.$inferSelect
 
 /** What there is to look at, of devices that are not revoked. */
 export type AlarmFacts = {
-  readonly excursions: readonly (OfDevice &
+  readonly excursions: readonly (Whose &
     KnownExcursion & { readonly probeId: number; readonly isLinked: boolean })[]
-  readonly silences: readonly (OfDevice & {
+  readonly silences: readonly (Whose & {
     readonly probe: ProbeKind
     readonly lastAt: number
     readonly lastReceivedAt: number
     readonly maxSilenceMs: number
   })[]
-  readonly powers: readonly (OfDevice & {
+  readonly powers: readonly (Whose & {
     readonly mains: boolean
     readonly batteryPercent: number | null
     readonly agitatorOn: boolean | null
@@ -36,10 +37,16 @@ export type AlarmFacts = {
     readonly agitatorStoppedSince: number | null
     readonly at: number
   })[]
-  readonly doors: readonly (OfDevice & { readonly door: string; readonly openSince: number })[]
+  readonly doors: readonly (Whose & { readonly door: string; readonly openSince: number })[]
 }
 
-type OfDevice = { readonly deviceId: number; readonly device: string; readonly facilityId: number }
+/** A device, where it stands now, and whose policies are in force there. */
+export type Whose = {
+  readonly deviceId: number
+  readonly device: string
+  readonly facilityId: number
+  readonly jurisdiction: Jurisdiction
+}
 
 /** What became known of late is looked at for so long, ms. */
 const lateMs = 86_400_000
@@ -51,7 +58,8 @@ const lateMs = 86_400_000
  * @param batteryLow percent
  */
 export async function alarmFacts(db: Database, now: number, batteryLow: number): Promise<AlarmFacts> {
-  const of = sql`d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId"`
+  const of = sql`d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId",
+      ${jurisdictionAt(standsIn(sql`d.id`, now))} as jurisdiction`
   const excursions = await db.execute<AlarmFacts['excursions'][number]>(sql`
     select ${of}, p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
       case when x."to" is null then coalesce(s.open_coldest, x.coldest) else x.coldest end as coldest,

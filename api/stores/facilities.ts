@@ -1,6 +1,6 @@
-import { asc, eq } from 'drizzle-orm'
+import { asc, eq, type SQL, sql } from 'drizzle-orm'
 import { facility } from '../../schema/tables/facilities.ts'
-import type { FacilityKind } from '../../schema/vocabulary.ts'
+import type { FacilityKind, Jurisdiction } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
@@ -13,9 +13,40 @@ export type Facility = {
   readonly name: string
   readonly kind: FacilityKind
   readonly timeZone: string
+  readonly jurisdiction: Jurisdiction
 }
 
-const view = { code: facility.code, name: facility.name, kind: facility.kind, timeZone: facility.timeZone }
+const view = {
+  code: facility.code,
+  name: facility.name,
+  kind: facility.kind,
+  timeZone: facility.timeZone,
+  jurisdiction: facility.jurisdiction,
+}
+
+/** A facility somebody makes known; where nothing else is said it is in China. */
+export type NewFacility = Omit<Facility, 'jurisdiction'> & { readonly jurisdiction?: Jurisdiction }
+
+/** Whose policies are in force where nobody says so, or nobody holds the bag. */
+export const usualJurisdiction: Jurisdiction = 'CN'
+
+/** Whose policies are in force at a facility. */
+export async function jurisdictionOf(
+  db: Database | Transaction,
+  facilityId: number | null,
+): Promise<Jurisdiction> {
+  if (facilityId === null) return usualJurisdiction
+  const [found] = await db
+    .select({ jurisdiction: facility.jurisdiction })
+    .from(facility)
+    .where(eq(facility.id, facilityId))
+  return found?.jurisdiction ?? usualJurisdiction
+}
+
+/** The same in SQL. */
+export function jurisdictionAt(facilityId: SQL): SQL {
+  return sql`coalesce((select f.jurisdiction from ${facility} f where f.id = ${facilityId}), ${sql.raw(`'${usualJurisdiction}'`)})`
+}
 
 /** The facilities within reach, by code. */
 export async function listFacilities(db: Database, reach: Reach): Promise<Facility[]> {

@@ -14,12 +14,13 @@ import { excursion, gap } from '../../schema/tables/derived.ts'
 import { boot, clockFact, clockFault, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
 import { reading, readingHour } from '../../schema/tables/messages.ts'
 import { policy } from '../../schema/tables/policies.ts'
-import type { Abo, Component, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
+import type { Abo, Component, Jurisdiction, Phase, PlaceState, Rhd } from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
+import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
 import { kept, keptStatement } from './pool.ts'
@@ -34,6 +35,12 @@ export type Label = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 
 
 type Version = Limits & { readonly from: number }
 export type PolicyVersion = Version & { readonly version: number }
+export type HandlingVersion = {
+  readonly from: number
+  readonly version: number
+  /** ms; null where nothing bounds it. */
+  readonly longestMs: number | null
+}
 
 /** A stay of a bag as it is believed now. */
 export type Stay = {
@@ -74,6 +81,10 @@ export type KeptFacts = {
   readonly lives: readonly Life[]
   /** A clock that is or was in doubt, or was put right, had a say in where the bag was. */
   readonly hasClockMatters: boolean
+  /** Whose policies it is judged by: those in force where it is. */
+  readonly jurisdiction: Jurisdiction
+  /** What may be done with its own component in hands, by ascending `from`. */
+  readonly handling: readonly HandlingVersion[]
   /** Where each of these components is stored, by ascending `from`. */
   readonly policies: Readonly<Partial<Record<Component, readonly PolicyVersion[]>>>
 }
@@ -89,7 +100,6 @@ export type ScanFacts = KeptFacts & {
 export type Scan = {
   readonly takeOutId: string
   readonly label: Label
-  readonly jurisdiction: Jurisdiction
   readonly now: number
 }
 
@@ -127,7 +137,7 @@ export async function scanFacts(
 /** The same of a bag that is handed out otherwise than by a scan. */
 export async function keptFacts(
   db: Database | Transaction,
-  asked: { readonly bagId: string; readonly jurisdiction: Jurisdiction; readonly now: number },
+  asked: { readonly bagId: string; readonly now: number },
 ): Promise<KeptFacts> {
   const { rows } = await db.execute<KeptRow>(keptFactsStatement(asked))
   return keptFactsOf(rows[0] as KeptRow)
@@ -178,7 +188,8 @@ type KeptRow = {
   readonly vouched_at: number | null
   readonly lives: Life[]
   readonly matters: boolean
-  readonly policies: (PolicyVersion & { component: Component })[]
+  readonly jurisdiction: Jurisdiction
+  readonly policies: (PolicyVersion & HandlingVersion & { component: Component; phase: Phase })[]
 }
 
 function keptColumns(jurisdiction: SQL): SQL {
@@ -190,8 +201,10 @@ function keptColumns(jurisdiction: SQL): SQL {
       where exists (select from ${clockFact} f where f.device_id = s.device_id)
         or exists (select from ${clockFault} f where f.device_id = s.device_id and f.settled_by is null)
     ) as matters,
-    ${all(sql`select component, version, effective_from as "from", low, high, max_silence_ms as "maxSilenceMs"
-      from ${policy} p where p.jurisdiction = ${jurisdiction} and p.phase = 'storage'
+    ${jurisdiction} as jurisdiction,
+    ${all(sql`select component, phase, version, effective_from as "from", low, high, max_silence_ms as "maxSilenceMs",
+        longest_ms as "longestMs"
+      from ${policy} p where p.jurisdiction = ${jurisdiction} and p.phase in ('storage', 'in_hand')
         and p.component in (select component from lives)
       order by effective_from, version`)} as policies`
 }
@@ -215,7 +228,7 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
   select asked.number, answered.*
   from json_to_recordset(${asked}::json) as asked (
     number integer, "takeOutId" uuid, identifier text, "productCode" text, "collectionType" text, division text,
-    jurisdiction text, now bigint
+    now bigint
   ), lateral (
     with recursive subject as (
       select b.* from ${bag} b join ${takeOut} t on t.id = asked."takeOutId" and b.holder_id = t.facility_id
@@ -226,7 +239,7 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
       ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
       (select row_to_json(p) from ${patient} p
        where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
-      ${keptColumns(sql`asked.jurisdiction`)}
+      ${keptColumns(jurisdictionAt(sql`session.facility_id`))}
     from ${takeOut} session left join subject on true
     where session.id = asked."takeOutId"
   ) answered`,
@@ -234,24 +247,34 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
 
 const keptFactsStatement = keptStatement<{
   readonly bagId: string
-  readonly jurisdiction: Jurisdiction
   readonly now: number
 }>(
-  ({ bagId, jurisdiction, now }) => sql`
+  ({ bagId, now }) => sql`
     with recursive subject as (select * from ${bag} where id = ${bagId}), ${lives(now)}
-    select ${keptColumns(jurisdiction)}`,
+    select ${keptColumns(jurisdictionAt(sql`(select holder_id from subject)`))}`,
 )
 
-function keptFactsOf({ vouched_at, lives, matters, policies }: KeptRow): KeptFacts {
+function keptFactsOf({ vouched_at, lives, matters, jurisdiction, policies }: KeptRow): KeptFacts {
   const vouchedAt = vouched_at ?? lives.at(-1)?.from ?? 0
-  return { vouchedAt, lives, hasClockMatters: matters, policies: byComponent(policies) }
+  const storage = policies.filter(({ phase }) => phase === 'storage')
+  const handling = policies.filter(
+    ({ phase, component }) => phase === 'in_hand' && component === lives[0]?.component,
+  )
+  return {
+    vouchedAt,
+    lives,
+    hasClockMatters: matters,
+    jurisdiction,
+    handling: handling.map(({ from, version, longestMs }) => ({ from, version, longestMs })),
+    policies: byComponent(storage),
+  }
 }
 
 function byComponent(versions: readonly (PolicyVersion & { component: Component })[]): KeptFacts['policies'] {
   const sorted: Partial<Record<Component, PolicyVersion[]>> = {}
-  for (const { component, ...version } of versions) {
+  for (const { component, version, from, low, high, maxSilenceMs } of versions) {
     sorted[component] ??= []
-    sorted[component].push(version)
+    sorted[component].push({ version, from, low, high, maxSilenceMs })
   }
   return sorted
 }

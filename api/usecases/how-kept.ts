@@ -1,4 +1,3 @@
-import type { Jurisdiction } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
 import { exposureOf, type Span, speakersFor } from '../domain/exposure.ts'
@@ -22,13 +21,12 @@ import { traceBag } from './trace-bag.ts'
 export async function howKept(
   ctx: Pick<Context, 'database' | 'now'>,
   facts: KeptFacts & { readonly bagId: string },
-  jurisdiction: Jurisdiction,
-  handlingMs: number,
 ): Promise<Kept | null> {
   if (facts.lives.some(({ component }) => !facts.policies[component])) return null
   const now = ctx.now()
+  const handlingMs = handlingMsOf(facts, now)
   const { total, carriedMs } = facts.hasClockMatters
-    ? await asTraced(ctx, facts, jurisdiction, now)
+    ? await asTraced(ctx, facts, now)
     : await asFolded(ctx.database.db, facts, now)
   const handledMs = Math.min(carriedMs, handlingMs)
   return {
@@ -38,13 +36,23 @@ export async function howKept(
   }
 }
 
+/** How long a bag may be in hands at a time, ms; not at all where no policy says so. */
+export function handlingMsOf({ handling }: Pick<KeptFacts, 'handling'>, now: number): number {
+  if (handling.length === 0) return 0
+  return inForce(handling, now).longestMs ?? Number.POSITIVE_INFINITY
+}
+
 /** Of the containers it was in, and the time before the first. */
 type Told = { readonly total: Kept; readonly carriedMs: number }
 
 async function asTraced(
   ctx: Pick<Context, 'database' | 'now'>,
-  { bagId, vouchedAt, lives }: Pick<KeptFacts, 'vouchedAt' | 'lives'> & { readonly bagId: string },
-  jurisdiction: Jurisdiction,
+  {
+    bagId,
+    vouchedAt,
+    lives,
+    jurisdiction,
+  }: Pick<KeptFacts, 'vouchedAt' | 'lives' | 'jurisdiction'> & { readonly bagId: string },
   asOf: number,
 ): Promise<Told> {
   const { total: life } = await traceBag(ctx, { bagId, jurisdiction, asOf })
@@ -62,7 +70,7 @@ async function asTraced(
 
 async function asFolded(
   db: Database | Transaction,
-  { vouchedAt, lives, policies }: Omit<KeptFacts, 'hasClockMatters'>,
+  { vouchedAt, lives, policies }: Pick<KeptFacts, 'vouchedAt' | 'lives' | 'policies'>,
   now: number,
 ): Promise<Told> {
   const total = { wasOutOfRange: false, unverifiedMs: 0, uncontrolledMs: 0 }

@@ -3,14 +3,11 @@ import type { Context } from '../context.ts'
 import { type BagFacts, type Command, decide, type Patient } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { findingsOfScan } from '../domain/take-out.ts'
-import { cnHandlingMs } from '../policies/answers.ts'
 import type { Bag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient, noPatient } from '../stores/patients.ts'
 import { keptFacts } from '../stores/scans.ts'
-import { howKept } from './how-kept.ts'
-
-const jurisdiction = 'CN'
+import { handlingMsOf, howKept } from './how-kept.ts'
 
 /** What a nurse at a fridge would be told to call for: at the counter stands who is called, and may say why. */
 const theirs: ReadonlySet<Finding> = new Set(['unverified', 'uncontrolled_too_long', 'no_valid_sample'])
@@ -41,11 +38,15 @@ export async function commandToIssue(
   const command: Command = { verb: 'issue', patient, emergency, override, reason, takeOut: null }
   // What the bag's own rules refuse is said first.
   decide(facts, command, now)
-  const known = await keptFacts(tx, { bagId: bag.id, jurisdiction, now })
+  const known = await keptFacts(tx, { bagId: bag.id, now })
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
-  const kept = await howKept(inTransaction, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)
+  const kept = await howKept(inTransaction, { ...known, bagId: bag.id })
   const scan = { bag: facts, kept, patient, emergency, override: override !== null, now }
-  const findings = findingsOfScan({ ...scan, handlingMs: cnHandlingMs, isElsewhere: false })
+  const findings = findingsOfScan({
+    ...scan,
+    handlingMs: handlingMsOf(known, now),
+    isElsewhere: false,
+  })
   if (findings.includes('out_of_range'))
     throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)
   const open = findings.filter((finding) => theirs.has(finding))

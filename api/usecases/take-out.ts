@@ -15,7 +15,7 @@ import { inForce } from '../domain/effective.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type Answer, type AnswerRule, answerTo, findingsOfScan } from '../domain/take-out.ts'
-import { cnAnswers, cnHandlingMs } from '../policies/answers.ts'
+import { cnAnswers } from '../policies/answers.ts'
 import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
 import type { Transaction } from '../stores/database.ts'
@@ -31,10 +31,8 @@ import {
 } from '../stores/take-outs.ts'
 import { issueCommand } from './command-device.ts'
 import { demandRight, demandSomebody, reachDevice } from './demand.ts'
-import { howKept } from './how-kept.ts'
+import { handlingMsOf, howKept } from './how-kept.ts'
 import { uuidv7 } from './register-bag.ts'
-
-const jurisdiction = 'CN'
 
 /** A door session lasts this long, ms. */
 const sessionMs = 5 * 60_000
@@ -186,7 +184,7 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
 async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Scanned | null> {
   const now = ctx.now()
   const { db } = ctx.database
-  const known = await scanFacts(db, { takeOutId: input.takeOutId, label, jurisdiction, now })
+  const known = await scanFacts(db, { takeOutId: input.takeOutId, label, now })
   if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
   const { session, patient } = known
   demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))
@@ -199,12 +197,12 @@ async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Sc
   const { override } = input
   const findings = findingsOfScan({
     bag: facts,
-    kept: bag && (await howKept(ctx, { ...known, bagId: bag.id }, jurisdiction, cnHandlingMs)),
+    kept: bag && (await howKept(ctx, { ...known, bagId: bag.id })),
     patient,
     emergency,
     override: override !== null,
     now,
-    handlingMs: cnHandlingMs,
+    handlingMs: handlingMsOf(known, now),
     isElsewhere: isElsewhere(known),
   })
   const { answer, rule } = answerTo(findings, cnAnswers.rules)
@@ -239,7 +237,7 @@ function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {
 }
 
 /** Which versions were applied: of the answers, and of what is said of each component. */
-function versionsUsed({ policies, lives }: ScanFacts, now: number): Told['policies'] {
+function versionsUsed({ policies, lives, jurisdiction, handling }: ScanFacts, now: number): Told['policies'] {
   const first = Math.min(...lives.map(({ from }) => from))
   const storage = Object.entries(policies).map(([component, versions]) => {
     const oldest = inForce(versions, first)
@@ -248,7 +246,8 @@ function versionsUsed({ policies, lives }: ScanFacts, now: number): Told['polici
     )
     return [component, used.map(({ version }) => version)] as const
   })
-  return { jurisdiction, answers: cnAnswers.version, storage: Object.fromEntries(storage) }
+  const inHand = handling.length > 0 ? inForce(handling, now).version : null
+  return { jurisdiction, answers: cnAnswers.version, storage: Object.fromEntries(storage), inHand }
 }
 
 function patientOf(tx: Transaction, facilityId: number, pseudonym: string | null): Promise<Patient | null> {

@@ -25,6 +25,7 @@ import {
   type NamedCase,
   openCases,
   updateCase,
+  type Whose,
 } from '../stores/alarms.ts'
 import type { Transaction } from '../stores/database.ts'
 import { lookUpDevices, type Profile } from '../stores/devices.ts'
@@ -34,9 +35,7 @@ const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
 /** A condition, whose it is, and the excursion it is where it is one. */
 type Found = Condition & {
-  readonly deviceId: number
-  readonly device: string
-  readonly facilityId: number
+  readonly whose: Whose
   readonly excursion?: AlarmFacts['excursions'][number]
 }
 
@@ -58,9 +57,10 @@ export async function watchAlarms(
   const names = [...facts.excursions, ...facts.powers, ...facts.doors].map(({ device }) => device)
   const devices = await lookUpDevices(db, [...new Set(names)])
   const policies = names.length > 0 ? await listPolicies(db) : []
-  const rulesFor = (name: string) => {
-    const profiles = devices.get(name)?.profiles
-    return rulesOf(profiles ? inForce(profiles, now) : null, policies, now)
+  const rulesFor = ({ device, jurisdiction }: Whose) => {
+    const profiles = devices.get(device)?.profiles
+    const theirs = policies.filter((policy) => policy.jurisdiction === jurisdiction)
+    return rulesOf(profiles ? inForce(profiles, now) : null, theirs, now)
   }
   const found = conditionsIn(facts, rulesFor, readySince, now)
   return db.transaction(async (tx) => {
@@ -78,23 +78,22 @@ function keyOf({ deviceId, kind, part }: Pick<AlarmCase, 'deviceId' | 'kind' | '
 
 function conditionsIn(
   { excursions, silences, powers, doors }: AlarmFacts,
-  rulesFor: (device: string) => AlarmRules,
+  rulesFor: (whose: Whose) => AlarmRules,
   readySince: number,
   now: number,
 ): Found[] {
   const found: Found[] = []
   for (const excursion of excursions) {
-    const { deviceId, device, facilityId } = excursion
-    const condition = conditionOf(excursion, rulesFor(device), now)
-    if (condition) found.push({ ...condition, deviceId, device, facilityId, excursion })
+    const condition = conditionOf(excursion, rulesFor(excursion), now)
+    if (condition) found.push({ ...condition, whose: excursion, excursion })
   }
-  for (const { deviceId, device, facilityId, ...heard } of silences) {
+  for (const heard of silences) {
     const condition = silenceOf(heard, anyRules, readySince, now)
-    if (condition) found.push({ ...condition, deviceId, device, facilityId })
+    if (condition) found.push({ ...condition, whose: heard })
   }
   for (const power of powers) {
-    const { deviceId, device, facilityId, mains, at } = power
-    const rules = rulesFor(device)
+    const { mains, at } = power
+    const rules = rulesFor(power)
     const said = [
       ...powerConditions(
         { mains, batteryPercent: power.batteryPercent ?? undefined, since: power.mainsLostSince ?? at },
@@ -105,10 +104,10 @@ function conditionsIn(
         rules,
       ),
     ]
-    found.push(...said.map((condition) => ({ ...condition, deviceId, device, facilityId })))
+    found.push(...said.map((condition) => ({ ...condition, whose: power })))
   }
-  for (const { deviceId, device, facilityId, door, openSince } of doors)
-    found.push({ ...doorCondition(door, openSince, rulesFor(device)), deviceId, device, facilityId })
+  for (const open of doors)
+    found.push({ ...doorCondition(open.door, open.openSince, rulesFor(open)), whose: open })
   return found
 }
 
@@ -122,8 +121,7 @@ const anyRules: AlarmRules = { ...deviceRules, loadMs: 0, airLow: 0, airHigh: 0,
 function rulesOf(profile: Profile | null, policies: readonly Policy[], now: number): AlarmRules {
   const known = new Map<string, Policy>()
   for (const policy of policies)
-    if (policy.jurisdiction === 'CN' && policy.phase === 'storage' && policy.from <= now)
-      known.set(policy.component, policy)
+    if (policy.phase === 'storage' && policy.from <= now) known.set(policy.component, policy)
   const { low, high } = profile ?? { low: 0, high: 0 }
   const theirs = [...known.values()].flatMap((policy) =>
     profile && policy.alarm && policy.low <= low && high <= policy.high ? [policy.alarm] : [],
@@ -147,9 +145,10 @@ async function follow(
   now: number,
 ): Promise<number> {
   if (!isDue(condition, now)) return 0
-  const { deviceId, device, facilityId, kind, part, from, to, excursion } = condition
+  const { whose, kind, part, from, to, excursion } = condition
+  const { deviceId, device, facilityId } = whose
   const isKnown = excursion?.isLinked ?? false
-  const open = cases.get(keyOf(condition))
+  const open = cases.get(keyOf({ deviceId, kind, part }))
   // What is over and was linked is history; what lasts is not, whatever was closed.
   if (isKnown && to !== null) return 0
   if (!open) {
@@ -190,7 +189,9 @@ async function follow(
 
 /** See whether what a case is about is over, and page the next where nobody has acknowledged it. */
 async function goOn(tx: Transaction, one: NamedCase, found: readonly Found[], now: number): Promise<number> {
-  const lasting = found.find((condition) => keyOf(condition) === keyOf(one) && condition.to === null)
+  const lasting = found.find(
+    ({ whose, kind, part, to }) => keyOf({ ...whose, kind, part }) === keyOf(one) && to === null,
+  )
   let told = 0
   if (!lasting && one.endedAt === null) {
     await updateCase(tx, one.id, { endedAt: now })

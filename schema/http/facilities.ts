@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { facilityKinds } from '../vocabulary.ts'
+import { facilityKinds, jurisdictions } from '../vocabulary.ts'
 import { text } from './values.ts'
 
 function isTimeZone(name: string): boolean {
@@ -19,10 +19,15 @@ const facility = {
     .string()
     .max(64)
     .meta({ description: 'IANA zone its labels are read in', example: 'Asia/Shanghai' }),
+  jurisdiction: z.enum(jurisdictions).meta({ description: 'whose policies its blood is judged by' }),
 }
 
 export const FacilityInput = z
-  .strictObject({ ...facility, timeZone: facility.timeZone.refine(isTimeZone, 'is no time zone') })
+  .strictObject({
+    ...facility,
+    timeZone: facility.timeZone.refine(isTimeZone, 'is no time zone'),
+    jurisdiction: facility.jurisdiction.default('CN'),
+  })
   .meta({ id: 'FacilityInput' })
 
 export const Facility = z.object(facility).meta({ id: 'Facility' })

@@ -2,7 +2,13 @@ import { expect } from 'vitest'
 import { Facilities, Facility } from '../../../schema/http/facilities.ts'
 import { test } from './door.ts'
 
-const ambulance = { code: 'ambulance-3', name: '急救车 3', kind: 'ambulance', timeZone: 'Asia/Shanghai' }
+const ambulance = {
+  code: 'ambulance-3',
+  name: '急救车 3',
+  kind: 'ambulance',
+  timeZone: 'Asia/Shanghai',
+  jurisdiction: 'UK',
+}
 
 test('a facility that was made known is listed by its code and found by it', async ({ door }) => {
   expect(await door.ask(Facility, 'POST', '/facilities', ambulance)).toEqual(ambulance)

@@ -36,7 +36,7 @@ test('scans of two hospitals at once are told what each is told alone', async ({
   )
   const scan = (number: number) => {
     const ask = asks[number] as (typeof asks)[number]
-    return scanFacts(db, { ...ask, jurisdiction: 'CN' })
+    return scanFacts(db, ask)
   }
   const alone: Awaited<ReturnType<typeof scan>>[] = []
   for (const number of asks.keys()) alone.push(await scan(number))

@@ -119,17 +119,18 @@ describe('how a bag was kept', () => {
            values ($1, 99, 'reinstate', 'available', $2, '{}', '{}')`,
           [vouchedFor, vouchedAt],
         )
-        const asked = { bagId: bag.id, jurisdiction: 'CN', now: noon } as const
-        const facts = await keptFacts(db, asked)
+        const asked = { bagId: bag.id, now: noon }
+        const handling = [{ from: 0, version: 1, longestMs: handlingMs }]
+        const facts = { ...(await keptFacts(db, asked)), handling }
         expect(facts).toMatchObject({ hasClockMatters: false, vouchedAt })
         expect(facts.lives).toHaveLength(madeMinute === null ? 1 : 2)
         const calm = facts.lives.flatMap(({ stays }) =>
           stays.filter(({ probes }) => probes.some(({ isTroubled }) => !isTroubled)),
         )
         calmStays += calm.length
-        const folded = await howKept(world.ctx, { ...facts, bagId: bag.id }, 'CN', handlingMs)
+        const folded = await howKept(world.ctx, { ...facts, bagId: bag.id })
         const traced = { ...facts, hasClockMatters: true, bagId: bag.id }
-        expect(folded).toEqual(await howKept(world.ctx, traced, 'CN', handlingMs))
+        expect(folded).toEqual(await howKept(world.ctx, traced))
       }),
       { numRuns: 100 },
     )

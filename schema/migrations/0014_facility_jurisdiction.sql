@@ -1,0 +1,2 @@
+ALTER TABLE "facility" ADD COLUMN "jurisdiction" text DEFAULT 'CN' NOT NULL;--> statement-breakpoint
+ALTER TABLE "facility" ADD CONSTRAINT "facility_jurisdiction" CHECK ("facility"."jurisdiction" in ('CN', 'UK', 'EU', 'US'));
