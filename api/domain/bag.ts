@@ -4,6 +4,7 @@ import type {
   Component,
   HoldKind,
   Marker,
+  ReturnPolicy,
   TransfusionFault,
 } from '../../schema/vocabulary.ts'
 import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
@@ -91,11 +92,22 @@ export type Command =
       readonly afterIssue: boolean
       /** May what was handed out be used again, after somebody has inspected it? */
       readonly returns: ReturnPolicy
+      /** How it was kept since it was received; null where no policy speaks of it. */
+      readonly kept: Kept | null
+      /** A bag may be in hands for so long, ms. */
+      readonly handlingMs: number
     }
   | { readonly verb: 'return' | 'discard'; readonly reason: string }
 
-/** `none`: what was issued is never used for another, as in China (临床输血技术规范 2000). */
-export type ReturnPolicy = 'none' | 'inspected'
+/** How a bag was kept since somebody last vouched for it, by its own component's policy. */
+export type Kept = {
+  /** Was it ever measured outside its limits, be it by one reading before a silence that holds for no time at all? */
+  readonly wasOutOfRange: boolean
+  /** Not spoken for by any reading, or at an unknown place, ms. */
+  readonly unverifiedMs: number
+  /** In somebody's hands, ms. */
+  readonly uncontrolledMs: number
+}
 
 /** The facts of a bag that an event changes. */
 export type Changes = Partial<Pick<BagFacts, 'group' | 'holderId' | 'destinationId' | 'reservation'>>
@@ -212,8 +224,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
     case 'reinstate':
       mustBeFree(bag)
       mustBeInDate(bag, now)
-      if (command.afterIssue && command.returns === 'none')
-        throw new Refusal('no_return', `bag ${bag.label} was issued, and what was issued is not used again`)
+      if (command.afterIssue) mustBeReturnable(bag, command)
       return { data: { reason: command.reason } }
     case 'transfuse': {
       const { patient, issuedFor, givenTo, startedAt, endedAt, reaction } = command
@@ -279,6 +290,29 @@ function mustBeInDate({ label, expiresAt }: BagFacts, now: number): void {
 
 function mustBeForAnybody({ label, isForAnybody }: BagFacts): void {
   if (!isForAnybody) throw new Refusal('special_label', `bag ${label} is labelled for a special use`)
+}
+
+/**
+ * `none`: what was issued is never used for another, as in China (临床输血技术规范 2000). `timed`: it is, where it was in
+ * hands for no longer than it may be. `temperature_proven`: it is, where a reading spoke for it all the while, as for
+ * reissue in the US. What was measured outside its limits never is.
+ *
+ * @throws Refusal `no_return`, `breached`, `unverified`
+ */
+function mustBeReturnable(
+  { label }: BagFacts,
+  { returns, kept, handlingMs }: Command & { verb: 'reinstate' },
+): void {
+  if (returns === 'none')
+    throw new Refusal('no_return', `bag ${label} was issued, and what was issued is not used again`)
+  if (kept?.wasOutOfRange) throw new Refusal('breached', `bag ${label} was measured outside its limits`)
+  const isShown = kept !== null && kept.unverifiedMs === 0
+  const longestMs = returns === 'timed' ? handlingMs : 0
+  if (!isShown || kept.uncontrolledMs > longestMs)
+    throw new Refusal(
+      'unverified',
+      `bag ${label} was issued, and nothing shows that it was kept as it must be since: see its trace`,
+    )
 }
 
 function mustBeUnreserved(bag: BagFacts, patient: string | null, now: number): void {

@@ -1,5 +1,13 @@
 import type { Finding } from '../../schema/vocabulary.ts'
-import { type BagFacts, type Patient, recipientOf, reservedFor, trusted, unknownPatient } from './bag.ts'
+import {
+  type BagFacts,
+  type Kept,
+  type Patient,
+  recipientOf,
+  reservedFor,
+  trusted,
+  unknownPatient,
+} from './bag.ts'
 import { compatibilityOf } from './compatibility.ts'
 
 export type Answer = 'GO' | 'STOP' | 'CALL'
@@ -11,16 +19,6 @@ export type AnswerRule = {
   readonly rank: number
   readonly zh: string
   readonly en: string
-}
-
-/** How a bag was kept since somebody last vouched for it, by its own component's policy. */
-export type Kept = {
-  /** Was it ever measured outside its limits, be it by one reading before a silence that holds for no time at all? */
-  readonly wasOutOfRange: boolean
-  /** Not spoken for by any reading, or at an unknown place, ms. */
-  readonly unverifiedMs: number
-  /** In somebody's hands, ms. */
-  readonly uncontrolledMs: number
 }
 
 /** What was scanned, for whom, and what is known of it at that moment. */

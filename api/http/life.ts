@@ -20,7 +20,6 @@ import type { Context } from '../context.ts'
 import type { BagFacts, Command } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
-import { cnReturns } from '../policies/answers.ts'
 import { type Bag, eventsOf, isInsideStill, patientsOf } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
@@ -28,7 +27,7 @@ import { facilityCodes, findFacility } from '../stores/facilities.ts'
 import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
-import { commandToIssue, patientAt } from '../usecases/issue-bag.ts'
+import { commandToIssue, patientAt, returnOf } from '../usecases/issue-bag.ts'
 import { processBag } from '../usecases/process-bag.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
@@ -131,14 +130,10 @@ const acts = {
   reinstate: act({
     summary: 'It was inspected and may be used',
     reads: ReasonInput,
-    command: async ({ reason }, { tx, bag }) => {
+    command: async ({ reason }, { ctx, tx, bag }) => {
       const events = await eventsOf(tx, bag.id)
-      return {
-        verb: 'reinstate',
-        reason,
-        afterIssue: events.at(-1)?.verb === 'return',
-        returns: cnReturns,
-      }
+      const afterIssue = events.at(-1)?.verb === 'return'
+      return { verb: 'reinstate', reason, afterIssue, ...(await returnOf(ctx, tx, bag)) }
     },
   }),
   discard: because('discard', 'It is not used: its fate'),

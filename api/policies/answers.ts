@@ -87,6 +87,3 @@ export const cnAnswers = { version: 1, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000
-
-/** 临床输血技术规范 2000: what was issued is not returned. */
-export const cnReturns = 'none'

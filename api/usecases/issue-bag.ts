@@ -1,11 +1,13 @@
-import type { Finding } from '../../schema/vocabulary.ts'
+import type { Finding, ReturnPolicy } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { type BagFacts, type Command, decide, type Patient } from '../domain/bag.ts'
+import { type BagFacts, type Command, decide, type Kept, type Patient } from '../domain/bag.ts'
+import { inForce } from '../domain/effective.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { findingsOfScan } from '../domain/take-out.ts'
 import type { Bag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient, noPatient } from '../stores/patients.ts'
+import { policyVersions } from '../stores/policies.ts'
 import { keptFacts } from '../stores/scans.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 
@@ -56,6 +58,23 @@ export async function commandToIssue(
       `bag ${facts.label}: ${open.join(', ')}; see its trace, and say why it is issued all the same (reason)`,
     )
   return command
+}
+
+/** What is said at its holder's of bags that come back, and how this one was kept. */
+export async function returnOf(
+  ctx: Context,
+  tx: Transaction,
+  bag: Bag,
+): Promise<{ returns: ReturnPolicy; kept: Kept | null; handlingMs: number }> {
+  const now = ctx.now()
+  const known = await keptFacts(tx, { bagId: bag.id, now })
+  const versions = await policyVersions(tx, known.jurisdiction, bag.component, 'storage')
+  const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
+  return {
+    returns: versions.length > 0 ? inForce(versions, now).returns : 'none',
+    kept: await howKept(inTransaction, { ...known, bagId: bag.id }),
+    handlingMs: handlingMsOf(known, now),
+  }
 }
 
 /** A patient of the holder, in the words that are said of any it does not know. @throws Refusal `not_found` */

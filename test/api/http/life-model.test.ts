@@ -463,7 +463,14 @@ function asked(
       }
     case 'reinstate':
       return {
-        command: { verb, reason, afterIssue: lastVerb === 'return', returns: 'none' },
+        command: {
+          verb,
+          reason,
+          afterIssue: lastVerb === 'return',
+          returns: 'none',
+          kept: null,
+          handlingMs: 0,
+        },
         body: { reason },
       }
     default:

@@ -255,6 +255,12 @@ describe('a bag', () => {
     expect(await refusal(city.lab.post(`/bags/${bagId}/reinstate`, reason))).toMatchObject({
       code: 'no_return',
     })
+    await door.world.deps.database.pool.query("update facility set jurisdiction = 'UK'")
+    // There it may be, but nothing shows how this one was kept.
+    door.world.clock.now += 31 * minute
+    expect(await refusal(city.lab.post(`/bags/${bagId}/reinstate`, reason))).toMatchObject({
+      code: 'unverified',
+    })
     await step(city.lab, bagId, 'discard', { reason: 'returned' })
 
     const made = await aMadeBag(city, 2)

@@ -260,3 +260,17 @@ test('a breach that the air told stays one when a load probe comes', async ({ da
   const asFolded = await howKept(world.ctx, { ...facts, bagId })
   expect(asFolded).toEqual(await howKept(world.ctx, { ...facts, hasClockMatters: true, bagId }))
 })
+
+test('a bag is judged by the policies in force where it is', async ({ database }) => {
+  const { world, bagId, at, see, tell, scan } = await aBag({ database }, { profile: { low: 0, high: 1_000 } })
+  await tagBag(world.ctx, { bagId, tag: 'A' })
+  await see('f1', start + minute, { added: ['A'] })
+  // Cold enough for the US, and too cold for China.
+  await tell('f1', every(start, noon, 1.5))
+  at(noon)
+  expect(await scan()).toEqual(['STOP', 'out_of_range'])
+  await database.pool.query("update facility set jurisdiction = 'US'")
+  expect(await scan()).toEqual(['GO'])
+  const { rows } = await database.pool.query('select policies from scan_answer order by id desc limit 1')
+  expect(rows[0]).toMatchObject({ policies: { jurisdiction: 'US', inHand: 1 } })
+})
