@@ -128,6 +128,10 @@ export const rejectionCodes = [
 ] as const
 export type RejectionCode = (typeof rejectionCodes)[number]
 
+/** Files of recorded loggers that can be imported: readings one by one, or a summary of each day. */
+export const loggerFormats = ['ruuvi_csv', 'berlinger_text'] as const
+export type LoggerFormat = (typeof loggerFormats)[number]
+
 /** Why a device's clock is not believed. */
 export const clockFaultKinds = ['offset', 'step'] as const
 export type ClockFaultKind = (typeof clockFaultKinds)[number]

@@ -1,3 +1,5 @@
+import { linesOf, malformed, quoted } from './malformed.ts'
+
 /** One line of a recorded logger. `at` is ms UTC, `humidity` relative humidity in percent. */
 export type LoggedReading = { readonly at: number; readonly celsius: number; readonly humidity: number }
 
@@ -5,12 +7,10 @@ const columns = ['timestamp', 'temperature', 'humidity'] as const
 
 /**
  * Read the CSV of a RuuviTag logger. Columns are found by name; readings come in the order of the file, neither sorted
- * nor made unique. Throws at the first line that cannot be read, naming it: a skipped line would look like a gap.
+ * nor made unique. Throws `MalformedFile` at the first line that cannot be read: a skipped line would look like a gap.
  */
 export function parseRuuviCsv(text: string): LoggedReading[] {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
-  while (lines.at(-1)?.trim() === '') lines.pop()
-
+  const lines = linesOf(text)
   const header = (lines[0] ?? '').split(',').map((name) => name.trim())
   const [timestamp, temperature, humidity] = columns.map((name) => {
     const index = header.indexOf(name)
@@ -37,12 +37,12 @@ export function parseRuuviCsv(text: string): LoggedReading[] {
 
 function instant(line: number, text: string): number {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,3})?(?:(Z)|([+-])(\d\d):?([0-5]\d))$/.exec(text)
-  if (!match) throw malformed(line, `timestamp "${text}" is not like 2020-05-05T09:21:56+0200`)
+  if (!match) throw malformed(line, `timestamp ${quoted(text)} is not like 2020-05-05T09:21:56+0200`)
   const [, local = '', fraction = '', , sign, hours = 0, minutes = 0] = match
   const asUtc = Date.parse(`${local}${fraction}Z`)
   // Date.parse may roll 30 February over into March.
   if (Number.isNaN(asUtc) || !new Date(asUtc).toISOString().startsWith(local)) {
-    throw malformed(line, `timestamp "${text}" is not on the calendar`)
+    throw malformed(line, `timestamp ${quoted(text)} is not on the calendar`)
   }
   const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000
   return sign === '-' ? asUtc + offsetMs : asUtc - offsetMs
@@ -50,10 +50,6 @@ function instant(line: number, text: string): number {
 
 function decimal(line: number, column: string, text: string): number {
   const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
-  if (!Number.isFinite(value)) throw malformed(line, `${column} "${text}" is not a number`)
+  if (!Number.isFinite(value)) throw malformed(line, `${column} ${quoted(text)} is not a number`)
   return value
-}
-
-function malformed(line: number, problem: string): Error {
-  return new Error(`line ${line}: ${problem}`)
 }
