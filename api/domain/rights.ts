@@ -18,6 +18,7 @@ const table = {
   'device.manage': ['engineer', 'administrator'],
   'device.command': ['engineer', 'administrator'],
   'clock.decide': ['engineer'],
+  'logger.import': ['centre', 'transfusion_lab', 'engineer'],
   'message.read': ['regulator', 'engineer', 'administrator'],
   'message.readmit': ['engineer'],
   'bag.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],

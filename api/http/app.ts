@@ -19,6 +19,7 @@ import type { Env, Services } from './env.ts'
 import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
 import { lifeRoutes } from './life.ts'
+import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
@@ -71,6 +72,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', commandRoutes)
   app.route('/devices', clockRoutes)
   app.route('/devices', seriesRoutes)
+  app.route('/devices', loggerRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/donations', donationRoutes)

@@ -253,7 +253,8 @@ function elementsOf(channel: UpChannel, body: unknown): readonly unknown[] | str
   return body
 }
 
-function valueFault(
+/** Why a value is no temperature of a device with this profile; null where it is. */
+export function valueFault(
   celsius: number | null,
   limits: { readonly physicalLow: number; readonly physicalHigh: number },
 ): Omit<BadElement, 'index'> | null {
@@ -272,7 +273,12 @@ function valueFault(
   }
 }
 
-function timeFault(at: number, device: Device, receivedAt: number): Omit<BadElement, 'index'> | null {
+/** Why an event time cannot be a device's; null where it can. */
+export function timeFault(
+  at: number,
+  device: Pick<Device, 'inServiceFrom'>,
+  receivedAt: number,
+): Omit<BadElement, 'index'> | null {
   if (at < device.inServiceFrom) {
     const since = new Date(device.inServiceFrom).toISOString()
     return {

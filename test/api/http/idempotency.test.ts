@@ -8,10 +8,12 @@ import { Device, Profile } from '../../../schema/http/devices.ts'
 import { Facilities } from '../../../schema/http/facilities.ts'
 import { Person, Session } from '../../../schema/http/people.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
+import { Readings } from '../../../schema/http/series.ts'
 import { auditEntry } from '../../../schema/tables/audit.ts'
 import { bag } from '../../../schema/tables/bags.ts'
 import { answeredRequest } from '../../../schema/tables/news.ts'
 import { failureOf } from '../../support/outcomes.ts'
+import { printRuuvi } from '../../support/ruuvi.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { adminKey, aFridge, type Door, iso, openDoor, problemOf, test } from './door.ts'
 
@@ -394,6 +396,36 @@ test('a readmission with a key takes in what was right, and ingest goes on from 
   expect(await door.ask(Device, 'GET', '/devices/fridge-7')).toMatchObject({
     readings: [{ at: iso(later + 1), celsius: 4 }],
   })
+})
+
+test('an import with a key is done once, a preview with one not at all, and ingest goes on from there', async ({
+  door,
+}) => {
+  const { world } = door
+  await aDevice(world, 'box', {}, noon - 3_600_000)
+  const send = (seq: number, at: number) =>
+    world.ingest.accept([aMessage({ device: 'box', seq, body: [aReading(at, 4)] })])
+  await send(0, noon - 60_000)
+  const file = { file: printRuuvi([{ at: noon - 30_000, celsius: 4, humidity: 40 }]), probe: 'load' }
+  const path = '/devices/box/logger-imports'
+
+  const preview = await post(door, 'zero', `${path}/preview`, file)
+  expect(preview).toMatchObject({ status: 200, text: expect.stringContaining('"imported":null') })
+  expect(await post(door, 'zero', `${path}/preview`, file)).toMatchObject({
+    ...said(preview),
+    replayed: 'true',
+  })
+  const first = await post(door, 'one', path, file)
+  expect(first.status, first.text).toBe(201)
+  expect(await post(door, 'one', path, file)).toMatchObject({ ...said(first), replayed: 'true' })
+  const other = await post(door, 'two', path, file)
+  expect(other).toMatchObject({ status: 200, text: first.text, replayed: null })
+  const reused = await post(door, 'one', path, { ...file, probe: 'air' })
+  expect(reused.status).toBe(422)
+
+  await send(1, noon)
+  const { readings } = await door.ask(Readings, 'GET', `/devices/box/readings?to=${iso(noon + 1)}`)
+  expect(readings.map(({ at }) => at)).toEqual([noon - 60_000, noon - 30_000, noon].map(iso))
 })
 
 test('whoever claims a key anew removes a few of those past their day', async ({ door }) => {

@@ -13,6 +13,7 @@ import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
 import { type Role, roles } from '../../../schema/vocabulary.ts'
 import { aWorker, done, signedIn } from '../../support/hospital.ts'
+import { printRuuvi } from '../../support/ruuvi.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, openDoor, test } from './door.ts'
 
@@ -56,6 +57,8 @@ const forAll = new Set([
 
 let drawn = 0
 
+const aRuuviFile = printRuuvi([{ at: noon - 30_000, celsius: 4, humidity: 40 }])
+
 /** A body that would be taken, for every route that reads one. */
 const bodies: Record<string, (place: Place) => unknown> = {
   'POST /facilities': () => ({ code: `F${++drawn}`, name: 'New', kind: 'hospital', timeZone: 'UTC' }),
@@ -75,6 +78,8 @@ const bodies: Record<string, (place: Place) => unknown> = {
     offsetMs: 0,
     reason: 'compared',
   }),
+  'POST /devices/{name}/logger-imports/preview': () => ({ file: aRuuviFile, probe: 'load' }),
+  'POST /devices/{name}/logger-imports': () => ({ file: aRuuviFile, probe: 'load' }),
   'POST /bags': ({ code }) => ({
     din: `=A999926${String(++drawn).padStart(6, '0')}00`,
     productCode: 'E0336V00',

@@ -114,6 +114,8 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'audit_entry',
       'bag_event',
       'grouping',
+      'logger_day',
+      'logger_import',
       'news',
       'policy',
       'policy_opinion',
