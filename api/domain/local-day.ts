@@ -1,14 +1,15 @@
 const dayMs = 86_400_000
 
+/** A day of the calendar, YYYY-MM-DD, as instants [from, to), ms UTC. */
+export type DayOf = (date: string) => { readonly from: number; readonly to: number }
+
 /**
- * A day of the calendar in a time zone, as instants [from, to), ms UTC. Where the clock is moved it is longer or shorter
- * than 24 h, and where midnight itself is passed over it begins with the first instant that is called by its name.
+ * The days of a time zone. Where the clock is moved a day is longer or shorter than 24 h, and where midnight itself is
+ * passed over it begins with the first instant that is called by its name.
  *
- * @param date YYYY-MM-DD
  * @param timeZone of the IANA data base
  */
-export function localDay(date: string, timeZone: string): { readonly from: number; readonly to: number } {
-  const midnight = Date.parse(`${date}T00:00:00Z`)
+export function daysIn(timeZone: string): DayOf {
   const clock = new Intl.DateTimeFormat('en-CA', {
     timeZone,
     calendar: 'iso8601',
@@ -20,7 +21,10 @@ export function localDay(date: string, timeZone: string): { readonly from: numbe
     second: '2-digit',
     hourCycle: 'h23',
   })
-  return { from: beginning(midnight, clock), to: beginning(midnight + dayMs, clock) }
+  return (date) => {
+    const midnight = Date.parse(`${date}T00:00:00Z`)
+    return { from: beginning(midnight, clock), to: beginning(midnight + dayMs, clock) }
+  }
 }
 
 /** @param midnight of the day, as if its zone were UTC */

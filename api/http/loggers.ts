@@ -5,11 +5,13 @@ import {
   LoggerDaysQuery,
   LoggerFileInput,
   LoggerImport,
+  LoggerImportParams,
   LoggerImports,
   LoggerImportsQuery,
+  LoggerImportWithFile,
   LoggerPreview,
 } from '../../schema/http/loggers.ts'
-import { listLoggerDays, listLoggerImports } from '../stores/logger-imports.ts'
+import { listLoggerDays, listLoggerImports, readLoggerImport } from '../stores/logger-imports.ts'
 import { reachDevice } from '../usecases/demand.ts'
 import { importLogger } from '../usecases/import-logger.ts'
 import { previewLogger } from '../usecases/preview-logger.ts'
@@ -65,6 +67,20 @@ const list = createRoute({
   responses: { ...everywhere, 200: json(LoggerImports, 'A page of imports'), 404: missing },
 })
 
+const read = createRoute({
+  method: 'get',
+  path: '/{name}/logger-imports/{importId}',
+  tags,
+  summary: 'One import, and the file as it came',
+  ...needs('device.read'),
+  request: { params: LoggerImportParams },
+  responses: {
+    ...everywhere,
+    200: json(LoggerImportWithFile, 'The import and the file'),
+    404: problem('No such device, or no such import of it'),
+  },
+})
+
 const days = createRoute({
   method: 'get',
   path: '/{name}/logger-days',
@@ -93,6 +109,13 @@ export const loggerRoutes = new OpenAPIHono<Env>()
     const found = await listLoggerImports(db, id, { before, limit: limit + 1 })
     const imports = found.slice(0, limit).map(loggerImportView)
     return c.json({ imports, next: found.length > limit ? (imports.at(-1)?.id ?? null) : null }, 200)
+  })
+  .openapi(read, async (c) => {
+    const { db } = c.var.ctx.database
+    const { name, importId } = c.req.valid('param')
+    const device = await reachDevice(c.var.ctx, db, name, 'device.read')
+    const { file, ...logged } = await readLoggerImport(db, device, importId)
+    return c.json({ ...loggerImportView(logged), file: file.toString('base64') }, 200)
   })
   .openapi(days, async (c) => {
     const { db } = c.var.ctx.database

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'dri
 import { facility } from '../../schema/tables/facilities.ts'
 import { loggerDay, loggerImport } from '../../schema/tables/loggers.ts'
 import type { Actor } from '../domain/actor.ts'
+import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { insertRows, isOneOf } from './rows.ts'
@@ -41,6 +42,22 @@ export async function findLoggerImport(
 ): Promise<LoggerImport | null> {
   const isIt = and(eq(loggerImport.deviceId, deviceId), eq(loggerImport.fileHash, fileHash))
   return (await selectImports(tx, isIt, 1))[0] ?? null
+}
+
+export const noLoggerImport = (name: string, id: number) =>
+  `device ${name} has no import with the number ${id}`
+
+/** An import for a device and the exact bytes of its file. @throws Refusal `not_found` */
+export async function readLoggerImport(
+  db: Database,
+  { id: deviceId, name }: { readonly id: number; readonly name: string },
+  id: number,
+): Promise<LoggerImport & { readonly file: Buffer }> {
+  const isIt = and(eq(loggerImport.deviceId, deviceId), eq(loggerImport.id, id))
+  const [found] = await selectImports(db, isIt, 1)
+  const [bytes] = await db.select({ file: loggerImport.file }).from(loggerImport).where(isIt)
+  if (!found || !bytes) throw new Refusal('not_found', noLoggerImport(name, id))
+  return { ...found, ...bytes }
 }
 
 /** The imports for a device, newest first. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Name } from '../topics.ts'
 import { actorKinds, loggerFormats, probeKinds, rejectionCodes } from '../vocabulary.ts'
 import { Celsius, Count, InstantText, limit, orNull } from './values.ts'
 
@@ -72,6 +73,15 @@ export const LoggerImport = z
     importedAt: InstantText,
   })
   .meta({ id: 'LoggerImport' })
+
+export const LoggerImportParams = z.strictObject({
+  name: Name,
+  importId: z.coerce.number().int().min(1).max(2_147_483_647),
+})
+
+export const LoggerImportWithFile = LoggerImport.extend({
+  file: z.base64().meta({ description: 'its exact bytes' }),
+}).meta({ id: 'LoggerImportWithFile' })
 
 export const LoggerPreview = z
   .object({

@@ -1,6 +1,6 @@
 import type { BerlingerLog, LoggedDay } from '../../../schema/loggers/berlinger-text.ts'
 import { inForce } from '../../domain/effective.ts'
-import { localDay } from '../../domain/local-day.ts'
+import { type DayOf, daysIn } from '../../domain/local-day.ts'
 import { toCenti } from '../../domain/temperature.ts'
 import type { Transaction } from '../../stores/database.ts'
 import type { Device } from '../../stores/devices.ts'
@@ -21,15 +21,15 @@ export async function takeLoggedDays(
   { days, serial }: Pick<BerlingerLog, 'days' | 'serial'>,
   now: number,
 ): Promise<TakenRows & { readonly days: readonly LoggerDay[] }> {
-  const zones = new Map<string, string>()
+  const dayAt = new Map<string, DayOf>()
   for (const { facility } of device.placements)
-    zones.set(facility, (await findFacility(tx, facility)).timeZone)
+    dayAt.set(facility, daysIn((await findFacility(tx, facility)).timeZone))
 
   const good: LoggerDay[] = []
   const rejections: TakenRows['rejections'][number][] = []
   for (const day of days) {
     const { facility } = inForce(device.placements, Date.parse(`${day.date}T12:00:00Z`))
-    const { from, to } = localDay(day.date, zones.get(facility) as string)
+    const { from, to } = (dayAt.get(facility) as DayOf)(day.date)
     const fault = timeFault(from, device, now) ?? rangeFault(day, inForce(device.profiles, from))
     if (fault) rejections.push({ line: day.line, ...fault })
     else good.push({ ...stored(day), from, to })

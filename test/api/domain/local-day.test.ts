@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { localDay } from '../../../api/domain/local-day.ts'
+import { daysIn } from '../../../api/domain/local-day.ts'
 
 const hour = 3_600_000
 
@@ -17,7 +17,7 @@ test.each([
   ['2018-02-18', 'America/Sao_Paulo', '2018-02-18T03:00:00.000Z', 24],
   ['2020-12-31', 'America/New_York', '2020-12-31T05:00:00.000Z', 24],
 ])('%s in %s begins at %s and lasts %i hours', (date, zone, begins, hours) => {
-  const { from, to } = localDay(date, zone)
+  const { from, to } = daysIn(zone)(date)
   expect(new Date(from).toISOString()).toBe(begins)
   expect(to - from).toBe(hours * hour)
 })
@@ -35,8 +35,8 @@ test('days follow each other without a gap, each about a day long', () => {
       ),
       (number, zone) => {
         const nameOf = (day: number) => new Date(day * 86_400_000).toISOString().slice(0, 10)
-        const day = localDay(nameOf(number), zone)
-        expect(localDay(nameOf(number + 1), zone).from).toBe(day.to)
+        const day = daysIn(zone)(nameOf(number))
+        expect(daysIn(zone)(nameOf(number + 1)).from).toBe(day.to)
         expect(day.to - day.from).toBeGreaterThanOrEqual(23 * hour)
         expect(day.to - day.from).toBeLessThanOrEqual(25 * hour)
       },

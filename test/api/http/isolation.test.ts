@@ -8,6 +8,7 @@ import { findFacility } from '../../../api/stores/facilities.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
 import { Patient, TakeOut } from '../../../schema/http/life.ts'
+import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
@@ -38,6 +39,7 @@ type Place = {
   readonly hold: number
   readonly deadLetter: number
   readonly alarm: number
+  readonly loggerImport: number
 }
 
 const doc = z.object({
@@ -57,7 +59,7 @@ const forAll = new Set([
 
 let drawn = 0
 
-const aRuuviFile = printRuuvi([{ at: noon - 30_000, celsius: 4, humidity: 40 }])
+const aRuuviFile = (at: number) => printRuuvi([{ at, celsius: 4, humidity: 40 }])
 
 /** A body that would be taken, for every route that reads one. */
 const bodies: Record<string, (place: Place) => unknown> = {
@@ -78,8 +80,8 @@ const bodies: Record<string, (place: Place) => unknown> = {
     offsetMs: 0,
     reason: 'compared',
   }),
-  'POST /devices/{name}/logger-imports/preview': () => ({ file: aRuuviFile, probe: 'load' }),
-  'POST /devices/{name}/logger-imports': () => ({ file: aRuuviFile, probe: 'load' }),
+  'POST /devices/{name}/logger-imports/preview': () => ({ file: aRuuviFile(noon - 30_000), probe: 'load' }),
+  'POST /devices/{name}/logger-imports': () => ({ file: aRuuviFile(noon - 30_000), probe: 'load' }),
   'POST /bags': ({ code }) => ({
     din: `=A999926${String(++drawn).padStart(6, '0')}00`,
     productCode: 'E0336V00',
@@ -216,6 +218,11 @@ async function aPlace(door: Door, code: string): Promise<Place> {
   const nurse = await aWorker(door, `opener-${code}`, 'nurse', code)
   const { takeOutId: takeOut } = await done(nurse.post('/take-outs', session), TakeOut)
   const deadLetter = await aDeadLetter(door, device)
+  const file = aRuuviFile(noon - 20_000)
+  const { id: loggerImport } = await door.ask(LoggerImport, 'POST', `/devices/${device}/logger-imports`, {
+    file,
+    probe: 'air',
+  })
   const held = await door.ask(BagDetail, 'POST', `/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' })
   return {
     code,
@@ -232,6 +239,7 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     hold: held.holds[0]?.holdId as number,
     deadLetter,
     alarm: await anAlarm(door, device, code),
+    loggerImport,
   }
 }
 
@@ -272,6 +280,7 @@ const nowhere: Place = {
   hold: 2_000_000_001,
   deadLetter: 2_000_000_002,
   alarm: 2_000_000_003,
+  loggerImport: 2_000_000_004,
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -295,6 +304,7 @@ function fill(route: string, place: Place): string {
     pseudonym: place.patient,
     takeOutId: place.takeOut,
     holdId: String(place.hold),
+    importId: String(place.loggerImport),
   }
   const filled = path.replace(/\{(\w+)\}/g, (_, parameter: string) => {
     const value = values[parameter]

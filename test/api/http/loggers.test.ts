@@ -1,6 +1,13 @@
+import { hash } from 'node:crypto'
 import { describe, expect } from 'vitest'
 import { Device } from '../../../schema/http/devices.ts'
-import { LoggerDays, LoggerImport, LoggerImports, LoggerPreview } from '../../../schema/http/loggers.ts'
+import {
+  LoggerDays,
+  LoggerImport,
+  LoggerImports,
+  LoggerImportWithFile,
+  LoggerPreview,
+} from '../../../schema/http/loggers.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
 import { Excursions } from '../../../schema/http/series.ts'
 import { aBerlingerLog, aLoggedDay, printBerlinger } from '../../support/berlinger.ts'
@@ -59,6 +66,13 @@ describe('the file of a recorded logger', () => {
       imported: logged.id,
     })
     expect(await door.ask(LoggerImports, 'GET', path)).toEqual({ imports: [logged], next: null })
+    const { file, ...rest } = await door.ask(LoggerImportWithFile, 'GET', `${path}/${logged.id}`)
+    expect(rest).toEqual(logged)
+    expect(Buffer.from(file, 'base64').toString()).toBe(ruuvi)
+    expect(logged.sha256).toBe(hash('sha256', ruuvi))
+    await aDevice(door.world, 'other-box')
+    const elsewhere = await door.refused('GET', `/devices/other-box/logger-imports/${logged.id}`)
+    expect(elsewhere).toMatchObject({ status: 404, code: 'not_found' })
 
     expect(await door.ask(Device, 'GET', '/devices/box')).toMatchObject({
       readings: [{ probe: 'load', celsius: 8 }],
