@@ -67,7 +67,7 @@ export function describeTrace(trace: z.infer<typeof Trace>): string[] {
     : []
   const handedDown = inherited ? [['before it was made', '', '', '-', ...account(inherited)]] : []
   return [
-    `${about}, ${policy.jurisdiction} ${policy.phase} policy v${policy.versions.join(', v')}`,
+    `${about}, ${policy.jurisdiction} ${versionsOf(policy)}`,
     ...table(
       [heading, ...handedDown, ...unseen, ...rows, ['total, minutes', '', '', '', ...account(total)]],
       {
@@ -76,6 +76,13 @@ export function describeTrace(trace: z.infer<typeof Trace>): string[] {
     ),
     ...unverifiedLine,
   ]
+}
+
+/** By which versions of which policies it was judged. */
+function versionsOf({ storage, transport }: z.infer<typeof Trace>['policy']): string {
+  const said = (phase: string, versions: readonly number[]) =>
+    versions.length > 0 ? [`${phase} policy v${versions.join(', v')}`] : []
+  return [...said('storage', storage), ...said('transport', transport)].join(', ')
 }
 
 function unseenAccount({ from, to }: { readonly from: string; readonly to: string }): string[] {

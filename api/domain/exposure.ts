@@ -1,3 +1,4 @@
+import type { DeviceKind } from '../../schema/vocabulary.ts'
 import { compareReadings, type LimitsAt, type Reading, sideOf } from './series.ts'
 
 /** A reading, and whether its time can be believed (its device's clock was not in doubt). */
@@ -23,6 +24,14 @@ export const nothing: Exposure = {
   wasOutside: false,
   coldest: null,
   warmest: null,
+}
+
+/**
+ * The phase of a bag's life a container stands for: a transport box is a journey, whatever it stands on, and every other
+ * device is storage, in an ambulance too.
+ */
+export function phaseIn(kind: DeviceKind): 'storage' | 'transport' {
+  return kind === 'box' ? 'transport' : 'storage'
 }
 
 export type Span = { readonly from: number; readonly to: number }

@@ -11,10 +11,26 @@ import {
   takeOut,
 } from '../../schema/tables/bags.ts'
 import { excursion, gap } from '../../schema/tables/derived.ts'
-import { boot, clockFact, clockFault, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
+import {
+  boot,
+  clockFact,
+  clockFault,
+  device,
+  deviceProfile,
+  probe,
+  probeState,
+} from '../../schema/tables/devices.ts'
 import { reading, readingHour } from '../../schema/tables/messages.ts'
 import { policy } from '../../schema/tables/policies.ts'
-import type { Abo, Component, Jurisdiction, Phase, PlaceState, Rhd } from '../../schema/vocabulary.ts'
+import type {
+  Abo,
+  Component,
+  DeviceKind,
+  Jurisdiction,
+  Phase,
+  PlaceState,
+  Rhd,
+} from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
@@ -35,6 +51,7 @@ export type Label = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 
 
 type Version = Limits & { readonly from: number }
 export type PolicyVersion = Version & { readonly version: number }
+export type KeptVersions = Readonly<Record<'storage' | 'transport', readonly PolicyVersion[]>>
 export type HandlingVersion = {
   readonly from: number
   readonly version: number
@@ -46,6 +63,7 @@ export type HandlingVersion = {
 export type Stay = {
   readonly state: PlaceState
   readonly deviceId: number
+  readonly kind: DeviceKind
   readonly from: number
   readonly to: number | null
   /** What may speak for it inside a device. */
@@ -85,8 +103,8 @@ export type KeptFacts = {
   readonly jurisdiction: Jurisdiction
   /** What may be done with its own component in hands, by ascending `from`. */
   readonly handling: readonly HandlingVersion[]
-  /** Where each of these components is stored, by ascending `from`. */
-  readonly policies: Readonly<Partial<Record<Component, readonly PolicyVersion[]>>>
+  /** What each of these components is kept at, in storage and on a journey, by ascending `from`. */
+  readonly policies: Readonly<Partial<Record<Component, KeptVersions>>>
 }
 
 export type ScanFacts = KeptFacts & {
@@ -163,7 +181,7 @@ function lives(now: SQL): SQL {
     ), told as (
       select lives.component, lives."from", lives.until, tagged.at as "taggedAt",
         ${all(sql`
-          select place.state, place.device_id as "deviceId", place."from", place."to",
+          select place.state, place.device_id as "deviceId", d.kind, place."from", place."to",
             case when place.state = 'inside' then ${all(sql`
               select kind, first_at as "firstAt", last_at as "lastAt",
                 exists (select from ${excursion} x where x.probe_id = p.id and x.known_to is null
@@ -174,7 +192,7 @@ function lives(now: SQL): SQL {
               from ${probe} p join ${probeState} s on s.probe_id = p.id
               where p.device_id = place.device_id and kind in ('load', 'air')`)} else '[]'::json end as probes,
             ${all(sql`select ${versions} from ${deviceProfile} d where d.device_id = place.device_id order by "from"`)} as profiles
-          from ${bagPlace} place, lateral (select least(place."to", lives.until, ${now}::bigint) as "to") span
+          from ${bagPlace} place join ${device} d on d.id = place.device_id, lateral (select least(place."to", lives.until, ${now}::bigint) as "to") span
           where place.bag_id = lives.id and place.known_to is null order by place."from"`)} as stays
       from lives, vouched, lateral (
         select greatest(min(coalesce(vouched_from, "from")), max(vouched_from) filter (where vouched_from > "from")) as at
@@ -204,8 +222,7 @@ function keptColumns(jurisdiction: SQL): SQL {
     ${jurisdiction} as jurisdiction,
     ${all(sql`select component, phase, version, effective_from as "from", low, high, max_silence_ms as "maxSilenceMs",
         longest_ms as "longestMs"
-      from ${policy} p where p.jurisdiction = ${jurisdiction} and p.phase in ('storage', 'in_hand')
-        and p.component in (select component from lives)
+      from ${policy} p where p.jurisdiction = ${jurisdiction} and p.component in (select component from lives)
       order by effective_from, version`)} as policies`
 }
 
@@ -256,7 +273,6 @@ const keptFactsStatement = keptStatement<{
 
 function keptFactsOf({ vouched_at, lives, matters, jurisdiction, policies }: KeptRow): KeptFacts {
   const vouchedAt = vouched_at ?? lives.at(-1)?.from ?? 0
-  const storage = policies.filter(({ phase }) => phase === 'storage')
   const handling = policies.filter(
     ({ phase, component }) => phase === 'in_hand' && component === lives[0]?.component,
   )
@@ -266,15 +282,20 @@ function keptFactsOf({ vouched_at, lives, matters, jurisdiction, policies }: Kep
     hasClockMatters: matters,
     jurisdiction,
     handling: handling.map(({ from, version, longestMs }) => ({ from, version, longestMs })),
-    policies: byComponent(storage),
+    policies: byComponent(policies),
   }
 }
 
-function byComponent(versions: readonly (PolicyVersion & { component: Component })[]): KeptFacts['policies'] {
-  const sorted: Partial<Record<Component, PolicyVersion[]>> = {}
-  for (const { component, version, from, low, high, maxSilenceMs } of versions) {
-    sorted[component] ??= []
-    sorted[component].push({ version, from, low, high, maxSilenceMs })
+/** What no storage policy speaks of is left out; where nothing is said of a journey it is no worse than storage. */
+function byComponent(rows: KeptRow['policies']): KeptFacts['policies'] {
+  const of = (component: Component, phase: Phase): PolicyVersion[] =>
+    rows
+      .filter((row) => row.component === component && row.phase === phase)
+      .map(({ version, from, low, high, maxSilenceMs }) => ({ version, from, low, high, maxSilenceMs }))
+  const sorted: Partial<Record<Component, KeptVersions>> = {}
+  for (const component of new Set(rows.map((row) => row.component))) {
+    const [storage, journey] = [of(component, 'storage'), of(component, 'transport')]
+    if (storage.length > 0) sorted[component] = { storage, transport: journey.length > 0 ? journey : storage }
   }
   return sorted
 }

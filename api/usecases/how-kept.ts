@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import type { Kept } from '../domain/bag.ts'
 import { inForce } from '../domain/effective.ts'
-import { exposureOf, type Span, speakersFor } from '../domain/exposure.ts'
+import { exposureOf, phaseIn, type Span, speakersFor } from '../domain/exposure.ts'
 import type { Limits } from '../domain/series.ts'
 import type { Database, Transaction } from '../stores/database.ts'
 import { type KeptFacts, keptBy, type PolicyVersion, type ProbeSummary, type Stay } from '../stores/scans.ts'
@@ -88,7 +88,8 @@ async function asFolded(
       if (stay.state === 'unknown') total.unverifiedMs += countedMs
       else if (stay.state === 'in_hand') total.uncontrolledMs += countedMs
       else {
-        const told = await inside(db, stay, counted, policies[component] ?? [], now)
+        const versions = policies[component]?.[phaseIn(stay.kind)] ?? []
+        const told = await inside(db, stay, counted, versions, now)
         total.wasOutOfRange ||= told.wasOutside
         total.unverifiedMs += told.unverifiedMs
       }

@@ -239,7 +239,7 @@ function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {
 /** Which versions were applied: of the answers, and of what is said of each component. */
 function versionsUsed({ policies, lives, jurisdiction, handling }: ScanFacts, now: number): Told['policies'] {
   const first = Math.min(...lives.map(({ from }) => from))
-  const storage = Object.entries(policies).map(([component, versions]) => {
+  const storage = Object.entries(policies).map(([component, { storage: versions }]) => {
     const oldest = inForce(versions, first)
     const used = versions.filter(
       (version) => version === oldest || (version.from > first && version.from <= now),

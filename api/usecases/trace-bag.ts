@@ -6,6 +6,7 @@ import {
   exposureOf,
   extremesOf,
   nothing,
+  phaseIn,
   type Span,
   speakersFor,
   sumOf,
@@ -22,10 +23,14 @@ import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { momentOf } from './read-series.ts'
 
+type ContainerPhase = ReturnType<typeof phaseIn>
+
 export type TracedPlace = {
   readonly state: PlaceState
   readonly device: string
   readonly facility: string
+  /** Whose limits it was judged by there; null where it was in no container. */
+  readonly phase: ContainerPhase | null
   readonly from: number
   readonly to: number
   /** Still so at `asOf`. */
@@ -42,11 +47,10 @@ export type TracedPlace = {
 export type Trace = {
   readonly bag: Bag
   readonly asOf: number
-  readonly policy: {
-    readonly jurisdiction: Jurisdiction
-    readonly phase: 'storage'
-    readonly versions: readonly number[]
-  }
+  /** The versions it was judged by, in each phase it was in. */
+  readonly policy: { readonly jurisdiction: Jurisdiction } & Readonly<
+    Record<ContainerPhase, readonly number[]>
+  >
   readonly places: readonly TracedPlace[]
   /** Registered, but in no place yet: nobody knows where it was. Null where it was seen from the first. */
   readonly beforeFirstSeen: { readonly from: number; readonly to: number } | null
@@ -87,10 +91,13 @@ export async function traceBag(
     ? (await eventsOf(db, bag.id)).findLast(({ from, to }) => to === bag.state && from !== to)
     : undefined
   const until = Math.min(asOf, fate?.at ?? asOf)
-  const versions = await policyVersions(db, input.jurisdiction, bag.component, 'storage')
-  if (versions.length === 0) {
+  const storage = await policyVersions(db, input.jurisdiction, bag.component, 'storage')
+  if (storage.length === 0) {
     throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
   }
+  const journey = await policyVersions(db, input.jurisdiction, bag.component, 'transport')
+  // Where nothing is said of a journey it is no worse than storage.
+  const versions = { storage, transport: journey.length > 0 ? journey : storage }
   const [since = Number.NEGATIVE_INFINITY, ...before] = input.since ?? []
   const places: TracedPlace[] = []
   for (const place of await datedPlacesOf(db, bag.id)) {
@@ -100,6 +107,7 @@ export async function traceBag(
     const { state } = place
     const device = await findDevice(db, place.device)
     const { facility } = inForce(device.placements, from)
+    const phase = state === 'inside' ? phaseIn(device.kind) : null
     const believed = {
       from: Math.min(Math.max(place.believed?.from ?? to, from), to),
       to: Math.max(from, Math.min(place.believed ? (place.believed.to ?? to) : to, to)),
@@ -110,13 +118,15 @@ export async function traceBag(
       state,
       device: device.name,
       facility,
+      phase,
       from,
       to,
       ongoing: until === asOf && (place.to === null || place.to > asOf),
       timeVerified: doubtfulMs === 0,
     }
-    if (state === 'inside') {
-      const { probe, exposure } = await exposureInside(deps, device.name, believed, versions, asOf)
+    if (phase) {
+      const limits = versions[phase]
+      const { probe, exposure } = await exposureInside(deps, device.name, believed, limits, asOf)
       const unverifiedMs = exposure.unverifiedMs + doubtfulMs
       places.push({ ...seen, probe, exposure: { ...exposure, unverifiedMs }, uncontrolledMs: 0 })
     } else {
@@ -125,6 +135,7 @@ export async function traceBag(
       places.push({ ...seen, probe: null, exposure: { ...nothing, unverifiedMs }, uncontrolledMs })
     }
   }
+  const placesIn = (phase: ContainerPhase) => places.filter((place) => place.phase === phase)
   const firstSeen = places[0]?.from ?? until
   const parents = await parentsOf(db, bag.id)
   const isGiven = bag.donationId !== null && parents.length === 0
@@ -139,7 +150,11 @@ export async function traceBag(
   return {
     bag,
     asOf,
-    policy: { jurisdiction: input.jurisdiction, phase: 'storage', versions: versionsUsed(versions, places) },
+    policy: {
+      jurisdiction: input.jurisdiction,
+      storage: versionsUsed(versions.storage, placesIn('storage')),
+      transport: versionsUsed(versions.transport, placesIn('transport')),
+    },
     places,
     beforeFirstSeen,
     inherited,

@@ -172,6 +172,10 @@ const TracedPlace = z
     to: InstantText,
     ongoing: z.boolean().meta({ description: 'still so as of the moment of asking' }),
     timeVerified,
+    phase: orNull(z.enum(phases)).meta({
+      description:
+        'whose limits it was judged by there: a box is transport; null where it was in no container',
+    }),
     probe: orNull(z.enum(probeKinds)).meta({ description: 'which probe speaks for the bag there' }),
     ...exposure,
   })
@@ -184,8 +188,10 @@ export const Trace = z
     policy: z
       .object({
         jurisdiction: z.enum(jurisdictions),
-        phase: z.enum(phases),
-        versions: z.array(Count).meta({ description: 'the versions the bag was judged by' }),
+        storage: z
+          .array(Count)
+          .meta({ description: 'the versions it was judged by in fridges and the like' }),
+        transport: z.array(Count).meta({ description: 'those it was judged by in transport boxes' }),
       })
       .meta({ id: 'PolicyUsed' }),
     beforeFirstSeen: orNull(

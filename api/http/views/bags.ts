@@ -78,7 +78,7 @@ export function traceView(
   return {
     bag: bagView(bag, codes),
     asOf: iso(asOf),
-    policy: { ...policy, versions: [...policy.versions] },
+    policy: { ...policy, storage: [...policy.storage], transport: [...policy.transport] },
     beforeFirstSeen: beforeFirstSeen && { from: iso(beforeFirstSeen.from), to: iso(beforeFirstSeen.to) },
     places: places.map(({ from, to, exposure, uncontrolledMs, ...place }) => ({
       ...place,

@@ -308,12 +308,13 @@ describe('the trace of a bag', () => {
 
     expect(trace.bag).toMatchObject({ bagId, din: 'A999926000123P' })
     expect(trace.asOf).toBe(iso(at(11) + 30_001))
-    expect(trace.policy).toEqual({ jurisdiction: 'CN', phase: 'storage', versions: [1] })
+    expect(trace.policy).toEqual({ jurisdiction: 'CN', storage: [1], transport: [] })
     expect(trace.beforeFirstSeen).toBeNull()
     const none = { inRange: 0, below: 0, above: 0, unverified: 0, uncontrolled: 0 }
     expect(trace.places).toEqual([
       {
         state: 'inside',
+        phase: 'storage',
         device: 'fridge-7',
         facility: 'H1',
         from: iso(at(0)),
@@ -328,6 +329,7 @@ describe('the trace of a bag', () => {
       },
       {
         state: 'in_hand',
+        phase: null,
         device: 'fridge-7',
         facility: 'H1',
         from: iso(at(10)),
@@ -342,6 +344,7 @@ describe('the trace of a bag', () => {
       },
       {
         state: 'inside',
+        phase: 'storage',
         device: 'box-1',
         facility: 'H1',
         from: iso(at(11)),

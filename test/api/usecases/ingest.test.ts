@@ -516,7 +516,7 @@ describe('a bag', () => {
       },
       { state: 'in_hand', from: noon - 5 * minute, to: noon, uncontrolledMs: 5 * minute },
     ])
-    expect(trace.policy.versions).toEqual([1])
+    expect(trace.policy.storage).toEqual([1])
   })
 
   test('is judged by its own component, whatever the fridge’s limits, and a late backlog fills its gap', async ({

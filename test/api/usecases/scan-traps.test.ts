@@ -10,6 +10,7 @@ import { setDeviceProfile } from '../../../api/usecases/set-device-profile.ts'
 import { setPatient } from '../../../api/usecases/set-patient.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { openTakeOut, scanBag } from '../../../api/usecases/take-out.ts'
+import { traceBag } from '../../../api/usecases/trace-bag.ts'
 import { untagBag } from '../../../api/usecases/untag-bag.ts'
 import type { Abo, ProbeKind, Rhd } from '../../../schema/vocabulary.ts'
 import { test } from '../../support/database.ts'
@@ -274,3 +275,28 @@ test('a bag is judged by the policies in force where it is', async ({ database }
   const { rows } = await database.pool.query('select policies from scan_answer order by id desc limit 1')
   expect(rows[0]).toMatchObject({ policies: { jurisdiction: 'US', inHand: 1 } })
 })
+
+test.for([
+  [8, ['GO'], 'above', 0],
+  [10.01, ['STOP', 'out_of_range'], 'above', 60],
+  [1.99, ['STOP', 'out_of_range'], 'below', 60],
+] as const)(
+  'a journey in a box at %d °C is judged as a journey: %o',
+  async ([celsius, answer, side, minutes], { database }) => {
+    const { world, bagId, at, see, tell, scan } = await aBag({ database })
+    await database.pool.query("update device set kind = 'box' where name = 'f2'")
+    await tagBag(world.ctx, { bagId, tag: 'A' })
+    await see('f1', start + minute, { added: ['A'] })
+    await see('f1', start + 2 * hour, { removed: ['A'] })
+    await see('f2', start + 2 * hour + minute, { added: ['A'] })
+    await see('f2', start + 3 * hour + minute, { removed: ['A'] })
+    await see('f1', start + 3 * hour + 2 * minute, { added: ['A'] })
+    for (const device of ['f1', 'f2']) await tell(device, every(start, noon, device === 'f2' ? celsius : 4))
+    at(noon)
+    expect(await scan()).toEqual(answer)
+    const { places, total, policy } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
+    expect(places.map(({ phase }) => phase)).toEqual(['storage', null, 'transport', null, 'storage'])
+    expect(total[`${side}Ms`]).toBe(minutes * minute)
+    expect(policy).toEqual({ jurisdiction: 'CN', storage: [1], transport: [1] })
+  },
+)
