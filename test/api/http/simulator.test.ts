@@ -37,6 +37,7 @@ test('the simulator sets up its fleet here, and again, if asked, after it lost i
     name: 'hospital-1',
     kind: 'hospital',
     timeZone: 'Asia/Shanghai',
+    jurisdiction: 'CN',
   })
   expect((await door.ask(Devices, 'GET', '/devices')).devices).toHaveLength(2)
   await expect(provision({ api, key: 'wrong' }, fleet)).rejects.toThrow('answered 401')
