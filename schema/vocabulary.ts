@@ -60,6 +60,43 @@ export type FacilityKind = (typeof facilityKinds)[number]
 export const probeKinds = ['air', 'load', 'ambient'] as const
 export type ProbeKind = (typeof probeKinds)[number]
 
+/**
+ * Why a container is too warm or its probes are not to be believed: a door stood open, cold is no longer made or comes to
+ * nothing, there is no mains, a probe shows what cannot be, nothing is heard. `unknown` where the facts do not settle it.
+ */
+export const causes = ['door', 'cooling', 'power', 'probe', 'silence', 'unknown'] as const
+export type Cause = (typeof causes)[number]
+
+/** What decided for a cause, or kept any from being named. */
+export const causeSigns = [
+  'nothing_heard',
+  'one_probe_silent',
+  'beyond_physics',
+  'impossible_step',
+  'flat_line',
+  'probes_disagree',
+  'fast_rise',
+  'one_reading',
+  'load_lags',
+  'recovering',
+  'door_open',
+  'door_was_open',
+  'door_was_shut',
+  'slow_rise',
+  'load_follows',
+  'compressor_rests',
+  'compressor_runs',
+  'mains_off',
+  'battery_drains',
+  'still_cycles',
+  'within_limits',
+  'too_cold',
+  'near_usual',
+  'too_little_known',
+  'contradiction',
+] as const
+export type CauseSign = (typeof causeSigns)[number]
+
 /** Which limit an excursion crossed. */
 export const sides = ['low', 'high'] as const
 export type Side = (typeof sides)[number]
