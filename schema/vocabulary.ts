@@ -56,6 +56,56 @@ export type DeviceKind = (typeof deviceKinds)[number]
 export const facilityKinds = ['centre', 'hospital', 'ambulance'] as const
 export type FacilityKind = (typeof facilityKinds)[number]
 
+/** How a bag is carried from one device to another: in hands, or in a box by car. */
+export const rescueWays = ['foot', 'car'] as const
+export type RescueWay = (typeof rescueWays)[number]
+
+/** Why a bag of a failing device is not rescued to another one: the first of these that applies. */
+export const rescueRejections = [
+  'is_failing',
+  'wrong_kind',
+  'no_agitation',
+  'wrong_profile',
+  'retired',
+  'unqualified',
+  'calibration_overdue',
+  'in_alarm',
+  'silent',
+  'defrosting',
+  'mixed_contents',
+  'not_measured',
+  'out_of_limits',
+  'no_way',
+  'too_far',
+  'too_late',
+  'full',
+  'reserve_only',
+  'room_unknown',
+  'places_taken',
+] as const
+export type RescueRejection = (typeof rescueRejections)[number]
+
+/** What speaks for the device a bag is rescued to, and what is to be known of it. */
+export const rescueReasons = [
+  'only_choice',
+  'nearest',
+  'nearer_taken',
+  'nearer_not_clean',
+  'clean_record',
+  'record_not_clean',
+  'other_facility',
+  'by_car',
+] as const
+export type RescueReason = (typeof rescueReasons)[number]
+
+/** Why a bag stays in a failing device: it is lost already, no device will do, or others came first. */
+export const rescueStays = ['spent', 'expired', 'no_device', 'places_taken'] as const
+export type RescueStay = (typeof rescueStays)[number]
+
+/** Who counts on a bag: a patient it is kept for, or whoever bleeds next. */
+export const rescueClaims = ['reserved', 'emergency_stock'] as const
+export type RescueClaim = (typeof rescueClaims)[number]
+
 /** Where a probe sits: in the circulating air, in a buffered load that behaves like a bag, or outside the container. */
 export const probeKinds = ['air', 'load', 'ambient'] as const
 export type ProbeKind = (typeof probeKinds)[number]

@@ -1,6 +1,7 @@
 import type { TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
 
-type Words = { readonly zh: string; readonly en: string }
+/** One sentence, in both languages. */
+export type Words = { readonly zh: string; readonly en: string }
 
 /** What a task asks of whoever reads it: policy, in the words a nurse reads. */
 export const cnUnconfirmed: Readonly<Record<UnconfirmedReason, Words>> = {
