@@ -612,6 +612,22 @@ describe('a bag', () => {
     expect(stays).toEqual([])
   })
 
+  test('goes further where that saves another more minutes, however urgent it is itself', () => {
+    const near = { ...oneFree, id: 2, ways: { foot: 2 * minute, car: 10 * minute } }
+    const far = { ...oneFree, id: 3, ways: { foot: 6 * minute, car: 15 * minute } }
+    const hurried = { ...aBag, id: 'hurried', allowanceMs: 30 * minute }
+    // Its time in hands is over: 15 minutes by car to one, 23 to the other.
+    const handled = { ...aBag, id: 'handled', handlingMs: 0 }
+    expect(plan([hurried, handled], [near, far]).moves).toMatchObject([
+      { bag: 'hurried', device: 3, way: { by: 'foot', ms: 9 * minute } },
+      { bag: 'handled', device: 2, way: { by: 'car', ms: 15 * minute } },
+    ])
+    expect(plan([hurried, { ...handled, handlingMs: hour }], [near, far]).moves).toMatchObject([
+      { bag: 'hurried', device: 2 },
+      { bag: 'handled', device: 3 },
+    ])
+  })
+
   test('goes a few minutes further to a device with a clean record', () => {
     const doubted = { ...aDevice, id: 2, ways: { foot: minute, car: null }, doubtedAt: now - 24 * hour + 1 }
     const clean = { ...aDevice, id: 3, doubtedAt: now - 24 * hour }
