@@ -19,12 +19,11 @@ export function assign(costs: Costs, places: readonly number[]): readonly (numbe
   const hostOf: (number | null)[] = costs.map(() => null)
   for (const claimant of costs.keys()) {
     for (const { guest, to } of cheapestChain(claimant, costs, hosts, hostOf)) {
-      const left = hosts[hostOf[guest] ?? -1]
-      left?.guests.delete(guest)
-      if (left) left.moves = null
-      const taken = hosts[to] as Host
-      taken.guests.add(guest)
-      taken.moves = null
+      hosts[hostOf[guest] ?? -1]?.guests.delete(guest)
+      const host = hosts[to] as Host
+      host.guests.add(guest)
+      // Whom a guest leaves another comes to, so that this forgets for both.
+      host.moves = null
       hostOf[guest] = to
     }
   }
