@@ -83,6 +83,9 @@ export type RescuePolicy = {
   readonly bagsPerTrip: Readonly<Record<RescueWay, number>>
 }
 
+/** As planned, ms. */
+export type Way = { readonly by: RescueWay; readonly ms: number }
+
 /** The case a device makes for a bag. */
 export type RescueCase = {
   readonly bag: RescueBag
@@ -92,19 +95,16 @@ export type RescueCase = {
   readonly askedAt: number
   /** When the bag is lost where it is, at the earliest, ms UTC; null: never. */
   readonly lostAt: number | null
+  /** How it would get there; null where it cannot. */
+  readonly way: Way | null
   readonly policy: RescuePolicy
 }
-
-/** As planned, ms. */
-export type Way = { readonly by: RescueWay; readonly ms: number }
 
 /**
  * What must be so for a bag to go to a device, by what is said where it is not. Each asks for what is known to be right,
  * so that a figure which is no number rejects.
  */
-const demands: Readonly<
-  Record<RescueRejection, (the: RescueCase & { readonly way: Way | null }) => boolean>
-> = {
+const demands: Readonly<Record<RescueRejection, (the: RescueCase) => boolean>> = {
   is_failing: ({ device, failing }) => device.id !== failing,
   wrong_kind: ({ bag, device, policy }) => device.kind === policy.homes[bag.component].kind,
   no_agitation: ({ bag, device, policy }) => device.agitates || !policy.homes[bag.component].agitated,
@@ -133,14 +133,9 @@ const demands: Readonly<
   places_taken: () => true,
 }
 
-/** How a bag would get to a device, and the first demand that is not met; null where it may go. */
-export function judgeTarget(the: RescueCase): {
-  readonly way: Way | null
-  readonly rejection: RescueRejection | null
-} {
-  const way = quickest(the)
-  const asked = { ...the, way }
-  return { way, rejection: rescueRejections.find((code) => !demands[code](asked)) ?? null }
+/** The first demand that is not met; null where the bag may go. */
+export function rejectionOf(the: RescueCase): RescueRejection | null {
+  return rescueRejections.find((code) => !demands[code](the)) ?? null
 }
 
 /** The probe that speaks for the bags inside: the load's, or the one in the air where there is none. */
@@ -158,8 +153,8 @@ export function isClean({ doubtedAt }: RescueDevice, askedAt: number, { cleanMs 
   return doubtedAt === null || askedAt - doubtedAt >= cleanMs
 }
 
-/** In hands a bag may be for so long only; a box by car keeps it. The quicker of what is allowed. */
-function quickest({ bag, device, policy }: RescueCase): Way | null {
+/** The quicker of the ways that are allowed: in hands a bag may be for so long only, and a box by car keeps it. */
+export function wayTo(device: RescueDevice, bag: RescueBag, policy: RescuePolicy): Way | null {
   const longest = { foot: Math.min(policy.maxWayMs.foot, bag.handlingMs), car: policy.maxWayMs.car }
   let best: Way | null = null
   for (const by of rescueWays) {

@@ -3,14 +3,15 @@ import { rescueClaims, rescueReasons, rescueRejections } from '../../schema/voca
 import { assign } from './assignment.ts'
 import {
   isClean,
-  judgeTarget,
   type NewestReading,
   placesOf,
   type RescueBag,
   type RescueDevice,
   type RescuePolicy,
   readingOf,
+  rejectionOf,
   type Way,
+  wayTo,
 } from './rescue-target.ts'
 
 /** A device that fails, what is inside it, and what might take that in. Each bag and each device once. */
@@ -199,7 +200,8 @@ function evacueeOf(
   const options: Option[] = []
   const rejections: Rejection[] = []
   for (const device of isOfUse(bag, askedAt) ? devices : []) {
-    const { way, rejection } = judgeTarget({ bag, device, failing: failing.id, askedAt, lostAt, policy })
+    const way = wayTo(device, bag, policy)
+    const rejection = rejectionOf({ bag, device, failing: failing.id, askedAt, lostAt, way, policy })
     if (rejection) rejections.push({ device, way, reason: rejection })
     else if (way) {
       const wayMinutes = Math.ceil(way.ms / 60_000)
