@@ -634,6 +634,11 @@ describe('a bag', () => {
     expect(plan([aBag], [doubted, clean]).moves).toMatchObject([
       { device: 3, reasons: ['nearer_not_clean', 'clean_record'] },
     ])
+    // Two minutes and ten for the record are as good as twelve: neither is full.
+    const asGood = { ...clean, id: 1, ways: { foot: 8 * minute, car: null } }
+    expect(plan([aBag], [doubted, asGood], { failing: { ...failing, id: 9 } }).moves).toMatchObject([
+      { device: 1, reasons: ['nearer_not_clean', 'clean_record'] },
+    ])
     const far = { ...clean, ways: { foot: null, car: 40 * minute } }
     expect(plan([aBag], [doubted, far]).moves).toMatchObject([
       { device: 2, reasons: ['nearest', 'record_not_clean'] },
