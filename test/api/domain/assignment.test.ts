@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { assign } from '../../../api/domain/assignment.ts'
 
-const cost = fc.option(fc.integer({ min: 0, max: 6 }), { freq: 3 })
-const world = fc.integer({ min: 1, max: 4 }).chain((hosts) =>
+const cost = fc.option(fc.integer({ min: 0, max: 9 }), { freq: 6 })
+const world = fc.integer({ min: 2, max: 4 }).chain((hosts) =>
   fc.record({
-    costs: fc.array(fc.array(cost, { minLength: hosts, maxLength: hosts }), { maxLength: 6 }),
+    costs: fc.array(fc.array(cost, { minLength: hosts, maxLength: hosts }), { maxLength: 6, size: 'max' }),
     places: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: hosts, maxLength: hosts }),
   }),
 )
@@ -49,7 +49,7 @@ test('as many get a place as can, the earlier before the later, at the least cos
         total: cheapest,
       })
     }),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   )
 })
 
@@ -58,4 +58,13 @@ test('a place is no place if it is not a whole one, or nobody knows how many the
   expect(assign([[1]], [Number.NaN])).toEqual([null])
   expect(assign([[null]], [1])).toEqual([null])
   expect(assign([], [1])).toEqual([])
+})
+
+test('whoever moved over for another moves back where that is cheaper in the end', () => {
+  const costs = [
+    [2, null, 9],
+    [1, 9, null],
+    [4, 9, 6],
+  ]
+  expect(assign(costs, [1, 1, 1])).toEqual([0, 1, 2])
 })
