@@ -172,7 +172,6 @@ export type AlarmClass = (typeof alarmClasses)[number]
 /** What happens in the case of an alarm. Only a person acknowledges, comments and closes. */
 export const alarmVerbs = [
   'raised',
-  'linked',
   'worsened',
   'ended',
   'began_again',

@@ -61,7 +61,7 @@ export function conditionOf(
 }
 
 /** A condition is worth a case once it has lasted until it is due, and one that is over, if it did. */
-export function isDue({ dueAt, to }: Condition, now: number): boolean {
+function isDue({ dueAt, to }: Condition, now: number): boolean {
   return dueAt <= (to ?? now)
 }
 
@@ -129,17 +129,89 @@ export function doorCondition(door: string, openSince: number, rules: AlarmRules
 
 const gravity: Readonly<Record<AlarmClass, number>> = { alert: 0, fault: 1, action: 2 }
 
-export function isGraver(one: AlarmClass, than: AlarmClass): boolean {
+function isGraver(one: AlarmClass, than: AlarmClass): boolean {
   return gravity[one] > gravity[than]
 }
 
-/** How many steps of escalation are due for a case nobody has acknowledged. @param steps ms after it was raised, ascending */
-export function stepsDue(
-  pagedFrom: number,
-  steps: readonly { readonly afterMs: number }[],
+/** A case as it stands. */
+export type Case = {
+  readonly class: AlarmClass
+  readonly conditionFrom: number
+  readonly raisedAt: number
+  readonly pagedFrom: number
+  readonly steps: number
+  readonly acknowledgedAt: number | null
+  readonly overSince: number | null
+  readonly endedAt: number | null
+}
+
+export type CaseNews = {
+  readonly verb: 'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated'
+  readonly data: object
+}
+
+export type Paging = {
+  /** What is over for so long has ended, ms. */
+  readonly settleMs: number
+  /** Who is paged how long after it was raised, ascending. */
+  readonly steps: readonly { readonly afterMs: number; readonly to: string }[]
+}
+
+/**
+ * What becomes of the case of one thing by what was found of it now: raised where something is due and there is no case,
+ * graver where that is, over and ended where nothing lasts, begun again where it had ended; and who is paged. Who had
+ * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. Looked at twice,
+ * nothing is new.
+ *
+ * @param before null where no case is open
+ * @param found the conditions of this thing, in any order
+ * @returns null where there is no case and need be none
+ */
+export function lookAtCase(
+  before: Case | null,
+  found: readonly Condition[],
+  paging: Paging,
   now: number,
-): number {
-  return steps.filter(({ afterMs }) => pagedFrom + afterMs <= now).length
+): { readonly after: Case; readonly news: readonly CaseNews[] } | null {
+  const due = found.filter((condition) => isDue(condition, now))
+  const [worst] = [...due].sort((a, b) => gravity[b.class] - gravity[a.class] || a.from - b.from)
+  const lasting = found.find(({ to }) => to === null)
+  const news: CaseNews[] = []
+  let after = before
+  if (!after) {
+    if (!worst) return null
+    const { from, class: graveness } = worst
+    const paged = { pagedFrom: now, steps: 0, acknowledgedAt: null }
+    after = { class: graveness, conditionFrom: from, raisedAt: now, ...paged, overSince: null, endedAt: null }
+    news.push({ verb: 'raised', data: aboutOf(worst) })
+  } else if (worst && worst.to === null && isGraver(worst.class, after.class)) {
+    after = { ...after, class: worst.class, acknowledgedAt: null, pagedFrom: now, steps: 0 }
+    news.push({ verb: 'worsened', data: aboutOf(worst) })
+  }
+  if (lasting) {
+    if (after.endedAt !== null) {
+      after = { ...after, endedAt: null, acknowledgedAt: null, pagedFrom: now, steps: 0 }
+      news.push({ verb: 'began_again', data: aboutOf(lasting) })
+    }
+    after = { ...after, overSince: null }
+  } else {
+    const overSince = after.overSince ?? Math.min(now, ...found.map(({ to }) => to ?? now))
+    const hasEnded = now - overSince >= paging.settleMs
+    if (hasEnded && after.endedAt === null) news.push({ verb: 'ended', data: {} })
+    after = { ...after, overSince, endedAt: hasEnded ? (after.endedAt ?? now) : null }
+  }
+  if (after.acknowledgedAt === null) {
+    const { pagedFrom, steps } = after
+    const told = paging.steps.filter(({ afterMs }) => pagedFrom + afterMs <= now)
+    for (const { to } of told.slice(steps)) news.push({ verb: 'escalated', data: { to } })
+    after = { ...after, steps: Math.max(steps, told.length) }
+  }
+  return { after, news }
+}
+
+function aboutOf({ from, to, class: graveness }: Condition): object {
+  const instant = (at: number) => new Date(at).toISOString()
+  return { class: graveness, from: instant(from), to: to === null ? null : instant(to) }
 }
 
 export type CaseFacts = {

@@ -4,6 +4,10 @@ import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { watchAlarms } from '../usecases/watch-alarms.ts'
 
+/** Whoever begins to watch looks at what became known in so long, ms; and then again only at what may have come since. */
+const lateMs = 86_400_000
+const overlapMs = 60_000
+
 /** A process that could not look for so long is as new to what it sees as one that has just started, ms. */
 const blindMs = 30_000
 
@@ -23,11 +27,14 @@ export function startAlarmWatch(
     delay(ms, undefined, { signal, ref: false }).catch(() => {})
   let readySince = now()
   let lookedAt = now()
+  let since = now() - lateMs
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (now() - lookedAt > blindMs) readySince = now()
-      if ((await watchAlarms(deps, readySince)) > 0) tell()
+      const begun = now()
+      if ((await watchAlarms(deps, { readySince, since })) > 0) tell()
+      since = begun - overlapMs
       lookedAt = now()
       await pause(everyMs, signal)
     }
@@ -39,6 +46,7 @@ export function startAlarmWatch(
         const isLeader = await leadAlone(database, 'alarm', stop.signal, look)
         // Another process watches: this one could, too.
         if (!isLeader) lookedAt = now()
+        since = now() - lateMs
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'alarms could not be watched')
       }

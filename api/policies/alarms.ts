@@ -15,6 +15,9 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
   batteryEmpty: 10,
 }
 
+/** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
+export const settleMs = 5 * minute
+
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
   { afterMs: 0, to: 'ward' },

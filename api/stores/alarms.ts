@@ -4,25 +4,24 @@ import { excursion } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
-import type { AlarmVerb, Jurisdiction, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import type { AlarmVerb, Jurisdiction, ProbeKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { KnownExcursion } from '../domain/alarm.ts'
+import type { Case, KnownExcursion } from '../domain/alarm.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
-import { appendAudit } from './audit.ts'
+import { appendAudits } from './audit.ts'
 import { offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { jurisdictionAt } from './facilities.ts'
-import { appendNews, type NewsItem } from './news.ts'
-import { isIn } from './rows.ts'
+import { appendNews } from './news.ts'
+import { insertRows, isIn } from './rows.ts'
 
 export type AlarmCase = typeof alarmCase.$inferSelect
 
 /** What there is to look at, of devices that are not revoked. */
 export type AlarmFacts = {
-  readonly excursions: readonly (Whose &
-    KnownExcursion & { readonly probeId: number; readonly isLinked: boolean })[]
+  readonly excursions: readonly (Whose & KnownExcursion & { readonly probeId: number })[]
   readonly silences: readonly (Whose & {
     readonly probe: ProbeKind
     readonly lastAt: number
@@ -48,26 +47,30 @@ export type Whose = {
   readonly jurisdiction: Jurisdiction
 }
 
-/** What became known of late is looked at for so long, ms. */
-const lateMs = 86_400_000
-
 /**
- * All that may be worth an alarm now: excursions that last or became known within a day, probes not heard for longer than
- * they may be silent, and devices whose newest word is of a lost mains, a low battery, a still agitator or an open door.
+ * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes not
+ * heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
+ * agitator or an open door.
  *
+ * @param since what became known before then was looked at already, ms UTC
  * @param batteryLow percent
  */
-export async function alarmFacts(db: Database, now: number, batteryLow: number): Promise<AlarmFacts> {
+export async function alarmFacts(
+  db: Database,
+  now: number,
+  since: number,
+  batteryLow: number,
+): Promise<AlarmFacts> {
   const of = sql`d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId",
       ${jurisdictionAt(standsIn(sql`d.id`, now))} as jurisdiction`
   const excursions = await db.execute<AlarmFacts['excursions'][number]>(sql`
     select ${of}, p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
       case when x."to" is null then coalesce(s.open_coldest, x.coldest) else x.coldest end as coldest,
-      case when x."to" is null then coalesce(s.open_warmest, x.warmest) else x.warmest end as warmest,
-      exists (select from ${alarmLink} l where l.probe_id = p.id and l.side = x.side and l."from" = x."from") as "isLinked"
+      case when x."to" is null then coalesce(s.open_warmest, x.warmest) else x.warmest end as warmest
     from ${excursion} x join ${probe} p on p.id = x.probe_id join ${probeState} s on s.probe_id = p.id
     join ${device} d on d.id = p.device_id
-    where x.known_to is null and (x."to" is null or x.known_from > ${now - lateMs}) and d.revoked_at is null
+    where x.known_to is null and d.revoked_at is null and (x."to" is null or (x.known_from >= ${since} and not exists (
+      select from ${alarmLink} l where l.probe_id = p.id and l.side = x.side and l."from" = x."from")))
     order by x."from", p.id`)
   const silences = await db.execute<AlarmFacts['silences'][number]>(sql`
     select ${of}, p.kind as probe, s.last_at as "lastAt", s.last_received_at as "lastReceivedAt",
@@ -122,57 +125,96 @@ export async function openCases(tx: Transaction): Promise<NamedCase[]> {
   return rows.map(({ case: row, device }) => ({ ...row, device }))
 }
 
-/** A new case; null where one is open for the same thing. */
-export async function insertCase(
-  tx: Transaction,
-  row: typeof alarmCase.$inferInsert,
-): Promise<AlarmCase | null> {
-  const [added] = await tx.insert(alarmCase).values(row).onConflictDoNothing().returning()
-  return added ?? null
+export type NewCase = typeof alarmCase.$inferInsert & { readonly device: string }
+
+/** New cases; of those for which one is open already, none. */
+export async function insertCases(tx: Transaction, rows: readonly NewCase[]): Promise<NamedCase[]> {
+  if (rows.length === 0) return []
+  const values = rows.map(({ device: _, ...row }) => row)
+  const added = await tx.insert(alarmCase).values(values).onConflictDoNothing().returning()
+  const names = new Map(rows.map(({ deviceId, device }) => [deviceId, device]))
+  return added.map((row) => ({ ...row, device: names.get(row.deviceId) as string }))
 }
 
-export async function updateCase(tx: Transaction, id: number, changes: Partial<AlarmCase>): Promise<void> {
-  await tx.update(alarmCase).set(changes).where(eq(alarmCase.id, id))
-}
-
-export async function insertLink(
+/** Bring cases up to what was found, by one statement. */
+export async function updateCases(
   tx: Transaction,
-  row: { readonly probeId: number; readonly side: Side; readonly from: number; readonly caseId: number },
+  changed: readonly { readonly id: number; readonly after: Case }[],
 ): Promise<void> {
-  await tx.insert(alarmLink).values(row).onConflictDoNothing()
+  if (changed.length === 0) return
+  const rows = JSON.stringify(changed.map(({ id, after }) => ({ ...after, id })))
+  await tx.execute(sql`
+    update ${alarmCase} c set class = n.class, paged_from = n."pagedFrom", steps = n.steps,
+      acknowledged_at = n."acknowledgedAt", over_since = n."overSince", ended_at = n."endedAt"
+    from json_to_recordset(${rows}::json) as n (id integer, class text, "pagedFrom" bigint, steps integer,
+      "acknowledgedAt" bigint, "overSince" bigint, "endedAt" bigint)
+    where c.id = n.id`)
+}
+
+export async function acknowledgeCase(tx: Transaction, id: number, now: number): Promise<void> {
+  await tx.update(alarmCase).set({ acknowledgedAt: now }).where(eq(alarmCase.id, id))
+}
+
+export async function closeCase(tx: Transaction, id: number, now: number): Promise<void> {
+  await tx.update(alarmCase).set({ closedAt: now }).where(eq(alarmCase.id, id))
+}
+
+/** Say which excursions belong to which case. */
+export async function insertLinks(
+  tx: Transaction,
+  rows: readonly (typeof alarmLink.$inferInsert)[],
+): Promise<void> {
+  await insertRows(tx, alarmLink, rows)
 }
 
 export type AlarmEventInput = {
+  readonly of: NamedCase
   readonly verb: AlarmVerb
   readonly comment?: string
   readonly data?: object
 }
 
-/** Write down what happened in a case, who did it, and tell of it. */
-export async function appendAlarmEvent(
+/** Write down what happened in cases, who did it, and tell of it. */
+export async function appendAlarmEvents(
   tx: Transaction,
   actor: Actor,
-  { id, facilityId, kind, part, device }: NamedCase,
-  { verb, comment, data = {} }: AlarmEventInput,
+  events: readonly AlarmEventInput[],
   now: number,
 ): Promise<void> {
-  await tx.insert(alarmEvent).values({ caseId: id, at: now, verb, actor, comment: comment ?? null, data })
-  await appendAudit(tx, actor, {
-    at: now,
-    action: `alarm.${verb}`,
-    subjectKind: 'alarm',
-    subject: String(id),
-    after: { device, kind, part, ...data },
-    ...(comment === undefined ? {} : { reason: comment }),
-  })
-  const item: NewsItem = {
-    at: now,
-    kind: `alarm.${verb}`,
-    subject: String(id),
-    facilityIds: [facilityId],
-    data: { device, kind, part, ...data },
+  if (events.length === 0) return
+  await insertRows(
+    tx,
+    alarmEvent,
+    events.map(({ of: { id }, verb, comment, data = {} }) => {
+      return { caseId: id, at: now, verb, actor, comment: comment ?? null, data }
+    }),
+  )
+  const told = (event: AlarmEventInput) => {
+    const { device, kind, part } = event.of
+    return { device, kind, part, ...event.data }
   }
-  await appendNews(tx, [item])
+  await appendAudits(
+    tx,
+    actor,
+    events.map((event) => ({
+      at: now,
+      action: `alarm.${event.verb}`,
+      subjectKind: 'alarm',
+      subject: String(event.of.id),
+      after: told(event),
+      ...(event.comment === undefined ? {} : { reason: event.comment }),
+    })),
+  )
+  await appendNews(
+    tx,
+    events.map((event) => ({
+      at: now,
+      kind: `alarm.${event.verb}`,
+      subject: String(event.of.id),
+      facilityIds: [event.of.facilityId],
+      data: told(event),
+    })),
+  )
 }
 
 export const noAlarm = (id: number) => `no alarm has the number ${id}`

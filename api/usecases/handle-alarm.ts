@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { mustAllow } from '../domain/alarm.ts'
-import { type AlarmCase, appendAlarmEvent, lockCase, noAlarm, updateCase } from '../stores/alarms.ts'
+import { acknowledgeCase, appendAlarmEvents, closeCase, lockCase, noAlarm } from '../stores/alarms.ts'
 import { demandRight, demandSomebody } from './demand.ts'
 
 export type AlarmAct = 'acknowledged' | 'commented' | 'closed'
@@ -22,12 +22,8 @@ export async function handleAlarm(
     demandSomebody(ctx, 'an alarm is handled')
     mustAllow(found, act, id)
     const now = ctx.now()
-    const changes: Record<AlarmAct, Partial<AlarmCase>> = {
-      acknowledged: { acknowledgedAt: now },
-      commented: {},
-      closed: { closedAt: now },
-    }
-    if (act !== 'commented') await updateCase(tx, id, changes[act])
-    await appendAlarmEvent(tx, ctx.actor, found, { verb: act, comment }, now)
+    if (act === 'acknowledged') await acknowledgeCase(tx, id, now)
+    if (act === 'closed') await closeCase(tx, id, now)
+    await appendAlarmEvents(tx, ctx.actor, [{ of: found, verb: act, comment }], now)
   })
 }

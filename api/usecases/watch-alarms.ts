@@ -1,33 +1,29 @@
-import type { AlarmClass } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import {
   type AlarmRules,
+  type Case,
+  type CaseNews,
   type Condition,
   conditionOf,
   doorCondition,
-  isDue,
-  isGraver,
+  lookAtCase,
   powerConditions,
   silenceOf,
-  stepsDue,
 } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
-import { deviceRules, escalation } from '../policies/alarms.ts'
+import { deviceRules, escalation, settleMs } from '../policies/alarms.ts'
 import {
-  type AlarmCase,
-  type AlarmEventInput,
   type AlarmFacts,
   alarmFacts,
-  appendAlarmEvent,
-  insertCase,
-  insertLink,
-  type NamedCase,
+  appendAlarmEvents,
+  insertCases,
+  insertLinks,
+  type NewCase,
   openCases,
-  updateCase,
+  updateCases,
   type Whose,
 } from '../stores/alarms.ts'
-import type { Transaction } from '../stores/database.ts'
 import { lookUpDevices, type Profile } from '../stores/devices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
 
@@ -40,20 +36,21 @@ type Found = Condition & {
 }
 
 /**
- * Look at everything once: raise what is due and has no case yet, link what belongs to one, note what got worse, what is
- * over and what began again, and escalate what nobody has acknowledged. What it finds it writes in one transaction; run
- * twice it finds nothing new.
+ * Look at everything once: raise what is due and has no case yet, note what got worse, what is over and what began again,
+ * and page the next where nobody has acknowledged it. What it finds it writes in one transaction, by a few statements,
+ * however much it is; run twice it finds nothing new.
  *
  * @param readySince since when the service could have heard from devices, ms UTC
+ * @param since what became known before then was looked at already, ms UTC
  * @returns how much was told
  */
 export async function watchAlarms(
   { database, now: clock }: Pick<Deps, 'database' | 'now'>,
-  readySince: number,
+  { readySince, since }: { readonly readySince: number; readonly since: number },
 ): Promise<number> {
   const { db } = database
   const now = clock()
-  const facts = await alarmFacts(db, now, deviceRules.batteryLow)
+  const facts = await alarmFacts(db, now, since, deviceRules.batteryLow)
   const names = [...facts.excursions, ...facts.powers, ...facts.doors].map(({ device }) => device)
   const devices = await lookUpDevices(db, [...new Set(names)])
   const policies = names.length > 0 ? await listPolicies(db) : []
@@ -62,18 +59,66 @@ export async function watchAlarms(
     const theirs = policies.filter((policy) => policy.jurisdiction === jurisdiction)
     return rulesOf(profiles ? inForce(profiles, now) : null, theirs, now)
   }
-  const found = conditionsIn(facts, rulesFor, readySince, now)
+  const found = new Map<string, Found[]>()
+  for (const condition of conditionsIn(facts, rulesFor, readySince, now)) {
+    const key = keyOf(condition)
+    found.set(key, [...(found.get(key) ?? []), condition])
+  }
   return db.transaction(async (tx) => {
-    const cases = new Map((await openCases(tx)).map((one) => [keyOf(one), one]))
-    let told = 0
-    for (const condition of found) told += await follow(tx, cases, condition, now)
-    for (const one of cases.values()) told += await goOn(tx, one, found, now)
-    return told
+    const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
+    const added: NewCase[] = []
+    const changed: { id: number; after: Case }[] = []
+    const told = new Map<string, readonly CaseNews[]>()
+    for (const key of new Set([...found.keys(), ...open.keys()])) {
+      const before = open.get(key) ?? null
+      const conditions = found.get(key) ?? []
+      const looked = lookAtCase(before, conditions, { settleMs, steps: escalation }, now)
+      if (!looked) continue
+      const { after, news } = looked
+      if (news.length > 0) told.set(key, news)
+      if (before) {
+        if (isOther(before, after)) changed.push({ id: before.id, after })
+      } else if (conditions[0]) {
+        const { whose, kind, part } = conditions[0]
+        added.push({ ...whose, kind, part, ...after })
+      }
+    }
+    for (const one of await insertCases(tx, added)) open.set(keyOf({ ...one, whose: one }), one)
+    await updateCases(tx, changed)
+    const links = [...found].flatMap(([key, conditions]) => {
+      const caseId = open.get(key)?.id
+      return conditions.flatMap(({ excursion }) =>
+        excursion && caseId !== undefined ? [{ ...excursion, caseId }] : [],
+      )
+    })
+    await insertLinks(tx, links)
+    const events = [...told].flatMap(([key, news]) => {
+      const of = open.get(key)
+      return of ? news.map((one) => ({ of, ...one })) : []
+    })
+    await appendAlarmEvents(tx, watcher, events, now)
+    return events.length
   })
 }
 
-function keyOf({ deviceId, kind, part }: Pick<AlarmCase, 'deviceId' | 'kind' | 'part'>): string {
-  return `${deviceId}/${kind}/${part}`
+function keyOf({
+  whose,
+  kind,
+  part,
+}: Pick<Found, 'kind' | 'part'> & { whose: Pick<Whose, 'deviceId'> }): string {
+  return `${whose.deviceId}/${kind}/${part}`
+}
+
+function isOther(before: Case, after: Case): boolean {
+  const { class: graveness, pagedFrom, steps, acknowledgedAt, overSince, endedAt } = after
+  return (
+    before.class !== graveness ||
+    before.pagedFrom !== pagedFrom ||
+    before.steps !== steps ||
+    before.acknowledgedAt !== acknowledgedAt ||
+    before.overSince !== overSince ||
+    before.endedAt !== endedAt
+  )
 }
 
 function conditionsIn(
@@ -135,83 +180,4 @@ function rulesOf(profile: Profile | null, policies: readonly Policy[], now: numb
     airMs: Math.min(...theirs.map(({ airMs }) => airMs)),
     airActionMs: Math.min(...theirs.map(({ airActionMs }) => airActionMs)),
   }
-}
-
-/** Bring the case of a condition up to it, or raise one. @returns how much was told */
-async function follow(
-  tx: Transaction,
-  cases: Map<string, NamedCase>,
-  condition: Found,
-  now: number,
-): Promise<number> {
-  if (!isDue(condition, now)) return 0
-  const { whose, kind, part, from, to, excursion } = condition
-  const { deviceId, device, facilityId } = whose
-  const isKnown = excursion?.isLinked ?? false
-  const open = cases.get(keyOf({ deviceId, kind, part }))
-  // What is over and was linked is history; what lasts is not, whatever was closed.
-  if (isKnown && to !== null) return 0
-  if (!open) {
-    const added = await insertCase(tx, {
-      ...{ deviceId, facilityId, kind, part, conditionFrom: from },
-      ...{ class: condition.class, raisedAt: now, pagedFrom: now, steps: 0 },
-      endedAt: to === null ? null : now,
-    })
-    if (!added) return 0
-    const raised = { ...added, device }
-    cases.set(keyOf(raised), raised)
-    if (excursion) await insertLink(tx, { ...excursion, caseId: raised.id })
-    await appendAlarmEvent(tx, watcher, raised, { verb: 'raised', data: aboutOf(condition) }, now)
-    return 1
-  }
-  const events: AlarmEventInput[] = []
-  let changes: Partial<AlarmCase> = {}
-  if (excursion && !isKnown) {
-    await insertLink(tx, { ...excursion, caseId: open.id })
-    events.push({ verb: 'linked', data: aboutOf(condition) })
-  }
-  if (to === null && open.endedAt !== null) {
-    // Whoever acknowledged it acknowledged what was: they are told again.
-    changes = { endedAt: null, acknowledgedAt: null, pagedFrom: now, steps: 0 }
-    events.push({ verb: 'began_again', data: aboutOf(condition) })
-  }
-  if (isGraver(condition.class, open.class)) {
-    changes = { ...changes, class: condition.class, acknowledgedAt: null, pagedFrom: now, steps: 0 }
-    events.push({ verb: 'worsened', data: aboutOf(condition) })
-  }
-  for (const event of events) await appendAlarmEvent(tx, watcher, open, event, now)
-  if (Object.keys(changes).length > 0) {
-    await updateCase(tx, open.id, changes)
-    cases.set(keyOf(open), { ...open, ...changes })
-  }
-  return events.length
-}
-
-/** See whether what a case is about is over, and page the next where nobody has acknowledged it. */
-async function goOn(tx: Transaction, one: NamedCase, found: readonly Found[], now: number): Promise<number> {
-  const lasting = found.find(
-    ({ whose, kind, part, to }) => keyOf({ ...whose, kind, part }) === keyOf(one) && to === null,
-  )
-  let told = 0
-  if (!lasting && one.endedAt === null) {
-    await updateCase(tx, one.id, { endedAt: now })
-    await appendAlarmEvent(tx, watcher, one, { verb: 'ended' }, now)
-    told++
-  }
-  const due = one.acknowledgedAt === null ? stepsDue(one.pagedFrom, escalation, now) : one.steps
-  for (const { to } of escalation.slice(one.steps, due)) {
-    await appendAlarmEvent(tx, watcher, one, { verb: 'escalated', data: { to } }, now)
-    told++
-  }
-  if (due > one.steps) await updateCase(tx, one.id, { steps: due })
-  return told
-}
-
-function aboutOf({ from, to, class: graveness }: Condition): {
-  readonly class: AlarmClass
-  readonly from: string
-  readonly to: string | null
-} {
-  const instant = (at: number) => new Date(at).toISOString()
-  return { class: graveness, from: instant(from), to: to === null ? null : instant(to) }
 }

@@ -43,7 +43,9 @@ export const alarmCase = pgTable(
     /** How many steps of escalation have been taken since. */
     steps: integer().notNull(),
     acknowledgedAt: instant(),
-    /** When it was found that the condition is over. */
+    /** Since when the condition has not been found any more; what comes back soon was never over. */
+    overSince: instant(),
+    /** When it had been over for long enough. */
     endedAt: instant(),
     closedAt: instant(),
   },

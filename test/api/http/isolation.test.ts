@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { z } from 'zod'
 import { hasRight, type Right, rights } from '../../../api/domain/rights.ts'
-import { insertCase } from '../../../api/stores/alarms.ts'
+import { insertCases } from '../../../api/stores/alarms.ts'
 import { insertDeadLetters } from '../../../api/stores/dead-letters.ts'
 import { findDevice } from '../../../api/stores/devices.ts'
 import { findFacility } from '../../../api/stores/facilities.ts'
@@ -250,7 +250,7 @@ async function anAlarm({ world }: Door, device: string, code: string): Promise<n
   await pool.query(`alter table alarm_case alter column id restart with ${8_000 + deviceId}`)
   const about = { deviceId, facilityId, kind: 'door_open', part: 'front', class: 'alert' } as const
   const times = { conditionFrom: noon, raisedAt: noon, pagedFrom: noon, endedAt: noon, steps: 0 }
-  await db.transaction((tx) => insertCase(tx, { ...about, ...times }))
+  await db.transaction((tx) => insertCases(tx, [{ ...about, ...times, device }]))
   return 8_000 + deviceId
 }
 
