@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, lte, sql } from 'drizzle-orm'
 import { policy, policyOpinion, policyProposal } from '../../schema/tables/policies.ts'
 import type { Component, Jurisdiction, Phase, PolicyDecision } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
@@ -45,6 +45,43 @@ function versionOf({ id: _id, effectiveFrom, ...rest }: typeof policy.$inferSele
   return { ...told, from: effectiveFrom }
 }
 
+/** The versions of each policy, by ascending `from`; none where nothing is said. */
+export type PolicyBook = (jurisdiction: Jurisdiction, component: Component, phase: Phase) => readonly Policy[]
+
+const books = new WeakMap<object, { readonly newest: number; readonly book: PolicyBook }>()
+
+/**
+ * All policies, remembered by this process until there is another: versions are never changed, and are numbered in the
+ * order they come into force in.
+ *
+ * @param newest the number of the newest version there is, as it was read together with what is judged
+ */
+export async function policyBook(
+  { pool, db }: { readonly pool: object; readonly db: Database | Transaction },
+  newest: number,
+): Promise<PolicyBook> {
+  const known = books.get(pool)
+  if (known?.newest === newest) return known.book
+  const rows = await db.select().from(policy).where(lte(policy.id, newest))
+  const versions = new Map<string, Policy[]>()
+  for (const row of rows.map(versionOf)) {
+    const key = `${row.jurisdiction}/${row.component}/${row.phase}`
+    versions.set(key, [...(versions.get(key) ?? []), row])
+  }
+  for (const sorted of versions.values()) sorted.sort((a, b) => a.from - b.from || a.version - b.version)
+  const book: PolicyBook = (...names) => versions.get(names.join('/')) ?? []
+  if (!known || known.newest < newest) books.set(pool, { newest, book })
+  return book
+}
+
+/** The number `policyBook` asks for, in SQL. */
+export const newestPolicy = sql`(select max(id) from ${policy})`
+
+/** Versions become visible in the order of their numbers: whoever adds one waits for whoever is about to. */
+async function lockPolicies(tx: Transaction): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtext('policy'))`)
+}
+
 /** Add the policies that are not there yet; a version that stands is never changed. */
 export async function insertPolicies(
   tx: Transaction,
@@ -52,6 +89,7 @@ export async function insertPolicies(
   rows: readonly (typeof policy.$inferInsert)[],
   now: number,
 ): Promise<void> {
+  await lockPolicies(tx)
   const added = await tx
     .insert(policy)
     .values([...rows])
@@ -168,10 +206,7 @@ export async function insertVersion(
   now: number,
 ): Promise<void> {
   const { jurisdiction, component, phase } = content
-  // Two proposals of one policy may be approved at once: the later waits, and takes the number after.
-  await tx.execute(
-    sql`select pg_advisory_xact_lock(hashtext(${`policy/${jurisdiction}/${component}/${phase}`}))`,
-  )
+  await lockPolicies(tx)
   const [newest] = await tx
     .select({ version: policy.version })
     .from(policy)

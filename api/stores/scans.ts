@@ -21,16 +21,7 @@ import {
   probeState,
 } from '../../schema/tables/devices.ts'
 import { reading, readingHour } from '../../schema/tables/messages.ts'
-import { policy } from '../../schema/tables/policies.ts'
-import type {
-  Abo,
-  Component,
-  DeviceKind,
-  Jurisdiction,
-  Phase,
-  PlaceState,
-  Rhd,
-} from '../../schema/vocabulary.ts'
+import type { Abo, Component, DeviceKind, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
@@ -39,6 +30,7 @@ import type { Database, Transaction } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
+import { newestPolicy, type PolicyBook, policyBook } from './policies.ts'
 import { kept, keptStatement } from './pool.ts'
 import { hoursAfter, hoursBefore } from './readings.ts'
 
@@ -114,6 +106,9 @@ export type ScanFacts = KeptFacts & {
   readonly patient: Patient | null
 }
 
+/** A database, or a transaction in it. */
+export type Readable = { readonly pool: object; readonly db: Database | Transaction }
+
 /** A label under a scanner. */
 export type Scan = {
   readonly takeOutId: string
@@ -128,15 +123,15 @@ export type Scan = {
  * @returns null where there is no such take-out
  */
 export async function scanFacts(
-  db: Database | Transaction,
+  database: Readable,
   { label: { identifier, productCode, collectionType, division }, ...rest }: Scan,
 ): Promise<ScanFacts | null> {
-  const row = await scanned(db, { ...rest, identifier, productCode, collectionType, division })
+  const row = await scanned(database.db, { ...rest, identifier, productCode, collectionType, division })
   if (!row) return null
   const known = row.patient
   const session = camel<ScanFacts['session']>(row.session)
   return {
-    ...keptFactsOf(row),
+    ...keptFactsOf(row, await policyBook(database, row.policies)),
     session,
     bag: row.bag ? camel<Bag>(row.bag) : null,
     holds: row.holds,
@@ -154,11 +149,12 @@ export async function scanFacts(
 
 /** The same of a bag that is handed out otherwise than by a scan. */
 export async function keptFacts(
-  db: Database | Transaction,
+  database: Readable,
   asked: { readonly bagId: string; readonly now: number },
 ): Promise<KeptFacts> {
-  const { rows } = await db.execute<KeptRow>(keptFactsStatement(asked))
-  return keptFactsOf(rows[0] as KeptRow)
+  const { rows } = await database.db.execute<KeptRow>(keptFactsStatement(asked))
+  const row = rows[0] as KeptRow
+  return keptFactsOf(row, await policyBook(database, row.policies))
 }
 
 /** The verbs by which a person vouches for how a bag was kept until then. That it was made of another is none. */
@@ -207,7 +203,8 @@ type KeptRow = {
   readonly lives: Life[]
   readonly matters: boolean
   readonly jurisdiction: Jurisdiction
-  readonly policies: (PolicyVersion & HandlingVersion & { component: Component; phase: Phase })[]
+  /** The number of the newest. */
+  readonly policies: number
 }
 
 function keptColumns(jurisdiction: SQL): SQL {
@@ -219,11 +216,7 @@ function keptColumns(jurisdiction: SQL): SQL {
       where exists (select from ${clockFact} f where f.device_id = s.device_id)
         or exists (select from ${clockFault} f where f.device_id = s.device_id and f.settled_by is null)
     ) as matters,
-    ${jurisdiction} as jurisdiction,
-    ${all(sql`select component, phase, version, effective_from as "from", low, high, max_silence_ms as "maxSilenceMs",
-        longest_ms as "longestMs"
-      from ${policy} p where p.jurisdiction = ${jurisdiction} and p.component in (select component from lives)
-      order by effective_from, version`)} as policies`
+    ${jurisdiction} as jurisdiction, ${newestPolicy} as policies`
 }
 
 type ScanRow = KeptRow & {
@@ -271,33 +264,33 @@ const keptFactsStatement = keptStatement<{
     select ${keptColumns(jurisdictionAt(sql`(select holder_id from subject)`))}`,
 )
 
-function keptFactsOf({ vouched_at, lives, matters, jurisdiction, policies }: KeptRow): KeptFacts {
+function keptFactsOf({ vouched_at, lives, matters, jurisdiction }: KeptRow, book: PolicyBook): KeptFacts {
   const vouchedAt = vouched_at ?? lives.at(-1)?.from ?? 0
-  const handling = policies.filter(
-    ({ phase, component }) => phase === 'in_hand' && component === lives[0]?.component,
-  )
+  const [own] = lives
   return {
     vouchedAt,
     lives,
     hasClockMatters: matters,
     jurisdiction,
-    handling: handling.map(({ from, version, longestMs }) => ({ from, version, longestMs })),
-    policies: byComponent(policies),
+    handling: own ? book(jurisdiction, own.component, 'in_hand') : [],
+    policies: policiesOf(lives, jurisdiction, book),
   }
 }
 
 /** What no storage policy speaks of is left out; where nothing is said of a journey it is no worse than storage. */
-function byComponent(rows: KeptRow['policies']): KeptFacts['policies'] {
-  const of = (component: Component, phase: Phase): PolicyVersion[] =>
-    rows
-      .filter((row) => row.component === component && row.phase === phase)
-      .map(({ version, from, low, high, maxSilenceMs }) => ({ version, from, low, high, maxSilenceMs }))
-  const sorted: Partial<Record<Component, KeptVersions>> = {}
-  for (const component of new Set(rows.map((row) => row.component))) {
-    const [storage, journey] = [of(component, 'storage'), of(component, 'transport')]
-    if (storage.length > 0) sorted[component] = { storage, transport: journey.length > 0 ? journey : storage }
+function policiesOf(
+  lives: readonly Life[],
+  jurisdiction: Jurisdiction,
+  book: PolicyBook,
+): KeptFacts['policies'] {
+  const policies: Partial<Record<Component, KeptVersions>> = {}
+  for (const { component } of lives) {
+    const storage = book(jurisdiction, component, 'storage')
+    const journey = book(jurisdiction, component, 'transport')
+    if (storage.length > 0)
+      policies[component] = { storage, transport: journey.length > 0 ? journey : storage }
   }
-  return sorted
+  return policies
 }
 
 /** What a probe of a device told in [from, to), and the readings just before and after. */

@@ -40,8 +40,8 @@ export async function commandToIssue(
   const command: Command = { verb: 'issue', patient, emergency, override, reason, takeOut: null }
   // What the bag's own rules refuse is said first.
   decide(facts, command, now)
-  const known = await keptFacts(tx, { bagId: bag.id, now })
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
+  const known = await keptFacts(inTransaction.database, { bagId: bag.id, now })
   const kept = await howKept(inTransaction, { ...known, bagId: bag.id })
   const scan = { bag: facts, kept, patient, emergency, override: override !== null, now }
   const findings = findingsOfScan({
@@ -67,9 +67,9 @@ export async function returnOf(
   bag: Bag,
 ): Promise<{ returns: ReturnPolicy; kept: Kept | null; handlingMs: number }> {
   const now = ctx.now()
-  const known = await keptFacts(tx, { bagId: bag.id, now })
-  const versions = await policyVersions(tx, known.jurisdiction, bag.component, 'storage')
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
+  const known = await keptFacts(inTransaction.database, { bagId: bag.id, now })
+  const versions = await policyVersions(tx, known.jurisdiction, bag.component, 'storage')
   return {
     returns: versions.length > 0 ? inForce(versions, now).returns : 'none',
     kept: await howKept(inTransaction, { ...known, bagId: bag.id }),

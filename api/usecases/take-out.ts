@@ -184,7 +184,7 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
 async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Scanned | null> {
   const now = ctx.now()
   const { db } = ctx.database
-  const known = await scanFacts(db, { takeOutId: input.takeOutId, label, now })
+  const known = await scanFacts(ctx.database, { takeOutId: input.takeOutId, label, now })
   if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
   const { session, patient } = known
   demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))

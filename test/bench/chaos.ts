@@ -15,7 +15,7 @@ const fridges = Number(process.env.BENCH_FRIDGES ?? 400)
 const ratePerSecond = Number(process.env.BENCH_RATE ?? 400)
 /** Messages each fridge keeps on their way. */
 const window = 4
-const quietSeconds = Number(process.env.BENCH_SECONDS ?? 30)
+const quietSeconds = Number(process.env.BENCH_SECONDS ?? 90)
 /** InfluxDB is away for the time of so many readings. */
 const readingsAway = Number(process.env.BENCH_READINGS ?? 200_000)
 const times = {

@@ -27,7 +27,6 @@ const atOnce = (kinds: number) => fc.array(fc.nat({ max: kinds - 1 }), { maxLeng
 
 test('scans of two hospitals at once are told what each is told alone', async ({ database }) => {
   const world = await twoHospitals(database)
-  const { db } = database
   const labels = await labelsOf(database)
   const asks = (await takeOutsOf(database)).flatMap((takeOutId) =>
     labels.flatMap((label) =>
@@ -36,7 +35,7 @@ test('scans of two hospitals at once are told what each is told alone', async ({
   )
   const scan = (number: number) => {
     const ask = asks[number] as (typeof asks)[number]
-    return scanFacts(db, ask)
+    return scanFacts(database, ask)
   }
   const alone: Awaited<ReturnType<typeof scan>>[] = []
   for (const number of asks.keys()) alone.push(await scan(number))

@@ -114,7 +114,6 @@ describe('how a bag was kept', () => {
               )
         await world.ingest.accept(messages)
 
-        const { db } = database
         const vouchedAt = start + sinceMinute * minute
         const vouchedFor = madeMinute !== null && sinceMinute < madeMinute ? parentId : bag.id
         await database.pool.query(
@@ -124,7 +123,7 @@ describe('how a bag was kept', () => {
         )
         const asked = { bagId: bag.id, now: noon }
         const handling = [{ from: 0, version: 1, longestMs: handlingMs }]
-        const facts = { ...(await keptFacts(db, asked)), handling }
+        const facts = { ...(await keptFacts(database, asked)), handling }
         expect(facts).toMatchObject({ hasClockMatters: false, vouchedAt })
         expect(facts.lives).toHaveLength(madeMinute === null ? 1 : 2)
         const calm = facts.lives.flatMap(({ stays }) =>

@@ -151,7 +151,7 @@ test('a fridge whose limits were narrowed twice does not vouch for what was befo
   ])
   at(noon)
   await see('f1', noon - 8 * minute, { added: ['A'] })
-  const facts = await keptFacts(database.db, { bagId, now: noon })
+  const facts = await keptFacts(database, { bagId, now: noon })
   const asFolded = await howKept(world.ctx, { ...facts, bagId })
   const asTraced = await howKept(world.ctx, { ...facts, hasClockMatters: true, bagId })
   expect(asFolded).toEqual(asTraced)
@@ -257,7 +257,7 @@ test('a breach that the air told stays one when a load probe comes', async ({ da
     [noon, 4],
   ])
   expect(await scan()).toContain('out_of_range')
-  const facts = await keptFacts(database.db, { bagId, now: noon })
+  const facts = await keptFacts(database, { bagId, now: noon })
   const asFolded = await howKept(world.ctx, { ...facts, bagId })
   expect(asFolded).toEqual(await howKept(world.ctx, { ...facts, hasClockMatters: true, bagId }))
 })
