@@ -43,8 +43,12 @@ const usual: ForwardPatience = {
 const rowsAtOnce = 200
 const readingsAtOnce = 2_500
 
-/** After each batch ingest has the process to itself for as long as that took, and at most so long, ms. */
-const longestRestMs = 100
+/**
+ * While it catches up ingest has the process and the servers to itself for so many times as long as each batch took, and
+ * at most for so long, ms: what has waited for an hour may wait for another minute, and devices may not.
+ */
+const restsTimes = 4
+const longestRestMs = 1_000
 
 /** After so many requests that all failed, so many single readings tell whether the store takes anything at all. */
 const triesInVain = 100
@@ -140,7 +144,7 @@ async function forwardAll(
       over(parts, state)
       // A few readings cost a request and a commit as thousands do: where no more wait, they are let gather.
       const isAll = rows.length === waiting.length && rows.length < rowsAtOnce
-      const restMs = Math.min(performance.now() - begun, longestRestMs)
+      const restMs = Math.min((performance.now() - begun) * restsTimes, longestRestMs)
       await pause(isAll ? patience.lookMs : restMs, signal)
     } catch (error) {
       if (signal.aborted) return
