@@ -29,6 +29,7 @@ export const taskKinds = [
   'seen_after_fate',
   'seen_elsewhere',
   'taken_without_issue',
+  'look_back',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -269,9 +270,33 @@ export const holdKinds = [
   'group_mismatch',
   'visual',
   'unverified_gap',
+  'allowance',
   'other',
 ] as const
 export type HoldKind = (typeof holdKinds)[number]
+
+/** What a stretch of a bag's life was in which it was not measured within its limits. */
+export const entryKinds = ['low', 'high', 'unverified', 'unknown_place', 'unseen', 'in_hand'] as const
+export type EntryKind = (typeof entryKinds)[number]
+
+/** What becomes of a bag by how it was kept, the worst last. */
+export const verdicts = ['OK', 'UNVERIFIED', 'HOLD', 'BREACHED'] as const
+export type Verdict = (typeof verdicts)[number]
+
+/** Why a stretch counts for what it does. */
+export const ledgerReasons = [
+  'released',
+  'vouched_for',
+  'in_hands',
+  'in_hands_too_long',
+  'place_unknown',
+  'unheard',
+  'unheard_too_long',
+  'nothing_will_come',
+  'within_allowance',
+  'outside_limits',
+] as const
+export type LedgerReason = (typeof ledgerReasons)[number]
 
 /** What may speak against handing a bag out. The first that applies, by rank, is the answer to a scan. */
 export const findings = [

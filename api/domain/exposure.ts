@@ -1,8 +1,10 @@
-import type { DeviceKind } from '../../schema/vocabulary.ts'
+import type { DeviceKind, Side } from '../../schema/vocabulary.ts'
 import { compareReadings, type LimitsAt, type Reading, sideOf } from './series.ts'
 
 /** A reading, and whether its time can be believed (its device's clock was not in doubt). */
 export type TimedReading = Reading & { readonly timeVerified: boolean }
+
+export type Span = { readonly from: number; readonly to: number }
 
 /** What a bag was exposed to in one place, in ms; hundredths of a degree Celsius where anything was measured. */
 export type Exposure = {
@@ -33,8 +35,6 @@ export const nothing: Exposure = {
 export function phaseIn(kind: DeviceKind): 'storage' | 'transport' {
   return kind === 'box' ? 'transport' : 'storage'
 }
-
-export type Span = { readonly from: number; readonly to: number }
 
 /**
  * Which probe speaks for a bag in each part of its custody: the load probe from its first reading on, and until then the
@@ -75,47 +75,105 @@ export function extremesOf(parts: readonly Exposure[]): Pick<Exposure, 'coldest'
   }
 }
 
+/** Part of a custody that was outside its limits, or that no reading speaks for. */
+export type Stretch = Span & {
+  readonly kind: Side | 'unverified'
+  /** Hundredths of a degree Celsius; null where nothing was measured. */
+  readonly coldest: number | null
+  readonly warmest: number | null
+}
+
+/** What one reading says of a custody: how long it holds there, and how warm it was. */
+type Piece = Span & { readonly centi: number; readonly side: Side | null }
+
 /**
- * The exposure of a bag that was with a probe in [from, to): custody ∩ step function. Each reading holds from its own
- * time to the next one's, or for no time at all where the next is more than `maxSilence` away; what no reading holds
- * for is unverified. `to` must not lie after `asOf`, up to which the last reading may hold. A reading whose time cannot
- * be believed ends the one before it and breaks no silence.
+ * What readings say of a bag that was with their probe in [from, to): custody ∩ step function. Each reading holds from
+ * its own time to the next one's, or for no time at all where the next is more than `maxSilence` away. `to` must not lie
+ * after `asOf`, up to which the last reading may hold. A reading whose time cannot be believed ends the one before it
+ * and breaks no silence.
  *
  * @param readings of the probe, in any order: those in custody, the last one before it and the first one after it
  */
+function piecesOf(
+  readings: readonly TimedReading[],
+  custody: Span,
+  limitsAt: LimitsAt,
+  asOf: number,
+): Piece[] {
+  const ordered = [...readings].sort(compareReadings)
+  const nextBelieved = whenBelievedNext(ordered, asOf)
+  const pieces: Piece[] = []
+  ordered.forEach(({ at, centi, timeVerified }, index) => {
+    if (!timeVerified) return
+    const limits = limitsAt(at)
+    const next = ordered[index + 1]?.at ?? asOf
+    const heardAgain = nextBelieved[index] as number
+    const holdsUntil = heardAgain - at > limits.maxSilenceMs ? at : next
+    const from = Math.max(at, custody.from)
+    const to = Math.min(holdsUntil, custody.to)
+    const isMeasuredThere = at >= custody.from && at < custody.to
+    if (to > from || isMeasuredThere)
+      pieces.push({ from, to: Math.max(from, to), centi, side: sideOf(centi, limits) })
+  })
+  return pieces
+}
+
+/** The exposure of a bag in a custody, by what `piecesOf` tells: what no reading holds for is unverified. */
 export function exposureOf(
   readings: readonly TimedReading[],
   custody: Span,
   limitsAt: LimitsAt,
   asOf: number,
 ): Exposure {
-  const ordered = [...readings].sort(compareReadings)
-  const nextBelieved = whenBelievedNext(ordered, asOf)
   let inRangeMs = 0
   let belowMs = 0
   let aboveMs = 0
   let wasOutside = false
   let coldest: number | null = null
   let warmest: number | null = null
-  ordered.forEach((reading, index) => {
-    const limits = limitsAt(reading.at)
-    const next = ordered[index + 1]?.at ?? asOf
-    const heardAgain = nextBelieved[index] as number
-    const holdsUntil = heardAgain - reading.at > limits.maxSilenceMs ? reading.at : next
-    const ms = Math.min(holdsUntil, custody.to) - Math.max(reading.at, custody.from)
-    const measuredInside = reading.at >= custody.from && reading.at < custody.to
-    if (!reading.timeVerified || (ms <= 0 && !measuredInside)) return
-    coldest = Math.min(coldest ?? reading.centi, reading.centi)
-    warmest = Math.max(warmest ?? reading.centi, reading.centi)
-    const side = sideOf(reading.centi, limits)
+  for (const { from, to, centi, side } of piecesOf(readings, custody, limitsAt, asOf)) {
+    coldest = Math.min(coldest ?? centi, centi)
+    warmest = Math.max(warmest ?? centi, centi)
     if (side !== null) wasOutside = true
-    if (ms <= 0) return
-    if (side === 'low') belowMs += ms
-    else if (side === 'high') aboveMs += ms
-    else inRangeMs += ms
-  })
+    if (side === 'low') belowMs += to - from
+    else if (side === 'high') aboveMs += to - from
+    else inRangeMs += to - from
+  }
   const unverifiedMs = custody.to - custody.from - inRangeMs - belowMs - aboveMs
   return { inRangeMs, belowMs, aboveMs, unverifiedMs, wasOutside, coldest, warmest }
+}
+
+/**
+ * The stretches of a custody that were not within limits, by ascending `from`, each as long as it lasted: outside on one
+ * side, also for no time at all before a silence, or spoken for by no reading.
+ */
+export function stretchesOf(
+  readings: readonly TimedReading[],
+  custody: Span,
+  limitsAt: LimitsAt,
+  asOf: number,
+): Stretch[] {
+  const stretches: Stretch[] = []
+  let spokenFor = custody.from
+  let before: Side | null = null
+  for (const { from, to, centi, side } of piecesOf(readings, custody, limitsAt, asOf)) {
+    const isUnbroken = from <= spokenFor
+    if (!isUnbroken) stretches.push(unspoken(spokenFor, from))
+    spokenFor = Math.max(spokenFor, to)
+    const last = stretches.at(-1)
+    if (side !== null && last && side === before && isUnbroken) {
+      const [coldest, warmest] = [last.coldest ?? centi, last.warmest ?? centi]
+      const extremes = { coldest: Math.min(coldest, centi), warmest: Math.max(warmest, centi) }
+      stretches[stretches.length - 1] = { ...last, to, ...extremes }
+    } else if (side !== null) stretches.push({ kind: side, from, to, coldest: centi, warmest: centi })
+    before = side
+  }
+  if (custody.to > spokenFor) stretches.push(unspoken(spokenFor, custody.to))
+  return stretches
+}
+
+export function unspoken(from: number, to: number): Stretch {
+  return { kind: 'unverified', from, to, coldest: null, warmest: null }
 }
 
 /** For each reading when the next one comes whose time is believed, or else the moment of asking. */

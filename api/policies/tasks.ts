@@ -49,3 +49,8 @@ export const cnTakenWithoutIssue: Words = {
   zh: '未经发血，离开设备已超过允许时间：请找到血袋，并核查能否使用',
   en: 'Out of every container for too long, and not issued: find it, and see whether it may be used',
 }
+
+export const cnLookBack: Words = {
+  zh: '已输注，事后发现储存温度超限：请追溯患者，并记录结论',
+  en: 'Transfused, and found since to have been kept outside its limits: see to the patient, and record the conclusion',
+}

@@ -23,6 +23,7 @@ export type AuditEntry = {
     | 'dead_letter'
     | 'policy_proposal'
     | 'alarm'
+    | 'look_back'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

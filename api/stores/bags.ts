@@ -20,6 +20,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { dueForBags } from './ledger-due.ts'
 import { appendNews } from './news.ts'
 import { kept, keptStatement } from './pool.ts'
 import { isIn, isOneOf } from './rows.ts'
@@ -234,6 +235,7 @@ export async function applyEvent(
   const { rowCount } = await tx.execute(eventStatement({ asked }))
   if (rowCount !== 1)
     throw new Refusal('conflict', `somebody else was first with bag ${labelOf(before)}: look again`)
+  if (changesVerdict.has(event.verb)) await dueForBags(tx, [after.id], now)
   return after
 }
 
@@ -316,8 +318,24 @@ const eventStatement = keptStatement<{ readonly asked: string }>(
     select from moved`,
 )
 
+/** The verbs by which a person vouches for how a bag was kept until then. That it was made of another is none. */
+export const vouchingVerbs = sql.raw(`('collect', 'register', 'release', 'receive', 'reinstate')`)
+
+/** After these how a bag was kept counts anew, or no more. */
+const changesVerdict: ReadonlySet<BagEvent['verb']> = new Set([
+  'release',
+  'receive',
+  'refuse',
+  'reinstate',
+  'transfuse',
+  'discard',
+  'process',
+])
+
 /** Tell whoever holds, made or awaits the bag. */
-function concerned(...bags: readonly Pick<Bag, 'holderId' | 'originId' | 'destinationId'>[]): number[] {
+export function concerned(
+  ...bags: readonly Pick<Bag, 'holderId' | 'originId' | 'destinationId'>[]
+): number[] {
   const ids = bags.flatMap(({ holderId, originId, destinationId }) => [holderId, originId, destinationId])
   return [...new Set(ids.filter((id) => id !== null))]
 }
@@ -361,6 +379,7 @@ export async function appendEvent(
   await tx
     .insert(bagEvent)
     .values({ bagId: after.id, version: after.version, verb, from, to, at: now, actor, data })
+  await dueForBags(tx, [after.id], now)
   await appendNews(tx, [
     {
       at: now,
@@ -406,17 +425,28 @@ export async function liftHold(
   tx: Transaction,
   actor: Actor,
   of: Bag,
-  { holdId, reason }: { readonly holdId: number; readonly reason: string },
+  {
+    holdId,
+    reason,
+    releasedRevision = null,
+  }: {
+    readonly holdId: number
+    readonly reason: string
+    /** The revision of its ledger that is released thereby; null where the hold is of nothing in it. */
+    readonly releasedRevision?: number | null
+  },
   now: number,
 ): Promise<void> {
   const [lifted] = await tx
     .update(bagHold)
-    .set({ liftedAt: now, liftedBy: actor, liftReason: reason })
+    .set({ liftedAt: now, liftedBy: actor, liftReason: reason, releasedRevision })
     .where(and(eq(bagHold.id, holdId), eq(bagHold.bagId, of.id), isNull(bagHold.liftedAt)))
     .returning({ kind: bagHold.kind, placedBy: bagHold.placedBy })
   if (!lifted) throw new Refusal('not_found', `bag ${labelOf(of)} has no hold numbered ${holdId}`)
-  if ((lifted.placedBy as Actor).id === actor.id && (lifted.placedBy as Actor).kind === actor.kind)
+  const placedBy = lifted.placedBy as Actor
+  if (actor.kind !== 'job' && placedBy.id === actor.id && placedBy.kind === actor.kind)
     throw new Refusal('second_person', 'a hold is lifted by somebody who did not place it')
+  await dueForBags(tx, [of.id], now)
   await appendNews(tx, [
     {
       at: now,

@@ -6,6 +6,7 @@ import type { Actor } from '../domain/actor.ts'
 import type { ClockState } from '../domain/clock.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { dueForDevices, ever } from './ledger-due.ts'
 import { kept } from './pool.ts'
 import { insertRows, isOneOf, rowSet } from './rows.ts'
 
@@ -131,6 +132,7 @@ export async function raiseClockFault(
     .update(clockFault)
     .set({ toSeq: input.fromSeq - 1 })
     .where(and(eq(clockFault.bootId, input.bootId), isNull(clockFault.toSeq)))
+  await dueForDevices(tx, [{ deviceId: input.deviceId, ...ever }], input.raisedAt)
   const [row] = await tx.insert(clockFault).values(input).returning({ id: clockFault.id })
   return (row as { id: number }).id
 }
@@ -170,6 +172,7 @@ export async function insertClockFact(
     .returning({ id: clockFact.id })
   const { id } = added as { id: number }
   await settleFaults(tx, id, input)
+  await dueForDevices(tx, [{ deviceId: input.deviceId, ...ever }], now)
   await appendAudit(tx, actor, {
     at: now,
     action: 'clock.fact_recorded',

@@ -10,6 +10,7 @@ import * as commands from '../../schema/tables/commands.ts'
 import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
+import * as ledgers from '../../schema/tables/ledgers.ts'
 import * as loggers from '../../schema/tables/loggers.ts'
 import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
@@ -31,6 +32,7 @@ export const tables = {
   ...derived,
   ...devices,
   ...facilities,
+  ...ledgers,
   ...loggers,
   ...messages,
   ...news,

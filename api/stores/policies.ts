@@ -6,6 +6,7 @@ import type { PolicyContent } from '../domain/policy.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit, appendAudits } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { dueUnderPolicy } from './ledger-due.ts'
 import { isOneOf } from './rows.ts'
 
 export type Policy = Omit<PolicyContent, 'effectiveFrom'> & {
@@ -198,6 +199,9 @@ export async function insertOpinion(
   })
 }
 
+/** Whatever takes readings may go by the versions before for so long, ms: what they speak of is judged after that. */
+const noticedAfterMs = 60_000
+
 /** Make what was approved the next version of its policy. */
 export async function insertVersion(
   tx: Transaction,
@@ -218,6 +222,7 @@ export async function insertVersion(
   const version = (newest?.version ?? 0) + 1
   const row = { ...content, version, proposalId: id }
   await tx.insert(policy).values(row)
+  await dueUnderPolicy(tx, jurisdiction, component, content.effectiveFrom + noticedAfterMs)
   await appendAudit(tx, actor, {
     at: now,
     action: 'policy.in_force',

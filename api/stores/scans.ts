@@ -25,7 +25,7 @@ import type { Abo, Component, DeviceKind, Jurisdiction, PlaceState, Rhd } from '
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
-import type { Bag } from './bags.ts'
+import { type Bag, vouchingVerbs } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
@@ -157,9 +157,6 @@ export async function keptFacts(
   return keptFactsOf(row, await policyBook(database, row.policies))
 }
 
-/** The verbs by which a person vouches for how a bag was kept until then. That it was made of another is none. */
-const vouching = sql.raw(`('collect', 'register', 'release', 'receive', 'reinstate')`)
-
 const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}) r)`
 
 /** `told`: the lives of the `subject` and of what it was made of, each with its stays; `vouched`: since when they count. */
@@ -173,7 +170,7 @@ function lives(now: SQL): SQL {
       from lives join ${bagLineage} on child_id = lives.id join ${bag} made on made.id = parent_id
     ), vouched as (
       select max(at) as at from lives join ${bagEvent} e on e.bag_id = lives.id
-      where verb in ${vouching} and not (verb = 'register' and data ? 'parent')
+      where verb in ${vouchingVerbs} and not (verb = 'register' and data ? 'parent')
     ), told as (
       select lives.component, lives."from", lives.until, tagged.at as "taggedAt",
         ${all(sql`

@@ -11,6 +11,7 @@ import { appendAudit } from './audit.ts'
 import { type ClockFault, clockFaultsOf, isTimeVerified, offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
+import { dueForBags } from './ledger-due.ts'
 import { insertRows, isIn } from './rows.ts'
 
 export type SightingRow = typeof sighting.$inferInsert
@@ -112,6 +113,7 @@ export async function refoldPlaces(tx: Transaction, bagId: string, now: number):
       .set({ knownTo: now })
       .where(inArray(bagPlace.id, [...believed.values()]))
   }
+  if (added.length > 0 || believed.size > 0) await dueForBags(tx, [bagId], now)
   await insertRows(
     tx,
     bagPlace,

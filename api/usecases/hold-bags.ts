@@ -4,6 +4,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { holdsOf, insertHold, liftHold, lockBags, lockDescent, lockFamily } from '../stores/bags.ts'
 import { lockIdentifier } from '../stores/donations.ts'
+import { currentRevision, isOfLedger } from '../stores/ledgers.ts'
 import { reachDonation } from './collect-donation.ts'
 import { demandSomebody, reachBag } from './demand.ts'
 
@@ -22,7 +23,12 @@ export async function holdBag(
 /** What whoever made the bag knows of it, and nobody else: a hospital does not lift its centre's recall. */
 const ofTheOrigin: ReadonlySet<HoldKind> = new Set(['recall', 'look_back', 'test_reactive', 'group_mismatch'])
 
-/** By somebody who did not place it. @throws Refusal `not_found`, `forbidden`, `person_required`, `second_person` */
+/**
+ * By somebody who did not place it. Where the hold is for how the bag was kept, what stands in its ledger now is released
+ * with it: that counts no more, unless it turns out to have been otherwise.
+ *
+ * @throws Refusal `not_found`, `forbidden`, `person_required`, `second_person`
+ */
 export async function liftBagHold(
   ctx: Context,
   { bagId, holdId, reason }: { readonly bagId: string; readonly holdId: number; readonly reason: string },
@@ -35,7 +41,8 @@ export async function liftBagHold(
     if (hold && ofTheOrigin.has(hold.kind) && !isTheirs)
       throw new Refusal('forbidden', `a hold for ${hold.kind} is lifted where the bag comes from`)
     demandSomebody(ctx, 'a hold is lifted')
-    await liftHold(tx, ctx.actor, bag, { holdId, reason }, ctx.now())
+    const releasedRevision = hold && isOfLedger(hold.kind) ? await currentRevision(tx, bagId) : null
+    await liftHold(tx, ctx.actor, bag, { holdId, reason, releasedRevision }, ctx.now())
   })
 }
 

@@ -2,8 +2,10 @@ import type { Context } from '../context.ts'
 import type { Kept } from '../domain/bag.ts'
 import { inForce } from '../domain/effective.ts'
 import { exposureOf, phaseIn, type Span, speakersFor } from '../domain/exposure.ts'
+import { isOutside, isReleased } from '../domain/ledger.ts'
 import type { Limits } from '../domain/series.ts'
 import type { Database, Transaction } from '../stores/database.ts'
+import { releasedOf } from '../stores/ledgers.ts'
 import { type KeptFacts, keptBy, type PolicyVersion, type ProbeSummary, type Stay } from '../stores/scans.ts'
 import { traceBag } from './trace-bag.ts'
 
@@ -29,10 +31,34 @@ export async function howKept(
     ? await asTraced(ctx, facts, now)
     : await asFolded(ctx.database.db, facts, now)
   const handledMs = Math.min(carriedMs, handlingMs)
-  return {
+  const kept = {
     wasOutOfRange: total.wasOutOfRange,
     unverifiedMs: total.unverifiedMs + carriedMs - handledMs,
     uncontrolledMs: total.uncontrolledMs + handledMs,
+  }
+  return kept.wasOutOfRange || kept.unverifiedMs > 0 ? butForReleased(ctx, facts, kept, now) : kept
+}
+
+/** What a person has released since, as it was and still is, counts no more. */
+async function butForReleased(
+  { database: { db } }: Pick<Context, 'database'>,
+  { bagId, jurisdiction, vouchedAt }: KeptFacts & { readonly bagId: string },
+  kept: Kept,
+  asOf: number,
+): Promise<Kept> {
+  const released = await releasedOf(db, bagId)
+  if (released.length === 0) return kept
+  const { ledgers } = await traceBag({ database: { db }, now: () => asOf }, { bagId, jurisdiction })
+  const counted = ledgers.map((entries) => entries.filter((entry) => !isReleased(entry, released)))
+  const forgivenMs = ledgers.map((entries) =>
+    entries
+      .filter((entry) => !isOutside(entry) && isReleased(entry, released))
+      .reduce((ms, { from, to }) => ms + Math.max(0, to - Math.max(from, vouchedAt)), 0),
+  )
+  return {
+    ...kept,
+    wasOutOfRange: counted.some((entries) => entries.some(isOutside)),
+    unverifiedMs: Math.max(0, kept.unverifiedMs - Math.min(...forgivenMs)),
   }
 }
 

@@ -114,6 +114,7 @@ export function createIngest(
   }
 
   async function store(batch: readonly Incoming[]): Promise<Outcome> {
+    await memory.bands.refresh(deps.now())
     return storeWork(deps.database.db, memory, await prepare(memory, batch), deps.now(), forward)
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../domain/task.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
 import {
+  cnLookBack,
   cnSeenAfterFate,
   cnSeenElsewhere,
   cnTakenWithoutIssue,
@@ -17,6 +18,7 @@ import {
   cnUnconfirmed,
 } from '../policies/tasks.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { openLookBacks } from '../stores/ledgers.ts'
 import {
   type About,
   issuedAtFridges,
@@ -49,6 +51,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   seen_after_fate: bagsSeenAfterFate,
   seen_elsewhere: bagsSeenElsewhere,
   taken_without_issue: bagsTakenWithoutIssue,
+  look_back: lookBacks,
 }
 
 /**
@@ -128,6 +131,15 @@ async function bagsTakenWithoutIssue(ctx: Context, reach: Reach): Promise<Task[]
     if (since === null) return []
     return [{ ...aboutOf(seen), kind: 'taken_without_issue', since, ...cnTakenWithoutIssue }]
   })
+}
+
+async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {
+  return (await openLookBacks(ctx.database.db, reach)).map(({ openedAt: since, ...about }) => ({
+    ...about,
+    kind: 'look_back',
+    since,
+    ...cnLookBack,
+  }))
 }
 
 function aboutOf({ bagId, label, device, facility }: Seen): About {

@@ -36,6 +36,7 @@ export async function readmitMessage(
   }
   const incoming = incomingOf(rejection)
   const memory = createMemory(ctx.database.db)
+  await memory.bands.refresh(ctx.now())
   const known = await memory.learn(rejection.device)
   if (!known) throw new Error(`device ${rejection.device} of a rejected message is gone`)
   const only = rejection.elements ? new Set(rejection.elements.map(({ index }) => index)) : undefined

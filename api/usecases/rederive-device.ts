@@ -5,6 +5,7 @@ import type { Transaction } from '../stores/database.ts'
 import { lockProbeStates, saveFindings, saveProbeStates } from '../stores/derived.ts'
 import { refoldDeviceState } from '../stores/device-states.ts'
 import { type Device, lockProbes, type Probe } from '../stores/devices.ts'
+import { dueForDevices, ever } from '../stores/ledger-due.ts'
 import { insertOutbox } from '../stores/outbox.ts'
 import { contradictionsOf, insertConflicts, replaceReading, type StoredReading } from '../stores/readings.ts'
 import { rederive } from './ingest/rederive.ts'
@@ -51,6 +52,7 @@ export async function rederiveDevice(
     await saveFindings(tx, [change], now)
     await tellFindings(tx, [{ device, probe: probe.kind, change }], now)
   }
+  await dueForDevices(tx, [{ deviceId: device.id, ...ever }], now)
   if (device.clockFacts.length > 0) await refoldDeviceState(tx, device.id)
 }
 

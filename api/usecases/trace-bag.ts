@@ -1,5 +1,4 @@
-import type { Jurisdiction, PlaceState, ProbeKind } from '../../schema/vocabulary.ts'
-import type { Deps } from '../context.ts'
+import type { EntryKind, Jurisdiction, PlaceState, ProbeKind } from '../../schema/vocabulary.ts'
 import { inForce } from '../domain/effective.ts'
 import {
   type Exposure,
@@ -8,20 +7,28 @@ import {
   nothing,
   phaseIn,
   type Span,
+  type Stretch,
   speakersFor,
+  stretchesOf,
   sumOf,
+  unspoken,
 } from '../domain/exposure.ts'
+import type { LedgerEntry } from '../domain/ledger.ts'
 import { isFinal } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Limits } from '../domain/series.ts'
 import { type Bag, eventsOf, findBag, parentsOf } from '../stores/bags.ts'
 import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
-import { type Device, findDevice, probesOf } from '../stores/devices.ts'
+import type { Database, Transaction } from '../stores/database.ts'
+import { type Device, findDevice, type Probe, probesOf } from '../stores/devices.ts'
 import { collectedAt } from '../stores/donations.ts'
 import { type Policy, policyVersions } from '../stores/policies.ts'
 import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { momentOf } from './read-series.ts'
+
+/** Where to read: also a transaction, and as of a moment of its own. */
+type Readers = { readonly database: { readonly db: Database | Transaction }; now(): number }
 
 type ContainerPhase = ReturnType<typeof phaseIn>
 
@@ -58,6 +65,8 @@ export type Trace = {
   readonly inherited: Account | null
   /** Of all places, of the time before the first, and of what it was made of. */
   readonly total: Account
+  /** All that was not measured within limits, by ascending `from`: one account for each way it was made of others. */
+  readonly ledgers: readonly (readonly LedgerEntry[])[]
 }
 
 export type Account = Exposure & {
@@ -75,7 +84,7 @@ export type Account = Exposure & {
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
 export async function traceBag(
-  deps: Pick<Deps, 'database' | 'now'>,
+  deps: Readers,
   input: {
     readonly bagId: string
     readonly jurisdiction: Jurisdiction
@@ -100,6 +109,7 @@ export async function traceBag(
   const versions = { storage, transport: journey.length > 0 ? journey : storage }
   const [since = Number.NEGATIVE_INFINITY, ...before] = input.since ?? []
   const places: TracedPlace[] = []
+  const entries: LedgerEntry[] = []
   for (const place of await datedPlacesOf(db, bag.id)) {
     const from = Math.max(place.from, since)
     const to = Math.min(place.to ?? until, until)
@@ -124,15 +134,30 @@ export async function traceBag(
       ongoing: until === asOf && (place.to === null || place.to > asOf),
       timeVerified: doubtfulMs === 0,
     }
+    const enter = (kind: EntryKind, probe: ProbeKind | null, stretches: readonly Stretch[]) => {
+      for (const { kind: _, ...stretch } of stretches) {
+        const ongoing = seen.ongoing && stretch.to === to
+        entries.push({ ...stretch, kind, bagId: bag.id, phase, device: device.name, probe, ongoing })
+      }
+    }
+    const spans = (...all: [number, number][]) => all.filter(([a, b]) => a < b).map((one) => unspoken(...one))
+    const doubtful = spans([from, believed.from], [believed.to, to])
     if (phase) {
       const limits = versions[phase]
-      const { probe, exposure } = await exposureInside(deps, device.name, believed, limits, asOf)
+      const { probe, exposure, stretches } = await exposureInside(deps, device.name, believed, limits, asOf)
       const unverifiedMs = exposure.unverifiedMs + doubtfulMs
       places.push({ ...seen, probe, exposure: { ...exposure, unverifiedMs }, uncontrolledMs: 0 })
+      for (const { by, ...stretch } of stretches) enter(stretch.kind, by, [stretch])
+      enter('unverified', null, doubtful)
     } else {
       const unverifiedMs = state === 'unknown' ? to - from : doubtfulMs
       const uncontrolledMs = to - from - unverifiedMs
       places.push({ ...seen, probe: null, exposure: { ...nothing, unverifiedMs }, uncontrolledMs })
+      if (state === 'unknown') enter('unknown_place', null, spans([from, to]))
+      else {
+        enter('in_hand', null, spans([believed.from, believed.to]))
+        enter('unverified', null, doubtful)
+      }
     }
   }
   const placesIn = (phase: ContainerPhase) => places.filter((place) => place.phase === phase)
@@ -146,7 +171,13 @@ export async function traceBag(
   const own = places.map(({ exposure, uncontrolledMs }) => ({ ...exposure, uncontrolledMs, unseenMs: 0 }))
   own.push({ ...nothing, uncontrolledMs: 0, unseenMs, unverifiedMs: unseenMs })
   const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since && before }
-  const inherited = await inheritance(deps, parents, rest)
+  if (beforeFirstSeen) {
+    const nowhere = { phase: null, device: null, probe: null, coldest: null, warmest: null }
+    const ongoing = until === asOf && firstSeen === until
+    entries.push({ ...beforeFirstSeen, ...nowhere, kind: 'unseen', bagId: bag.id, ongoing })
+  }
+  entries.sort((a, b) => a.from - b.from || a.to - b.to)
+  const { inherited, ledgers } = await inheritance(deps, parents, rest)
   return {
     bag,
     asOf,
@@ -159,27 +190,30 @@ export async function traceBag(
     beforeFirstSeen,
     inherited,
     total: sum(inherited ? [...own, inherited] : own),
+    ledgers: ledgers.map((before) => [...before, ...entries]),
   }
 }
 
 /** The account of what a bag was made of, which ended with that; of several the worst of each. */
 async function inheritance(
-  deps: Pick<Deps, 'database' | 'now'>,
+  deps: Readers,
   parents: readonly string[],
   input: {
     readonly jurisdiction: Jurisdiction
     readonly asOf: number
     readonly since?: readonly number[] | undefined
   },
-): Promise<Account | null> {
+): Promise<{ readonly inherited: Account | null; readonly ledgers: Trace['ledgers'] }> {
   const accounts: Account[] = []
+  const told: (readonly LedgerEntry[])[] = []
   for (const bagId of parents) {
-    const { total } = await traceBag(deps, { bagId, ...input })
+    const { total, ledgers } = await traceBag(deps, { bagId, ...input })
     accounts.push(total)
+    told.push(...ledgers)
   }
-  if (accounts.length === 0) return null
+  if (accounts.length === 0) return { inherited: null, ledgers: [[]] }
   const most = (pick: (account: Account) => number) => Math.max(...accounts.map(pick))
-  return {
+  const inherited = {
     inRangeMs: most(({ inRangeMs }) => inRangeMs),
     belowMs: most(({ belowMs }) => belowMs),
     aboveMs: most(({ aboveMs }) => aboveMs),
@@ -189,35 +223,49 @@ async function inheritance(
     wasOutside: accounts.some(({ wasOutside }) => wasOutside),
     ...extremesOf(accounts),
   }
+  return { inherited, ledgers: told }
+}
+
+/** What probes say of a part of a custody, and which of them says what. */
+type Told = {
+  readonly exposure: Exposure
+  readonly stretches: readonly (Stretch & { readonly by: ProbeKind | null })[]
 }
 
 async function exposureInside(
-  deps: Pick<Deps, 'database'>,
+  deps: Pick<Readers, 'database'>,
   name: string,
   custody: Span,
   versions: readonly Policy[],
   asOf: number,
-): Promise<{ probe: ProbeKind | null; exposure: Exposure }> {
+): Promise<Told & { readonly probe: ProbeKind | null }> {
   const { db } = deps.database
   const device = await findDevice(db, name)
   const probes = await probesOf(db, device.id)
   const [load, air] = (['load', 'air'] as const).map((kind) => probes.find((probe) => probe.kind === kind))
   const parts = speakersFor(load, air, custody)
-  const told: Exposure[] = []
+  const told: Told[] = []
   for (const { probe, from, to } of parts)
-    if (probe) told.push(await exposureBy(deps, device, probe.id, { from, to }, versions, asOf))
-    else told.push({ ...nothing, unverifiedMs: to - from })
-  return { probe: parts.at(-1)?.probe?.kind ?? null, exposure: sumOf(told) }
+    if (probe) told.push(await exposureBy(deps, device, probe, { from, to }, versions, asOf))
+    else {
+      const stretches = from < to ? [{ ...unspoken(from, to), by: null }] : []
+      told.push({ exposure: { ...nothing, unverifiedMs: to - from }, stretches })
+    }
+  return {
+    probe: parts.at(-1)?.probe?.kind ?? null,
+    exposure: sumOf(told.map(({ exposure }) => exposure)),
+    stretches: told.flatMap(({ stretches }) => stretches),
+  }
 }
 
 async function exposureBy(
-  { database: { db } }: Pick<Deps, 'database'>,
+  { database: { db } }: Pick<Readers, 'database'>,
   device: Device,
-  probeId: number,
+  { id: probeId, kind: by }: Probe,
   custody: Span,
   versions: readonly Policy[],
   asOf: number,
-): Promise<Exposure> {
+): Promise<Told> {
   const facts = device.clockFacts
   const before = await readingsJustBefore(db, probeId, facts, custody.from)
   const during = await readingsBetween(db, probeId, facts, custody.from, custody.to)
@@ -232,7 +280,10 @@ async function exposureBy(
     const { low, high, maxSilenceMs } = inForce(versions, at)
     return { low, high, maxSilenceMs: Math.min(maxSilenceMs, inForce(device.profiles, at).maxSilenceMs) }
   }
-  return exposureOf(timed, custody, limitsAt, asOf)
+  return {
+    exposure: exposureOf(timed, custody, limitsAt, asOf),
+    stretches: stretchesOf(timed, custody, limitsAt, asOf).map((stretch) => ({ ...stretch, by })),
+  }
 }
 
 function versionsUsed(versions: readonly Policy[], places: readonly TracedPlace[]): number[] {

@@ -291,6 +291,8 @@ export const bagHold = pgTable(
     liftedAt: instant(),
     liftedBy: jsonb(),
     liftReason: text(),
+    /** The revision of the bag's ledger that whoever lifted it released; null where it was of nothing in it. */
+    releasedRevision: integer(),
   },
   (t) => [
     oneOf('bag_hold_kind', t.kind, holdKinds),

@@ -3,6 +3,7 @@ import { type Boot, ensureBoots } from '../../stores/clocks.ts'
 import type { Database } from '../../stores/database.ts'
 import type { ProbeState } from '../../stores/derived.ts'
 import { type Device, ensureProbes, lookUpDevices } from '../../stores/devices.ts'
+import { type Bands, createBands } from './bands.ts'
 
 /** A device and what it has been heard to speak of. */
 export type Known = {
@@ -34,6 +35,7 @@ export type Memory = {
   meet(spoken: readonly { readonly by: Known; readonly of: Spoken }[]): Promise<void>
   /** Probe id to the state last written; absent where it must be read. */
   readonly states: Map<number, ProbeState>
+  readonly bands: Bands
   /** Forget a device and everything derived for it. */
   forget(name: string): void
   forgetAll(): void
@@ -48,6 +50,7 @@ export function createMemory(db: Database): Memory {
 
   return {
     states,
+    bands: createBands(db),
     recall: (name) => devices.get(name),
     async learn(name) {
       for (;;) {

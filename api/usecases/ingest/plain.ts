@@ -24,7 +24,7 @@ type Plain = {
 
 /**
  * Set apart the messages of devices that report what they nearly always report: new readings, after those before
- * them, that begin and end no gap and no excursion, by a clock there is nothing to say of. That is known from memory
+ * them, that begin and end no gap and no excursion and are within the limits of all that may be kept there, by a clock there is nothing to say of. That is known from memory
  * alone, so storing them takes one statement. Whatever memory has missed, that statement finds out.
  */
 function setApart(memory: Memory, messages: readonly Taken[]): { plain: Plain; rest: readonly Taken[] } {
@@ -42,10 +42,11 @@ function setApart(memory: Memory, messages: readonly Taken[]): { plain: Plain; r
   const { probes, conflicts } = gatherReadings(messages.filter(({ device }) => !others.has(device.id)))
   const disputed = new Set(conflicts.map(({ probeId }) => probeId))
   const states: ProbeStateWrite[] = []
-  for (const { probeId, device, arriving, limitsAt, receivedAt } of probes) {
+  for (const { probeId, device, arriving, limitsAt, speaks, receivedAt } of probes) {
     const before = memory.states.get(probeId)
     const derived = before && !disputed.has(probeId) ? deriveInOrder(before.state, arriving, limitsAt) : null
-    if (before && derived?.state && !derived.change)
+    const mayConcernBags = speaks && arriving.some(({ centi }) => memory.bands.isOutside(device, centi))
+    if (before && derived?.state && !derived.change && !mayConcernBags)
       states.push({ probeId, version: before.version, state: derived.state, receivedAt })
     else others.add(device.id)
   }

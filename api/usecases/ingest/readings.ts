@@ -1,6 +1,7 @@
 import type { ProbeKind } from '../../../schema/vocabulary.ts'
 import { type ClockFact, offsetOf } from '../../domain/clock.ts'
 import { inForce } from '../../domain/effective.ts'
+import type { Span } from '../../domain/exposure.ts'
 import {
   compareReadings,
   derive,
@@ -20,6 +21,7 @@ import {
   saveProbeStates,
 } from '../../stores/derived.ts'
 import type { Device } from '../../stores/devices.ts'
+import { dueForDevices, ever } from '../../stores/ledger-due.ts'
 import { insertOutbox } from '../../stores/outbox.ts'
 import {
   conflictsAt,
@@ -29,6 +31,7 @@ import {
   replaceReading,
   type StoredReading,
 } from '../../stores/readings.ts'
+import { type Bands, speaksForBags } from './bands.ts'
 import type { Memory } from './memory.ts'
 import { rederive } from './rederive.ts'
 import { StaleMemory, type Taken } from './taken.ts'
@@ -49,6 +52,8 @@ export type ProbeBatch = {
   readonly kind: ProbeKind
   readonly device: Device
   readonly limitsAt: LimitsAt
+  /** It speaks for the bags there. */
+  readonly speaks: boolean
   arriving: Arriving[]
   readonly receivedAt: number
 }
@@ -80,11 +85,16 @@ export async function takeReadings(
 
   const writes: ProbeStateWrite[] = []
   const found: Found[] = []
+  const dues: (Span & { deviceId: number })[] = []
   for (const probe of probes) {
     const before = memory.states.get(probe.probeId) ?? read.get(probe.probeId) ?? { version: 0, state: null }
     const range = touched.get(probe.probeId) ?? null
     if (probe.arriving.length === 0 && !range) continue
-    const { state, change } = await deriveProbe(tx, probe, before.state, range, now)
+    const { state, change, touched: span } = await deriveProbe(tx, probe, before.state, range, now)
+    // Which probe speaks for bags hangs on when each was first heard.
+    const isFirst = state?.firstAt !== before.state?.firstAt
+    const due = isFirst ? ever : dueSpan(memory.bands, probe, span, change)
+    if (due) dues.push({ deviceId: probe.device.id, ...due })
     if (!state) continue
     writes.push({ probeId: probe.probeId, version: before.version, state, receivedAt: probe.receivedAt })
     if (change) found.push({ device: probe.device, probe: probe.kind, change })
@@ -92,6 +102,7 @@ export async function takeReadings(
   if (!(await saveProbeStates(tx, writes))) throw new StaleMemory('a probe was derived by another writer')
   const changes = found.map(({ change }) => change)
   await saveFindings(tx, changes, now)
+  await dueForDevices(tx, dues, now)
   const told = await tellFindings(tx, found, now)
   const remember = () => {
     for (const { probeId, version, state } of writes)
@@ -124,7 +135,12 @@ function byProbe(messages: readonly Taken[]): ProbeBatch[] {
       let batch = probes.get(probeId)
       if (!batch) {
         const limitsAt: LimitsAt = (instant) => inForce(device.profiles, instant)
-        batch = { probeId, kind: probe, device, limitsAt, arriving: [], receivedAt: incoming.receivedAt }
+        const speaks = speaksForBags(probe, ids)
+        batch = {
+          ...{ probeId, kind: probe, device, limitsAt, speaks },
+          arriving: [],
+          receivedAt: incoming.receivedAt,
+        }
         probes.set(probeId, batch)
       }
       const row = { probeId, at, bootId: boot.id, seq, centi, humidity }
@@ -244,16 +260,42 @@ async function deriveProbe(
   state: SeriesState | null,
   touched: Touched | null,
   now: number,
-): Promise<{ state: SeriesState | null; change: FindingsChange | null }> {
+): Promise<{ state: SeriesState | null; change: FindingsChange | null; touched: Touched | null }> {
   const inOrder = touched ? null : deriveInOrder(state, arriving, limitsAt)
-  if (inOrder) return { state: inOrder.state, change: inOrder.change && { probeId, ...inOrder.change } }
+  if (inOrder) {
+    const change = inOrder.change && { probeId, ...inOrder.change }
+    return { state: inOrder.state, change, touched: null }
+  }
   const first = arriving[0]
   const range = {
     from: Math.min(touched?.from ?? Number.POSITIVE_INFINITY, first?.at ?? Number.POSITIVE_INFINITY),
     to: Math.max(touched?.to ?? Number.NEGATIVE_INFINITY, arriving.at(-1)?.at ?? Number.NEGATIVE_INFINITY),
   }
   const again = await rederive(tx, { probeId, device, limitsAt }, state, range, now)
-  return { state: slim(again.state), change: again.change }
+  return { state: slim(again.state), change: again.change, touched: range }
+}
+
+/**
+ * When bags that were there must be judged again: what came late touched, where what is found of the probe has changed,
+ * or a reading may be outside limits of theirs. Null where nothing is changed for any of them.
+ */
+function dueSpan(
+  bands: Bands,
+  { device, speaks, arriving, limitsAt }: ProbeBatch,
+  late: Touched | null,
+  change: FindingsChange | null,
+): Span | null {
+  if (!late && !speaks) return null
+  const times: number[] = late ? [late.from, late.to] : []
+  if (change) {
+    for (const { from, to } of [...change.added.gaps, ...change.added.excursions])
+      times.push(from, to ?? from)
+  }
+  for (const { at, centi } of arriving) if (bands.isOutside(device, centi)) times.push(at)
+  if (times.length === 0) return null
+  const [from, to] = [Math.min(...times), Math.max(...times)]
+  // A reading holds until the next, and what came between two changes how long the one before it did.
+  return { from: from - limitsAt(from).maxSilenceMs, to: to + limitsAt(to).maxSilenceMs }
 }
 
 /**

@@ -33,6 +33,7 @@ export async function takeLoggedReadings(
 ): Promise<TakenRows> {
   const { readings, probe } = input
   const memory = createMemory(tx)
+  await memory.bands.refresh(now)
   const by = await memory.learn(input.device)
   if (!by) throw new Error(`device ${input.device} is locked but not known`)
   await memory.meet([{ by, of: { boot: importedBoot, readings: [{ probe }] } }])

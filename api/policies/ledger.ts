@@ -1,0 +1,47 @@
+import type { HoldKind, LedgerReason } from '../../schema/vocabulary.ts'
+import type { Judged } from '../domain/ledger.ts'
+import { toCelsius } from '../domain/temperature.ts'
+
+/** Which hold a stretch of a bag's ledger asks for. */
+export const systemHolds: Readonly<Partial<Record<LedgerReason, HoldKind>>> = {
+  outside_limits: 'breach',
+  within_allowance: 'allowance',
+  unheard_too_long: 'unverified_gap',
+  nothing_will_come: 'unverified_gap',
+}
+
+const words: Readonly<Partial<Record<LedgerReason, { readonly zh: string; readonly en: string }>>> = {
+  outside_limits: { zh: '储存温度超限', en: 'kept outside its limits' },
+  within_allowance: {
+    zh: '温度超限但在允许范围内，须由人员确认',
+    en: 'outside its limits within what may be allowed once: a person decides',
+  },
+  unheard_too_long: {
+    zh: '温度记录缺失且等待已超时',
+    en: 'no temperature record, and it has been waited for long enough',
+  },
+  nothing_will_come: {
+    zh: '温度记录缺失，设备数据已收齐',
+    en: 'no temperature record, and the device has sent all it has',
+  },
+}
+
+/** At most so many stretches are told in the words of a hold; the ledger has them all. */
+const mostTold = 3
+
+/** Why a bag is held, for whoever finds it held: Chinese, then English. */
+export function cnHeldFor(reasons: readonly Judged[]): string {
+  const told = reasons.slice(0, mostTold).map(({ entry, reason }) => {
+    const { device, from, to, ongoing, coldest, warmest, kind } = entry
+    const extreme = kind === 'low' ? coldest : warmest
+    const measured = extreme === null ? '' : ` ${toCelsius(extreme).toFixed(2)} °C`
+    const span = `${new Date(from).toISOString()}/${ongoing ? '…' : new Date(to).toISOString()}`
+    const { zh, en } = words[reason] ?? { zh: reason, en: reason }
+    return {
+      zh: `${device ?? ''} ${span}${measured} ${zh}`.trim(),
+      en: `${device ?? ''} ${span}${measured} ${en}`.trim(),
+    }
+  })
+  const more = reasons.length > mostTold ? ' …' : ''
+  return `${told.map(({ zh }) => zh).join('；')}${more} / ${told.map(({ en }) => en).join('; ')}${more}`
+}

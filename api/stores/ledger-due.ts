@@ -1,0 +1,97 @@
+import { inArray, lte, sql } from 'drizzle-orm'
+import { bag, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
+import { bagLedger, ledgerDue } from '../../schema/tables/ledgers.ts'
+import { bagStates, type Component, type Jurisdiction } from '../../schema/vocabulary.ts'
+import type { Span } from '../domain/exposure.ts'
+import { isFinal } from '../domain/lifecycle.ts'
+import type { Database, Transaction } from './database.ts'
+import { jurisdictionAt } from './facilities.ts'
+import { insertRows } from './rows.ts'
+
+/*
+ * What gives reason to judge a bag again says so in its own transaction: nothing that was acknowledged is forgotten.
+ */
+
+/** Of all time. */
+export const ever: Span = { from: -8_640_000_000_000_000, to: 8_640_000_000_000_000 }
+
+export async function dueForDevices(
+  tx: Transaction,
+  spans: readonly (Span & { readonly deviceId: number })[],
+  now: number,
+): Promise<void> {
+  await insertRows(
+    tx,
+    ledgerDue,
+    spans.map((span) => ({ ...span, dueAt: now })),
+  )
+}
+
+/** @param dueAt server time, ms UTC: not before then */
+export async function dueForBags(tx: Transaction, bagIds: readonly string[], dueAt: number): Promise<void> {
+  await insertRows(
+    tx,
+    ledgerDue,
+    bagIds.map((bagId) => ({ bagId, dueAt })),
+  )
+}
+
+/** All bags a policy speaks of whose fate is not recorded. @param dueAt server time, ms UTC: not before then */
+export async function dueUnderPolicy(
+  tx: Transaction,
+  jurisdiction: Jurisdiction,
+  component: Component,
+  dueAt: number,
+): Promise<void> {
+  const final = sql.raw(
+    bagStates
+      .filter(isFinal)
+      .map((state) => `'${state}'`)
+      .join(),
+  )
+  await tx.execute(sql`
+    insert into ${ledgerDue} (bag_id, due_at) select id, ${dueAt}::bigint from ${bag}
+    where component = ${component} and state not in (${final})
+      and ${jurisdictionAt(sql`${bag.holderId}`)} = ${jurisdiction}`)
+}
+
+export type Due = {
+  /** The reasons, to be deleted once all these bags are judged. */
+  readonly ids: readonly number[]
+  readonly bagIds: readonly string[]
+}
+
+/** At most so many reasons are taken at once. */
+const reasonsAtOnce = 200
+
+/**
+ * The oldest reasons there are, and the bags they are about: those named, those that were in a device then, whatever
+ * became of them since, all that was made of these, and those whose judgement has run out. By ascending id.
+ */
+export async function dueBags(db: Database, now: number): Promise<Due> {
+  const reasons = await db
+    .select()
+    .from(ledgerDue)
+    .where(lte(ledgerDue.dueAt, now))
+    .orderBy(ledgerDue.dueAt, ledgerDue.id)
+    .limit(reasonsAtOnce)
+  const ids = reasons.map(({ id }) => id)
+  const { rows } = await db.execute<{ id: string }>(sql`
+    with recursive concerned (id) as (
+      select bag_id from ${ledgerDue} due where due.id = any(${`{${ids.join()}}`}::bigint[]) and bag_id is not null
+      union
+      select place.bag_id from ${ledgerDue} due join ${bagPlace} place on place.device_id = due.device_id
+      where due.id = any(${`{${ids.join()}}`}::bigint[]) and place.known_to is null
+        and place."from" <= due."to" and (place."to" is null or place."to" >= due."from")
+      union
+      select bag_id from ${bagLedger} where known_to is null and due_at <= ${now}
+      union
+      select child_id from ${bagLineage} join concerned on parent_id = concerned.id
+    )
+    select id from concerned order by id`)
+  return { ids, bagIds: rows.map(({ id }) => id) }
+}
+
+export async function deleteDue(db: Database, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0) await db.delete(ledgerDue).where(inArray(ledgerDue.id, [...ids]))
+}

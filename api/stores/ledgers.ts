@@ -1,0 +1,238 @@
+import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import { bag, bagEvent, bagHold, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
+import { boot, probe, probeState } from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
+import { bagLedger, lookBack } from '../../schema/tables/ledgers.ts'
+import { message } from '../../schema/tables/messages.ts'
+import type { HoldKind, Jurisdiction, Phase, Verdict } from '../../schema/vocabulary.ts'
+import type { Actor } from '../domain/actor.ts'
+import { isOutside, type Judged, type LedgerEntry } from '../domain/ledger.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Reach } from '../domain/rights.ts'
+import { appendAudit } from './audit.ts'
+import { type Bag, labelOf, vouchingVerbs } from './bags.ts'
+import type { Database, Transaction } from './database.ts'
+import { findDevice } from './devices.ts'
+import { appendNews } from './news.ts'
+import { readingJustAfter, readingsJustBefore } from './readings.ts'
+import { isIn } from './rows.ts'
+
+/** How a bag was kept, as it was judged. Of an entry that lasts `to` is null. */
+export type Ledger = {
+  readonly id: number
+  readonly revision: number
+  readonly jurisdiction: Jurisdiction
+  readonly verdict: Verdict
+  readonly entries: readonly KeptEntry[]
+  readonly policies: Readonly<Record<Phase, readonly number[]>>
+  readonly dueAt: number | null
+  readonly knownFrom: number
+  readonly knownTo: number | null
+}
+
+export type KeptEntry = Omit<LedgerEntry, 'to' | 'ongoing'> &
+  Pick<Judged, 'verdict' | 'reason'> & { readonly to: number | null }
+
+/** The revisions of a bag's ledger, the newest first. */
+export async function ledgersOf(
+  db: Database | Transaction,
+  bagId: string,
+  limit = 1,
+): Promise<readonly Ledger[]> {
+  const rows = await db
+    .select()
+    .from(bagLedger)
+    .where(eq(bagLedger.bagId, bagId))
+    .orderBy(desc(bagLedger.revision))
+    .limit(limit)
+  return rows as readonly Ledger[]
+}
+
+/** The newest revision of a bag's ledger; null where it was never judged. */
+export async function currentRevision(tx: Transaction, bagId: string): Promise<number | null> {
+  const [newest] = await ledgersOf(tx, bagId)
+  return newest?.revision ?? null
+}
+
+export type NewLedger = Omit<Ledger, 'id' | 'revision' | 'knownFrom' | 'knownTo'>
+
+/** Put a judgement in the place of the one that stood; the bag must be locked. @returns its number */
+export async function insertLedger(
+  tx: Transaction,
+  bagId: string,
+  before: Ledger | undefined,
+  ledger: NewLedger,
+  now: number,
+): Promise<number> {
+  if (before) await tx.update(bagLedger).set({ knownTo: now }).where(eq(bagLedger.id, before.id))
+  const revision = (before?.revision ?? 0) + 1
+  const [row] = await tx
+    .insert(bagLedger)
+    .values({ bagId, revision, ...ledger, knownFrom: now })
+    .returning({ id: bagLedger.id })
+  return (row as { id: number }).id
+}
+
+/** When to look at a judgement that still stands. */
+export async function putOff(tx: Transaction, { id }: Ledger, dueAt: number | null): Promise<void> {
+  await tx.update(bagLedger).set({ dueAt }).where(eq(bagLedger.id, id))
+}
+
+/** Which entries lifting a hold of a kind releases. */
+const releases: Partial<Record<HoldKind, (entry: Pick<LedgerEntry, 'kind'>) => boolean>> = {
+  breach: isOutside,
+  allowance: isOutside,
+  unverified_gap: (entry) => !isOutside(entry),
+}
+
+/** Is a hold of this kind about what stands in the ledger? */
+export function isOfLedger(kind: HoldKind): boolean {
+  return releases[kind] !== undefined
+}
+
+/** What people released of a bag and of what it was made of: what they saw when they lifted a hold. */
+export async function releasedOf(db: Database | Transaction, bagId: string): Promise<LedgerEntry[]> {
+  const rows = await db
+    .select({ kind: bagHold.kind, entries: bagLedger.entries })
+    .from(bagHold)
+    .innerJoin(
+      bagLedger,
+      and(eq(bagLedger.bagId, bagHold.bagId), eq(bagLedger.revision, bagHold.releasedRevision)),
+    )
+    .where(and(sql`${bagHold.bagId} in ${lineOf(bagId)}`, isNotNull(bagHold.liftedAt)))
+  return rows.flatMap(({ kind, entries }) =>
+    (entries as readonly KeptEntry[])
+      .filter((entry) => entry.to !== null && releases[kind]?.(entry))
+      .map((entry) => ({ ...entry, to: entry.to as number, ongoing: false })),
+  )
+}
+
+/** A bag and all it was made of. */
+function lineOf(bagId: string) {
+  return sql`(
+    with recursive line (id) as (
+      select ${bagId}::uuid union select parent_id from ${bagLineage} join line on child_id = line.id
+    ) select id from line)`
+}
+
+/** When a person last vouched for how a bag, or what it was made of, was kept, ms UTC; -Infinity where nobody did. */
+export async function vouchedUntil(db: Database | Transaction, bagId: string): Promise<number> {
+  const { rows } = await db.execute<{ at: number | null }>(sql`
+    select max(at) as at from ${bagEvent} where bag_id in ${lineOf(bagId)} and verb in ${vouchingVerbs}
+      and not (verb = 'register' and data ? 'parent')`)
+  return rows[0]?.at ?? Number.NEGATIVE_INFINITY
+}
+
+/**
+ * Is it certain that nothing will come for a stretch no reading spoke for: does one boot tell of both its ends, and did
+ * all it sent between them come?
+ */
+export async function isProvenEmpty(db: Database | Transaction, entry: LedgerEntry): Promise<boolean> {
+  if (entry.device === null || entry.probe === null) return false
+  const { id: deviceId, clockFacts } = await findDevice(db, entry.device)
+  const [of] = await db
+    .select({ id: probe.id })
+    .from(probe)
+    .where(and(eq(probe.deviceId, deviceId), eq(probe.kind, entry.probe)))
+  if (!of) return false
+  const before = (await readingsJustBefore(db, of.id, clockFacts, entry.from + 1)).at(-1)
+  const after = await readingJustAfter(db, of.id, clockFacts, entry.to)
+  if (!before || !after || before.boot !== after.boot || before.seq > after.seq) return false
+  const { rows } = await db.execute<{ count: number }>(sql`
+    select count(*)::integer as count from ${message} m join ${boot} on boot.id = m.boot_id
+    where boot.device_id = ${deviceId} and boot.boot = ${before.boot} and m.seq between ${before.seq} and ${after.seq}`)
+  return rows[0]?.count === after.seq - before.seq + 1
+}
+
+/** Open a look-back case for a bag that was given, unless one is open. */
+export async function openLookBack(
+  tx: Transaction,
+  actor: Actor,
+  of: Bag,
+  { ledgerId, verdict }: { readonly ledgerId: number; readonly verdict: Verdict },
+  now: number,
+): Promise<void> {
+  const open = await tx
+    .select()
+    .from(lookBack)
+    .where(and(eq(lookBack.bagId, of.id), isNull(lookBack.closedAt)))
+  if (open.length > 0) return
+  const [row] = await tx
+    .insert(lookBack)
+    .values({ bagId: of.id, ledgerId, openedAt: now })
+    .returning({ id: lookBack.id })
+  const { id } = row as { id: number }
+  const facilityIds = [of.originId, of.holderId].filter((one) => one !== null)
+  await appendNews(tx, [
+    { at: now, kind: 'look_back.opened', subject: String(id), facilityIds, data: { bagId: of.id, verdict } },
+  ])
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'look_back.opened',
+    subjectKind: 'look_back',
+    subject: String(id),
+    after: { bagId: of.id, ledgerId, verdict },
+  })
+}
+
+/** Close the case of a bag with what came of it. @throws Refusal `not_found` where none is open */
+export async function closeLookBack(
+  tx: Transaction,
+  actor: Actor,
+  of: Bag,
+  conclusion: string,
+  now: number,
+): Promise<void> {
+  const [closed] = await tx
+    .update(lookBack)
+    .set({ closedAt: now, closedBy: actor, conclusion })
+    .where(and(eq(lookBack.bagId, of.id), isNull(lookBack.closedAt)))
+    .returning({ id: lookBack.id })
+  if (!closed) throw new Refusal('not_found', `no look-back case of bag ${labelOf(of)} is open`)
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'look_back.closed',
+    subjectKind: 'look_back',
+    subject: String(closed.id),
+    after: { conclusion },
+  })
+}
+
+/** So many cases are found at most. */
+const mostCases = 200
+
+export type OpenLookBack = {
+  readonly openedAt: number
+  readonly bagId: string
+  readonly label: string
+  readonly device: null
+  readonly facility: string
+}
+
+/** Cases nobody has closed, at whoever held the bag last, the oldest first. */
+export async function openLookBacks(db: Database, reach: Reach): Promise<OpenLookBack[]> {
+  const rows = await db
+    .select({ openedAt: lookBack.openedAt, bag, facility: facility.code })
+    .from(lookBack)
+    .innerJoin(bag, eq(bag.id, lookBack.bagId))
+    .innerJoin(facility, eq(facility.id, bag.holderId))
+    .where(and(isNull(lookBack.closedAt), isIn(reach, bag.holderId)))
+    .orderBy(lookBack.openedAt, lookBack.id)
+    .limit(mostCases)
+  return rows.map(({ bag: row, ...one }) => ({ ...one, bagId: row.id, label: labelOf(row), device: null }))
+}
+
+/** A device's probes fell silent after they told `lastAt`, and bags are in it. */
+export type Silent = { readonly deviceId: number; readonly lastAt: number }
+
+/** Devices with bags in them one of whose probes has told nothing for so long, ms. */
+export async function silentWithBags(db: Database, now: number, silenceMs: number): Promise<Silent[]> {
+  const { rows } = await db.execute<{ deviceId: number; lastAt: number }>(sql`
+    select p.device_id as "deviceId", max(s.last_at) as "lastAt"
+    from ${probeState} s join ${probe} p on p.id = s.probe_id
+    where p.kind in ('load', 'air') and s.last_at < ${now - silenceMs}
+      and exists (select from ${bagPlace} place where place.device_id = p.device_id and place.known_to is null
+        and place."to" is null and place.state = 'inside')
+    group by p.device_id`)
+  return rows.map(({ deviceId, lastAt }) => ({ deviceId, lastAt }))
+}

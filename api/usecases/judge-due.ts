@@ -1,0 +1,58 @@
+import type { Deps } from '../context.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { deleteDue, dueBags, dueForBags, dueForDevices } from '../stores/ledger-due.ts'
+import { silentWithBags } from '../stores/ledgers.ts'
+import { failureClass } from '../stores/sql-state.ts'
+import { judgeBag } from './judge-bag.ts'
+
+type Parts = Pick<Deps, 'database' | 'now' | 'log'>
+
+/** What cannot be judged is tried again so much later, ms. */
+const againMs = 60_000
+
+/**
+ * Judge all bags there is reason to, one transaction each. What cannot be judged holds up nothing else: it is logged, and
+ * tried again later. A reason is forgotten only once all its bags were judged.
+ *
+ * @returns how much was done, and how much of it was told
+ */
+export async function judgeDue(
+  parts: Parts,
+  signal?: AbortSignal,
+): Promise<{ readonly judged: number; readonly told: number }> {
+  const { database, now, log } = parts
+  const due = await dueBags(database.db, now())
+  let told = 0
+  for (const bagId of due.bagIds) {
+    if (signal?.aborted) return { judged: 0, told }
+    try {
+      if (await judgeBag(parts, bagId)) told++
+    } catch (error) {
+      if (failureClass(error) === 'away') throw error
+      if (error instanceof Refusal) log.warn({ bagId, reason: error.message }, 'a bag cannot be judged')
+      else log.error({ err: error, bagId }, 'a bag could not be judged')
+      await database.db.transaction((tx) => dueForBags(tx, [bagId], now() + againMs))
+    }
+  }
+  await deleteDue(database.db, due.ids)
+  return { judged: due.bagIds.length, told }
+}
+
+/**
+ * What is not heard changes what is known of bags as well: give reason to judge those in devices that fell silent.
+ *
+ * @param known when each of them was heard last, as of the last time: told once for each silence
+ * @returns the same as of now
+ */
+export async function noticeSilence(
+  { database, now: clock }: Parts,
+  silenceMs: number,
+  known: ReadonlyMap<number, number>,
+): Promise<ReadonlyMap<number, number>> {
+  const now = clock()
+  const silent = await silentWithBags(database.db, now, silenceMs)
+  const fresh = silent.filter(({ deviceId, lastAt }) => known.get(deviceId) !== lastAt)
+  const spans = fresh.map(({ deviceId, lastAt }) => ({ deviceId, from: lastAt, to: now }))
+  if (spans.length > 0) await database.db.transaction((tx) => dueForDevices(tx, spans, now))
+  return new Map(silent.map(({ deviceId, lastAt }) => [deviceId, lastAt]))
+}

@@ -1,0 +1,89 @@
+import { sql } from 'drizzle-orm'
+import { bigint, check, index, integer, jsonb, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core'
+import { jurisdictions, verdicts } from '../vocabulary.ts'
+import { bag } from './bags.ts'
+import { instant, oneOf } from './columns.ts'
+import { device } from './devices.ts'
+
+/**
+ * How a bag was kept, as it was judged at `knownFrom`: all that was not measured within its limits, and what becomes of it.
+ * Derived, so never edited: superseded by `knownTo`.
+ */
+export const bagLedger = pgTable(
+  'bag_ledger',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    bagId: uuid()
+      .notNull()
+      .references(() => bag.id),
+    /** 1 for the first. */
+    revision: integer().notNull(),
+    jurisdiction: text({ enum: jurisdictions }).notNull(),
+    verdict: text({ enum: verdicts }).notNull(),
+    /** Each stretch, what it counts for and why. The end of one that lasts is left open. */
+    entries: jsonb().notNull(),
+    /** The versions of policies it was judged by, in each phase. */
+    policies: jsonb().notNull(),
+    /** When it may be another one though nothing more is heard; null where it never will. */
+    dueAt: instant(),
+    knownFrom: instant().notNull(),
+    knownTo: instant(),
+  },
+  (t) => [
+    oneOf('bag_ledger_jurisdiction', t.jurisdiction, jurisdictions),
+    oneOf('bag_ledger_verdict', t.verdict, verdicts),
+    check('bag_ledger_revision', sql`${t.revision} > 0`),
+    unique('bag_ledger_revision_of').on(t.bagId, t.revision),
+    index('bag_ledger_current').on(t.bagId).where(sql`known_to is null`),
+    index('bag_ledger_due').on(t.dueAt).where(sql`known_to is null and due_at is not null`),
+  ],
+)
+
+/**
+ * What has to be judged: a bag, or those that were in a device in [from, to] of event time. Written together with what
+ * gives reason to, deleted once it is done.
+ */
+export const ledgerDue = pgTable(
+  'ledger_due',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    bagId: uuid().references(() => bag.id),
+    deviceId: integer().references(() => device.id),
+    from: instant(),
+    to: instant(),
+    /** Not before then, server time. */
+    dueAt: instant().notNull(),
+  },
+  (t) => [
+    check('ledger_due_subject', sql`(${t.bagId} is null) <> (${t.deviceId} is null)`),
+    check('ledger_due_span', sql`(${t.deviceId} is null) = (${t.from} is null and ${t.to} is null)`),
+    index('ledger_due_at').on(t.dueAt, t.id),
+  ],
+)
+
+/** A bag was given to somebody, and was found later to have been kept in a way that must be looked into. */
+export const lookBack = pgTable(
+  'look_back',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    bagId: uuid()
+      .notNull()
+      .references(() => bag.id),
+    /** By what it was opened. */
+    ledgerId: bigint({ mode: 'number' })
+      .notNull()
+      .references(() => bagLedger.id),
+    openedAt: instant().notNull(),
+    closedAt: instant(),
+    closedBy: jsonb(),
+    conclusion: text(),
+  },
+  (t) => [
+    unique('look_back_ledger').on(t.ledgerId),
+    index('look_back_open').on(t.bagId).where(sql`closed_at is null`),
+    check(
+      'look_back_closing',
+      sql`(${t.closedAt} is null) = (${t.closedBy} is null) and (${t.closedAt} is null) = (${t.conclusion} is null)`,
+    ),
+  ],
+)

@@ -1,0 +1,214 @@
+import fc from 'fast-check'
+import { describe, expect } from 'vitest'
+import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import type { OpenDatabase } from '../../../api/stores/database.ts'
+import { dueForBags } from '../../../api/stores/ledger-due.ts'
+import { ledgersOf } from '../../../api/stores/ledgers.ts'
+import { judgeDue } from '../../../api/usecases/judge-due.ts'
+import { processBag } from '../../../api/usecases/process-bag.ts'
+import { registerBag } from '../../../api/usecases/register-bag.ts'
+import { setDeviceProfile } from '../../../api/usecases/set-device-profile.ts'
+import { tagBag } from '../../../api/usecases/tag-bag.ts'
+import { traceBag } from '../../../api/usecases/trace-bag.ts'
+import { untagBag } from '../../../api/usecases/untag-bag.ts'
+import { test } from '../../support/database.ts'
+import { aDevice, aMessage, aReading, aWorld, noon, type World } from '../../support/world.ts'
+
+const minute = 60_000
+
+const Event = fc.record({
+  device: fc.constantFrom('f1', 'f2', 'wide'),
+  at: fc.integer({ min: 0, max: 240 }),
+  kind: fc.constantFrom(
+    'reading',
+    'reading',
+    'reading',
+    'reading',
+    'air',
+    'added',
+    'removed',
+    'inventory',
+    'missing',
+  ),
+  celsius: fc.constantFrom(1, 2, 4, 5, 6, 7, 11),
+  ofChild: fc.boolean(),
+})
+
+const Plan = fc.record({
+  events: fc.array(Event, { minLength: 4, maxLength: 40 }),
+  order: fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
+  /** Messages in a batch; after each the service may judge, or be killed. */
+  cuts: fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 6 }),
+  /** Devices tell of cold in time, so that some bags are well kept. */
+  isHeard: fc.boolean(),
+  isCold: fc.boolean(),
+  madeMinute: fc.option(fc.integer({ min: 61, max: 230 })),
+  profileMinute: fc.option(fc.integer({ min: 1, max: 3 })),
+})
+
+async function bagsOf(database: OpenDatabase): Promise<string[]> {
+  const { rows } = await database.pool.query<{ id: string }>('select id from bag order by id')
+  return rows.map(({ id }) => id)
+}
+
+async function judgeAll({ deps }: World): Promise<void> {
+  while ((await judgeDue(deps)).judged > 0);
+}
+
+async function ledgers({ deps }: World) {
+  const { db } = deps.database
+  return Promise.all(
+    (await bagsOf(deps.database)).map(async (bagId) => {
+      const [newest] = await ledgersOf(db, bagId)
+      if (!newest) throw new Error(`bag ${bagId} was never judged`)
+      const { revision, verdict, entries } = newest
+      return { bagId, revision, verdict, entries }
+    }),
+  )
+}
+
+type Drawn = typeof Plan extends fc.Arbitrary<infer T> ? T : never
+
+async function live(world: World, run: number, plan: Drawn): Promise<void> {
+  const { events, order, cuts, isHeard, isCold, madeMinute, profileMinute } = plan
+  const start = noon - 250 * minute
+  const facility = `H${run}`
+  const name = (device: string) => `${device}-${run}`
+  for (const device of ['f1', 'f2', 'wide'])
+    await aDevice(
+      world,
+      name(device),
+      // One that alarms later than its bags spoil.
+      { maxSilenceMs: 10 * minute, ...(device === 'wide' ? { low: 100, high: 1_000 } : {}) },
+      start - minute,
+      facility,
+    )
+  const number = `A999926${String(run).padStart(6, '0')}`
+  world.clock.now = start
+  const bag = await registerBag(world.ctx, {
+    din: number + dinCheckCharacter(number),
+    productCode: 'E0336V00',
+    facility,
+    component: 'red_cells',
+    expiresAt: noon + 86_400_000,
+  })
+  const [tag, childTag] = [`tag-${run}`, `child-${run}`]
+  await tagBag(world.ctx, { bagId: bag.id, tag, from: start })
+  if (madeMinute !== null) {
+    world.clock.now = start + madeMinute * minute
+    const child = { productCode: 'E0337V00', component: 'red_cells', lowTitre: false } as const
+    const [made] = await processBag(world.ctx, {
+      bagId: bag.id,
+      children: [{ ...child, expiresAt: bag.expiresAt }],
+    })
+    await untagBag(world.ctx, { bagId: bag.id, tag })
+    if (!made) throw new Error('nothing was made')
+    await tagBag(world.ctx, { bagId: made.id, tag: childTag, from: world.clock.now })
+  }
+  const messages = events.map((event, seq) => {
+    const at = start + event.at * minute
+    const seen = event.ofChild ? childTag : tag
+    const parts = { device: name(event.device), boot: `b${run}`, seq }
+    if (event.kind === 'reading' || event.kind === 'air') {
+      const probe = event.kind === 'air' ? 'air' : 'load'
+      return aMessage({
+        ...parts,
+        body: twice(at, isCold ? 4 : event.celsius, probe),
+      })
+    }
+    if (event.kind === 'inventory' || event.kind === 'missing')
+      return aMessage({
+        ...parts,
+        channel: 'bags',
+        body: { at, inventory: event.kind === 'inventory' ? [seen] : [] },
+      })
+    const delta = { at, added: [] as string[], removed: [] as string[] }
+    delta[event.kind].push(seen)
+    return aMessage({ ...parts, channel: 'bags', body: [delta] })
+  })
+  if (isHeard) {
+    const body = [{ at: start, added: [tag], removed: [] }]
+    messages.push(aMessage({ device: name('f1'), channel: 'bags', boot: 'heard', seq: 1, body }))
+    for (const device of ['f1', 'f2', 'wide'])
+      for (let at = 0; at < 260; at += 4)
+        messages.push(
+          aMessage({
+            device: name(device),
+            boot: 'heard',
+            seq: at,
+            body: twice(start + at * minute, 4, 'load'),
+          }),
+        )
+  }
+  world.clock.now = noon
+  const shuffled = messages
+    .map((message, index) => ({ message, turn: order[index % order.length] as number }))
+    .sort((a, b) => a.turn - b.turn)
+    .map(({ message }) => message)
+  for (let from = 0, step = 0; from < shuffled.length; step++) {
+    const size = cuts[step % cuts.length] as number
+    await world.ingest.accept(shuffled.slice(from, from + size))
+    from += size
+    if (size % 2 === 0) await judgeDue(world.deps)
+    if (size % 3 === 0) world.restart()
+    if (profileMinute === step)
+      await setDeviceProfile(world.ctx, {
+        device: name('f1'),
+        profile: {
+          low: 300,
+          high: 500,
+          maxSilenceMs: 5 * minute,
+          physicalLow: -10_000,
+          physicalHigh: 10_000,
+        },
+      })
+  }
+  world.clock.now = noon + 60_000
+}
+
+/** Two in one message, so that no clock is measured by them. */
+function twice(at: number, celsius: number, probe: 'load' | 'air') {
+  return [aReading(at, celsius, probe), aReading(at + 1_000, celsius, probe)]
+}
+
+describe('the ledgers of bags', () => {
+  test('are right once all there is reason to judge is judged: to judge all again changes nothing', async ({
+    database,
+  }) => {
+    const seen = new Map<string, number>()
+    let run = 0
+    await fc.assert(
+      fc.asyncProperty(Plan, async (plan) => {
+        const world = await aWorld(database, 2_000, `H${++run}`)
+        await live(world, run, plan)
+        await judgeAll(world)
+        const judged = await ledgers(world)
+        const { db } = database
+        const bagIds = await bagsOf(database)
+        await db.transaction((tx) => dueForBags(tx, bagIds, 0))
+        await judgeAll(world)
+        expect(await ledgers(world)).toEqual(judged)
+        for (const { bagId, verdict, entries } of judged.slice(-2)) {
+          seen.set(verdict, (seen.get(verdict) ?? 0) + 1)
+          const { total, ledgers: ways } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
+          if (ways.length !== 1) continue
+          const ms = (kinds: readonly string[]) =>
+            entries
+              .filter(({ kind }) => kinds.includes(kind))
+              .reduce((sum, { from, to }) => sum + (to ?? world.clock.now) - from, 0)
+          expect([ms(['low']), ms(['high']), ms(['in_hand'])]).toEqual([
+            total.belowMs,
+            total.aboveMs,
+            total.uncontrolledMs,
+          ])
+          expect(ms(['unverified', 'unknown_place', 'unseen'])).toBe(total.unverifiedMs)
+        }
+        // Each run is its own city: what it left must not be judged in the next.
+        await database.pool.query('truncate ledger_due, look_back, bag_ledger cascade')
+        await database.pool.query('truncate bag cascade')
+      }),
+      { numRuns: 60, endOnFailure: true },
+    )
+    for (const verdict of ['OK', 'UNVERIFIED', 'BREACHED']) expect(seen.get(verdict) ?? 0).toBeGreaterThan(0)
+  }, 180_000)
+})
