@@ -18,6 +18,7 @@ import { donationRoutes } from './donations.ts'
 import type { Env, Services } from './env.ts'
 import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
+import { ledgerRoutes } from './ledgers.ts'
 import { lifeRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
@@ -75,6 +76,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', loggerRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
+  app.route('/', ledgerRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
   app.route('/alarms', alarmRoutes)

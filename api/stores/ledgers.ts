@@ -1,6 +1,6 @@
-import { and, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { bag, bagEvent, bagHold, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
-import { boot, probe, probeState } from '../../schema/tables/devices.ts'
+import { boot, device, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { bagLedger, lookBack } from '../../schema/tables/ledgers.ts'
 import { message } from '../../schema/tables/messages.ts'
@@ -175,7 +175,7 @@ export async function openLookBack(
   })
 }
 
-/** Close the case of a bag with what came of it. @throws Refusal `not_found` where none is open */
+/** Close the case of a bag with what came of it. @throws Refusal `conflict` where none is open */
 export async function closeLookBack(
   tx: Transaction,
   actor: Actor,
@@ -188,7 +188,7 @@ export async function closeLookBack(
     .set({ closedAt: now, closedBy: actor, conclusion })
     .where(and(eq(lookBack.bagId, of.id), isNull(lookBack.closedAt)))
     .returning({ id: lookBack.id })
-  if (!closed) throw new Refusal('not_found', `no look-back case of bag ${labelOf(of)} is open`)
+  if (!closed) throw new Refusal('conflict', `no look-back case of bag ${labelOf(of)} is open`)
   await appendAudit(tx, actor, {
     at: now,
     action: 'look_back.closed',
@@ -235,4 +235,58 @@ export async function silentWithBags(db: Database, now: number, silenceMs: numbe
         and place."to" is null and place.state = 'inside')
     group by p.device_id`)
   return rows.map(({ deviceId, lastAt }) => ({ deviceId, lastAt }))
+}
+
+export type ExposedBag = {
+  readonly bag: Bag
+  readonly verdict: Verdict
+  /** Those in the device at that time. */
+  readonly entries: readonly KeptEntry[]
+}
+
+/**
+ * Within reach, the bags that were outside their limits, or not measured, in a device in [from, to), and what was made of
+ * them, by id.
+ */
+export async function exposedIn(
+  db: Database,
+  asked: {
+    readonly device: string
+    readonly from: number
+    readonly to: number
+    readonly reach: Reach
+    readonly limit: number
+  },
+): Promise<ExposedBag[]> {
+  const { device: name, from, to, reach, limit } = asked
+  const isThere = sql`(e->>'device' = ${name} and (e->>'from')::bigint < ${to}
+    and ((e->>'to') is null or (e->>'to')::bigint >= ${from}))`
+  const isInReach = or(isIn(reach, bag.holderId), isIn(reach, bag.originId), isIn(reach, bag.destinationId))
+  const rows = await db
+    .select({ bag, verdict: bagLedger.verdict, entries: bagLedger.entries })
+    .from(bagLedger)
+    .innerJoin(bag, eq(bag.id, bagLedger.bagId))
+    .where(
+      and(
+        isNull(bagLedger.knownTo),
+        sql`${bag.id} in (
+          with recursive concerned (id) as (
+            select place.bag_id from ${bagPlace} place join ${device} d on d.id = place.device_id
+            where d.name = ${name} and place.known_to is null
+              and place."from" < ${to} and (place."to" is null or place."to" >= ${from})
+            union
+            select child_id from ${bagLineage} join concerned on parent_id = concerned.id
+          ) select id from concerned)`,
+        sql`exists (select from jsonb_array_elements(${bagLedger.entries}) e where ${isThere})`,
+        isInReach,
+      ),
+    )
+    .orderBy(bag.id)
+    .limit(limit)
+  const wasThere = (entry: KeptEntry) =>
+    entry.device === name && entry.from < to && (entry.to === null || entry.to >= from)
+  return rows.map(({ entries, ...row }) => ({
+    ...row,
+    entries: (entries as readonly KeptEntry[]).filter(wasThere),
+  }))
 }

@@ -6,7 +6,7 @@ import { demandSomebody, reachBag } from './demand.ts'
 /**
  * Close the look-back case of a bag that was given, with what came of it.
  *
- * @throws Refusal `not_found`, `forbidden`, `person_required`
+ * @throws Refusal `not_found`, `forbidden`, `person_required`, `conflict` where none is open
  */
 export async function concludeLookBack(
   ctx: Context,

@@ -5,7 +5,7 @@ import { Bag, BagId, BloodGroup, din } from './bags.ts'
 import { Unlock } from './commands.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
-const reason = text(1_000)
+export const reason = text(1_000)
 const pseudonym = Name.meta({ description: 'the facility’s own pseudonym of a patient; never a name' })
 const group = { abo: z.enum(abos), rhd: z.enum(rhds) }
 const productCode = z.string().min(1).max(20).meta({ example: 'E0336V00' })

@@ -116,6 +116,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
   }),
   'POST /bags/{bagId}/holds': () => ({ kind: 'visual', reason: 'clots' }),
   'POST /bags/{bagId}/holds/{holdId}/lift': () => ({ reason: 'none' }),
+  'POST /bags/{bagId}/look-back': () => ({ conclusion: 'none' }),
   'POST /bags/{bagId}/test': () => ({}),
   'POST /bags/{bagId}/release': () => ({}),
   'POST /bags/{bagId}/reserve': ({ patient }) => ({ patient, until: '2020-06-01T00:00:00Z' }),

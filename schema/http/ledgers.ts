@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { entryKinds, jurisdictions, ledgerReasons, phases, probeKinds, verdicts } from '../vocabulary.ts'
+import { reason } from './life.ts'
+import { Celsius, Count, InstantInput, InstantText, limit, orNull } from './values.ts'
+
+const LedgerEntry = z
+  .object({
+    kind: z.enum(entryKinds),
+    from: InstantText,
+    to: orNull(InstantText).meta({ description: 'null while it lasts' }),
+    bagId: z.uuid().meta({ description: 'the bag itself, or one it was made of' }),
+    phase: orNull(z.enum(phases)).meta({
+      description: 'whose limits it was judged by; null in no container',
+    }),
+    device: orNull(z.string()),
+    probe: orNull(z.enum(probeKinds)),
+    coldest: orNull(Celsius),
+    warmest: orNull(Celsius),
+    verdict: z.enum(verdicts),
+    reason: z.enum(ledgerReasons),
+  })
+  .meta({ id: 'LedgerEntry', description: 'a stretch in which a bag was not measured within its limits' })
+
+const Ledger = z
+  .object({
+    revision: Count,
+    jurisdiction: z.enum(jurisdictions),
+    verdict: z.enum(verdicts),
+    entries: z.array(LedgerEntry).meta({ description: 'oldest first' }),
+    policies: z
+      .object({ storage: z.array(Count), transport: z.array(Count), in_hand: z.array(Count) })
+      .meta({ id: 'LedgerPolicies', description: 'the versions it was judged by' }),
+    knownFrom: InstantText,
+    knownTo: orNull(InstantText).meta({
+      description: 'when another took its place; null of the one that stands',
+    }),
+  })
+  .meta({ id: 'Ledger' })
+
+export const LedgersQuery = z.strictObject({ limit: limit(100, 1) })
+
+export const Ledgers = z
+  .object({
+    ledgers: z.array(Ledger).meta({
+      description:
+        'what was believed of how the bag was kept, the newest first; none where it was never judged',
+    }),
+  })
+  .meta({ id: 'Ledgers' })
+
+export const ExposedQuery = z.strictObject({
+  from: InstantInput.optional().meta({ description: 'a day before `to` where nothing is said' }),
+  to: InstantInput.optional().meta({ description: 'now where nothing is said' }),
+  limit: limit(1_000, 100),
+})
+
+export const Exposed = z
+  .object({
+    bags: z.array(
+      z
+        .object({
+          bagId: z.uuid(),
+          label: z.string(),
+          state: z.string(),
+          verdict: z.enum(verdicts),
+          entries: z.array(LedgerEntry).meta({ description: 'those in the device at that time' }),
+        })
+        .meta({ id: 'ExposedBag' }),
+    ),
+  })
+  .meta({ id: 'Exposed' })
+
+export const ConclusionInput = z.strictObject({ conclusion: reason }).meta({ id: 'ConclusionInput' })

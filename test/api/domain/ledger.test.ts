@@ -1,0 +1,174 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { exposureOf, stretchesOf, type TimedReading } from '../../../api/domain/exposure.ts'
+import { judgeLedger, type LedgerEntry, type LedgerRules } from '../../../api/domain/ledger.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+const now = 100 * hour
+
+const entry = (parts: Partial<LedgerEntry>): LedgerEntry => ({
+  kind: 'high',
+  bagId: 'bag',
+  phase: 'storage',
+  device: 'fridge',
+  probe: 'load',
+  from: now - 10 * hour,
+  to: now - 9 * hour,
+  coldest: 700,
+  warmest: 900,
+  ongoing: false,
+  ...parts,
+})
+
+/** As the Red Book allows red cells once in their life. */
+const once = { low: 100, high: 1_000, longestMs: 5 * hour, occasions: 1 }
+const rules: LedgerRules = { allowances: [], longestMs: 30 * minute, gapGraceMs: 24 * hour }
+const nobody = { until: Number.NEGATIVE_INFINITY, released: [] }
+
+function judge(
+  entries: readonly LedgerEntry[],
+  {
+    allowances = [],
+    vouched = nobody,
+    proven = false,
+  }: Partial<{
+    allowances: LedgerRules['allowances']
+    vouched: Parameters<typeof judgeLedger>[1]
+    proven: boolean
+  }> = {},
+  at = now,
+) {
+  const {
+    verdict,
+    entries: judged,
+    dueAt,
+  } = judgeLedger(
+    entries,
+    vouched,
+    () => ({ ...rules, allowances }),
+    () => proven,
+    at,
+  )
+  return { verdict, reasons: judged.map(({ reason }) => reason), dueAt }
+}
+
+describe('a ledger', () => {
+  test('of nothing is OK', () => {
+    expect(judge([])).toEqual({ verdict: 'OK', reasons: [], dueAt: null })
+  })
+
+  test('with a stretch outside limits is a breach, also of no length', () => {
+    expect(judge([entry({})]).verdict).toBe('BREACHED')
+    expect(judge([entry({ to: now - 10 * hour })]).verdict).toBe('BREACHED')
+  })
+
+  test('that keeps to what is allowed once waits for a person, and is a breach the second time', () => {
+    const allowances = [once]
+    const first = entry({ from: now - 10 * hour, to: now - 5 * hour })
+    expect(judge([first], { allowances })).toMatchObject({ verdict: 'HOLD', reasons: ['within_allowance'] })
+    expect(judge([entry({ ...first, to: first.to + 1 })], { allowances }).verdict).toBe('BREACHED')
+    expect(judge([entry({ warmest: 1_000 })], { allowances }).verdict).toBe('HOLD')
+    expect(judge([entry({ warmest: 1_001 })], { allowances }).verdict).toBe('BREACHED')
+    const vouched = { ...nobody, released: [first] }
+    expect(judge([first], { allowances, vouched })).toMatchObject({ verdict: 'OK', reasons: ['released'] })
+    const second = entry({ from: now - 2 * hour, to: now - 2 * hour + 1 })
+    expect(judge([first, second], { allowances, vouched })).toMatchObject({
+      verdict: 'BREACHED',
+      reasons: ['released', 'outside_limits'],
+    })
+  })
+
+  test('that is about to outlast what is allowed is judged again just then', () => {
+    const lasting = entry({ from: now - 4 * hour, to: now, ongoing: true })
+    const { verdict, dueAt } = judge([lasting], { allowances: [once] })
+    expect([verdict, dueAt]).toEqual(['HOLD', now + hour + 1])
+    const then = entry({ ...lasting, to: now + hour + 1 })
+    expect(judge([then], { allowances: [once] }, now + hour + 1).verdict).toBe('BREACHED')
+  })
+
+  test('releases what was seen, and not what became of it', () => {
+    const seen = entry({})
+    const vouched = { ...nobody, released: [seen] }
+    expect(judge([seen], { vouched }).verdict).toBe('OK')
+    for (const other of [{ to: seen.to + 1 }, { from: seen.from - 1 }, { warmest: 901 }, { device: 'other' }])
+      expect(judge([entry(other)], { vouched }).verdict).toBe('BREACHED')
+    const lasting = entry({ to: now, ongoing: true })
+    expect(judge([lasting], { vouched: { ...nobody, released: [lasting] } }).verdict).toBe('BREACHED')
+  })
+
+  test('waits for what was not heard for as long as it may come, and then holds', () => {
+    const gap = entry({ kind: 'unverified', coldest: null, warmest: null })
+    const graceEnds = gap.from + 24 * hour
+    expect(judge([gap], {}, graceEnds)).toEqual({
+      verdict: 'UNVERIFIED',
+      reasons: ['unheard'],
+      dueAt: graceEnds + 1,
+    })
+    expect(judge([gap], {}, graceEnds + 1)).toEqual({
+      verdict: 'HOLD',
+      reasons: ['unheard_too_long'],
+      dueAt: null,
+    })
+    expect(judge([gap], { proven: true }).reasons).toEqual(['nothing_will_come'])
+    expect(judge([entry({ ...gap, ongoing: true })], { proven: true }).reasons).toEqual(['unheard'])
+  })
+
+  test('counts nothing unheard a person vouched for since, and what was measured all the same', () => {
+    const gap = entry({ kind: 'unverified' })
+    const vouched = { until: gap.to, released: [] }
+    expect(judge([gap], { vouched }).verdict).toBe('OK')
+    expect(judge([gap], { vouched: { ...vouched, until: gap.to - 1 } }).verdict).toBe('UNVERIFIED')
+    expect(judge([entry({})], { vouched }).verdict).toBe('BREACHED')
+  })
+
+  test('allows minutes in hands, all of them together', () => {
+    const hands = (from: number, minutes: number) =>
+      entry({ kind: 'in_hand', phase: null, from, to: from + minutes * minute })
+    const [first, second] = [hands(0, 20), hands(hour, 10)]
+    expect(judge([first, second]).verdict).toBe('OK')
+    expect(judge([first, entry({ ...second, to: second.to + 1 })])).toMatchObject({
+      verdict: 'UNVERIFIED',
+      reasons: ['in_hands', 'in_hands_too_long'],
+    })
+  })
+})
+
+const Told = fc.array(
+  fc.record({
+    at: fc.integer({ min: 0, max: 120 }).map((at) => at * minute),
+    boot: fc.constantFrom('a', 'b'),
+    centi: fc.constantFrom(100, 200, 400, 600, 601, 900),
+    timeVerified: fc.boolean(),
+  }),
+  { maxLength: 30 },
+)
+
+test('the stretches of a custody add up to its exposure, and follow each other', () => {
+  fc.assert(
+    fc.property(Told, fc.nat(120), fc.nat(120), (told, one, other) => {
+      const readings: TimedReading[] = [
+        ...new Map(told.map((one) => [`${one.at}/${one.boot}`, one])).values(),
+      ]
+      const custody = { from: Math.min(one, other) * minute, to: Math.max(one, other) * minute }
+      const limitsAt = () => ({ low: 200, high: 600, maxSilenceMs: 15 * minute })
+      const asOf = 120 * minute
+      const exposure = exposureOf(readings, custody, limitsAt, asOf)
+      const stretches = stretchesOf(readings, custody, limitsAt, asOf)
+      const ms = (kind: string) =>
+        stretches.filter((part) => part.kind === kind).reduce((sum, { from, to }) => sum + to - from, 0)
+      expect([ms('low'), ms('high'), ms('unverified')]).toEqual([
+        exposure.belowMs,
+        exposure.aboveMs,
+        exposure.unverifiedMs,
+      ])
+      expect(stretches.some(({ kind }) => kind !== 'unverified')).toBe(exposure.wasOutside)
+      stretches.forEach(({ from, to }, index) => {
+        expect(from).toBeGreaterThanOrEqual(stretches[index - 1]?.to ?? custody.from)
+        expect(to).toBeGreaterThanOrEqual(from)
+        expect(to).toBeLessThanOrEqual(custody.to)
+      })
+    }),
+    { numRuns: 2_000 },
+  )
+})

@@ -1,0 +1,189 @@
+import { describe, expect } from 'vitest'
+import { judgeDue } from '../../../api/usecases/judge-due.ts'
+import { BagDetail } from '../../../schema/http/bags.ts'
+import { Exposed, Ledgers } from '../../../schema/http/ledgers.ts'
+import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
+import { Tasks } from '../../../schema/http/tasks.ts'
+import { aBagInStock, aCity, aPatient, type City, done, refusal, step } from '../../support/hospital.ts'
+import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { type Door, iso, test } from './door.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+const day = 24 * hour
+
+/** What a fridge told from noon on, a value a minute; nothing where it is null. */
+async function tell({ world }: Door, seq: number, from: number, celsius: readonly (number | null)[]) {
+  const body = celsius.flatMap((value, index) =>
+    value === null ? [] : [aReading(from + index * minute, value)],
+  )
+  await world.ingest.accept([aMessage({ device: 'fridge-or', seq, receivedAt: world.clock.now, body })])
+}
+
+/** A bag of the hospital's that is in its fridge since noon. */
+async function anInside(door: Door): Promise<{ city: City; din: string; bagId: string }> {
+  const { world } = door
+  const city = await aCity(door)
+  const { din, bagId } = await aBagInStock(city, 1)
+  await aPatient(city, 'P1')
+  await aDevice(world, 'fridge-or', { maxSilenceMs: 15 * minute }, noon - day)
+  await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'tag-1', from: iso(noon) })
+  await world.ingest.accept([
+    aMessage({
+      device: 'fridge-or',
+      channel: 'bags',
+      seq: 0,
+      body: [{ at: noon, added: ['tag-1'], removed: [] }],
+    }),
+  ])
+  return { city, din, bagId }
+}
+
+async function judged(door: Door, bagId: string) {
+  while ((await judgeDue(door.world.deps)).judged > 0);
+  const { ledgers } = await door.ask(Ledgers, 'GET', `/bags/${bagId}/ledger`)
+  const { holds } = await door.ask(BagDetail, 'GET', `/bags/${bagId}`)
+  // What came before the hospital vouched for it by receiving it is told, and counts no more.
+  const entries = ledgers[0]?.entries.filter((entry) => entry.reason !== 'vouched_for')
+  return { ...ledgers[0], entries, holds }
+}
+
+async function scan({ nurse }: City, din: string): Promise<string> {
+  const { takeOutId } = await done(nurse.post('/take-outs', { device: 'fridge-or', patient: 'P1' }), TakeOut)
+  const asked = nurse.post(`/take-outs/${takeOutId}/scans`, { din, productCode: 'E0336V00' })
+  return (await done(asked, ScanAnswer)).answer
+}
+
+describe('a bag that was kept too warm', () => {
+  test('is held, told by its fridge, and given only once another person released just that', async ({
+    door,
+  }) => {
+    const { city, din, bagId } = await anInside(door)
+    const { clock } = door.world
+    clock.now = noon + 10 * minute
+    await tell(door, 1, noon, [4, 4, 7.5, 8, 4, 4, 4, 4, 4, 4, 4])
+    const breached = await judged(door, bagId)
+    expect(breached).toMatchObject({
+      verdict: 'BREACHED',
+      entries: [
+        {
+          kind: 'high',
+          from: iso(noon + 2 * minute),
+          to: iso(noon + 4 * minute),
+          device: 'fridge-or',
+          warmest: 8,
+          reason: 'outside_limits',
+        },
+      ],
+      holds: [{ kind: 'breach' }],
+    })
+    expect(breached.holds[0]?.reason).toMatch(/超限.* \/ .*outside its limits/)
+    const exposed = await door.ask(Exposed, 'GET', '/devices/fridge-or/exposed')
+    expect(exposed.bags).toMatchObject([{ bagId, verdict: 'BREACHED', entries: [{ kind: 'high' }] }])
+    expect(await scan(city, din)).toBe('STOP')
+
+    const lift = { reason: 'seen by the physician on duty: the product licence allows it' }
+    const { holdId } = breached.holds[0] as { holdId: number }
+    await done(city.lab.post(`/bags/${bagId}/holds/${holdId}/lift`, lift), BagDetail)
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'OK',
+      entries: [{ kind: 'high', reason: 'released' }],
+      holds: [],
+    })
+
+    // What was released was just that: late news of something else is something else.
+    await tell(door, 2, noon + 6 * minute + 30_000, [9])
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'BREACHED', holds: [{ kind: 'breach' }] })
+    expect(await scan(city, din)).toBe('STOP')
+  })
+
+  test('for which a hold was lifted is handed out', async ({ door }) => {
+    const { city, din, bagId } = await anInside(door)
+    door.world.clock.now = noon + 5 * minute
+    await tell(door, 1, noon, [4, 7, 4, 4, 4, 4])
+    const { holds } = await judged(door, bagId)
+    const { holdId } = holds[0] as { holdId: number }
+    await done(city.lab.post(`/bags/${bagId}/holds/${holdId}/lift`, { reason: 'assessed' }), BagDetail)
+    expect(await scan(city, din)).toBe('GO')
+  })
+
+  test('and was given before anybody heard of it is looked into, until somebody says what came of it', async ({
+    door,
+  }) => {
+    const { city, bagId } = await anInside(door)
+    const { world } = door
+    world.clock.now = noon + 20 * minute
+    await tell(door, 1, noon, [4, 4, 4])
+    await tell(door, 3, noon + 11 * minute, [4, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+    await step(city.lab, bagId, 'issue', { patient: 'P1' })
+    await step(city.nurse, bagId, 'transfuse', { patient: 'P1', startedAt: iso(world.clock.now) })
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK' })
+
+    world.clock.now += hour
+    await tell(door, 2, noon + 3 * minute, [5, 9, 9.5, 5, 4])
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'BREACHED', holds: [] })
+    const tasks = async () => (await done(city.lab.get('/tasks?kind=look_back'), Tasks)).tasks
+    expect(await tasks()).toMatchObject([{ kind: 'look_back', bagId, facility: 'H1' }])
+    const concluded = { conclusion: 'the patient was observed: no reaction' }
+    await done(city.lab.post(`/bags/${bagId}/look-back`, concluded), BagDetail)
+    expect(await tasks()).toEqual([])
+    expect(await refusal(city.lab.post(`/bags/${bagId}/look-back`, concluded))).toMatchObject({ status: 409 })
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'BREACHED' })
+    expect(await tasks()).toEqual([])
+  })
+})
+
+describe('a bag nobody heard of for a while', () => {
+  test('is unverified, held once that was waited for long enough, and free when the backlog comes', async ({
+    door,
+  }) => {
+    const { city, din, bagId } = await anInside(door)
+    const { clock } = door.world
+    clock.now = noon + hour
+    await tell(door, 1, noon, [4, 4])
+    await tell(door, 9, noon + 50 * minute, [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'UNVERIFIED',
+      entries: [
+        { kind: 'unverified', reason: 'unheard', from: iso(noon + minute), to: iso(noon + 50 * minute) },
+      ],
+      holds: [],
+    })
+    expect(await scan(city, din)).toBe('CALL')
+
+    clock.now = noon + 25 * hour
+    const steady = Array.from({ length: 24 * 6 + 1 }, (_, index) =>
+      aReading(noon + hour + index * 10 * minute, 4),
+    )
+    await door.world.ingest.accept([
+      aMessage({ device: 'fridge-or', seq: 10, receivedAt: clock.now, body: steady }),
+    ])
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'HOLD',
+      entries: [{ reason: 'unheard_too_long' }],
+      holds: [{ kind: 'unverified_gap' }],
+    })
+    expect(await scan(city, din)).toBe('CALL')
+
+    await tell(
+      door,
+      2,
+      noon + 2 * minute,
+      Array.from({ length: 48 }, () => 4),
+    )
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK', entries: [], holds: [] })
+    expect(await scan(city, din)).toBe('GO')
+  })
+
+  test('is held at once where the device has sent all it has', async ({ door }) => {
+    const { bagId } = await anInside(door)
+    door.world.clock.now = noon + hour
+    await tell(door, 1, noon, [4, 4])
+    await tell(door, 2, noon + 50 * minute, [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'HOLD',
+      entries: [{ kind: 'unverified', reason: 'nothing_will_come' }],
+      holds: [{ kind: 'unverified_gap' }],
+    })
+  })
+})
