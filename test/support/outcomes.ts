@@ -12,6 +12,6 @@ export async function failureOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 /** Wait for what someone else is doing to show here. */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  await vi.waitFor(async () => expect(await isSo()).toBe(true), { timeout: 20_000, interval: 20 })
+export async function until(isSo: () => boolean | Promise<boolean>, timeout = 20_000): Promise<void> {
+  await vi.waitFor(async () => expect(await isSo()).toBe(true), { timeout, interval: 20 })
 }
