@@ -30,6 +30,8 @@ export const taskKinds = [
   'seen_elsewhere',
   'taken_without_issue',
   'look_back',
+  'rescue_to_carry',
+  'rescue_overdue',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -106,6 +108,10 @@ export type RescueStay = (typeof rescueStays)[number]
 /** Who counts on a bag: a patient it is kept for, or whoever bleeds next. */
 export const rescueClaims = ['reserved', 'emergency_stock'] as const
 export type RescueClaim = (typeof rescueClaims)[number]
+
+/** What has become of a bag that is to be carried out of a failing device. */
+export const rescueMoveStates = ['intended', 'arrived', 'abandoned'] as const
+export type RescueMoveState = (typeof rescueMoveStates)[number]
 
 /** Where a probe sits: in the circulating air, in a buffered load that behaves like a bag, or outside the container. */
 export const probeKinds = ['air', 'load', 'ambient'] as const

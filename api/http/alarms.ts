@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { AlarmCommentInput, AlarmDetail, AlarmParams, Alarms, AlarmsQuery } from '../../schema/http/alarms.ts'
+import { RescuePlan } from '../../schema/http/rescues.ts'
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
@@ -8,10 +9,12 @@ import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../s
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { demandRight } from '../usecases/demand.ts'
 import { type AlarmAct, handleAlarm } from '../usecases/handle-alarm.ts'
+import { readRescue } from '../usecases/plan-rescue.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso, isoOrNull } from './units.ts'
+import { rescuePlanView } from './views/rescues.ts'
 
 const tags = ['Alarms']
 const missing = problem('No such alarm')
@@ -36,6 +39,21 @@ const read = createRoute({
   responses: { ...everywhere, 200: json(AlarmDetail, 'The alarm'), 404: missing },
 })
 
+const plan = createRoute({
+  method: 'get',
+  path: '/{id}/rescue',
+  tags,
+  summary: 'Where the bags of a failing device go, which first, and which must stay',
+  ...needs('alarm.read'),
+  request: { params: AlarmParams },
+  responses: {
+    ...everywhere,
+    200: json(RescuePlan, 'The plan, as of now'),
+    404: missing,
+    409: problem('It asks for no action, or is closed'),
+  },
+})
+
 const acts = {
   acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
   comment: { act: 'commented', summary: 'Write down what was found, or done' },
@@ -55,6 +73,9 @@ export const alarmRoutes = new OpenAPIHono<Env>()
     return c.json({ alarms, next: found.length > limit ? (alarms.at(-1)?.id ?? null) : null }, 200)
   })
   .openapi(read, async (c) => c.json(await detailOf(c.var.ctx, c.req.valid('param').id), 200))
+  .openapi(plan, async (c) =>
+    c.json(rescuePlanView(await readRescue(c.var.ctx, c.req.valid('param').id)), 200),
+  )
 
 for (const [path, { act, summary }] of Object.entries(acts)) mount(path, act, summary)
 

@@ -54,3 +54,21 @@ export const cnLookBack: Words = {
   zh: '已输注，事后发现储存温度超限：请追溯患者，并记录结论',
   en: 'Transfused, and found since to have been kept outside its limits: see to the patient, and record the conclusion',
 }
+
+/** @param elsewhere the device a bag is seen inside of that is neither the failing one nor the one it was to go to */
+export function cnRescueTask(
+  kind: 'rescue_to_carry' | 'rescue_overdue',
+  to: string,
+  elsewhere: string | null,
+): Words {
+  const seen =
+    elsewhere === null
+      ? { zh: '', en: '' }
+      : { zh: `（现在 ${elsewhere} 内）`, en: `; it is inside ${elsewhere}` }
+  return kind === 'rescue_to_carry'
+    ? { zh: `设备故障，请将血袋转移至 ${to}${seen.zh}`, en: `Its device fails: carry it to ${to}${seen.en}` }
+    : {
+        zh: `应已转移至 ${to}，但未见放入${seen.zh}：请立即查找`,
+        en: `It was to be carried to ${to}, and was not seen there${seen.en}: look for it now`,
+      }
+}

@@ -16,6 +16,7 @@ import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
+import * as rescues from '../../schema/tables/rescues.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -38,6 +39,7 @@ export const tables = {
   ...news,
   ...people,
   ...policies,
+  ...rescues,
   ...telemetry,
 }
 

@@ -6,11 +6,14 @@ import {
   seenAfterFateSince,
   seenElsewhereSince,
   takenWithoutIssueSince,
+  toCarrySince,
   unconfirmedSince,
 } from '../domain/task.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
+import { cnRescueOverdueMs } from '../policies/rescue.ts'
 import {
   cnLookBack,
+  cnRescueTask,
   cnSeenAfterFate,
   cnSeenElsewhere,
   cnTakenWithoutIssue,
@@ -21,6 +24,7 @@ import { findFacility, noFacility } from '../stores/facilities.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
 import {
   type About,
+  bagsToCarry,
   issuedAtFridges,
   type Seen,
   seenAfterFate,
@@ -52,6 +56,8 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   seen_elsewhere: bagsSeenElsewhere,
   taken_without_issue: bagsTakenWithoutIssue,
   look_back: lookBacks,
+  rescue_to_carry: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_to_carry'),
+  rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
 }
 
 /**
@@ -140,6 +146,22 @@ async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {
     since,
     ...cnLookBack,
   }))
+}
+
+async function bagsNotCarried(
+  ctx: Context,
+  reach: Reach,
+  kind: 'rescue_to_carry' | 'rescue_overdue',
+): Promise<Task[]> {
+  const now = ctx.now()
+  const isBefore = kind === 'rescue_overdue'
+  const moves = await bagsToCarry(ctx.database.db, reach, { until: now - cnRescueOverdueMs, isBefore })
+  return moves.flatMap(({ state, acceptedAt, from, to, inside, ...about }) => {
+    const found = toCarrySince({ state, acceptedAt, isInside: inside !== null }, now, cnRescueOverdueMs)
+    if (found === null) return []
+    const elsewhere = inside === from ? null : inside
+    return [{ ...about, ...found, ...cnRescueTask(found.kind, to, elsewhere) }]
+  })
 }
 
 function aboutOf({ bagId, label, device, facility }: Seen): About {

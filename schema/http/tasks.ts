@@ -15,7 +15,8 @@ const Task = z
         'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave. transfused_against: it was given ' +
         'although something spoke against it, once for each time that was told. seen_after_fate: it was seen inside a device after its fate was ' +
         'recorded. seen_elsewhere: it is in stock, and inside a device of another facility. taken_without_issue: it ' +
-        'may be issued, was not, and has been out of every container for too long',
+        'may be issued, was not, and has been out of every container for too long. rescue_to_carry: it is to be ' +
+        'carried out of a failing device. rescue_overdue: it was to be, and was not seen there in time',
     }),
     bagId: z.uuid(),
     label: z.string().meta({ description: 'donation with check character, and product' }),

@@ -71,6 +71,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
     profile: { low: 2, high: 6 },
   }),
   'PUT /devices/{name}/profile': () => ({ low: 2, high: 6 }),
+  'PUT /devices/{name}/fitness': () => ({ capacity: 10, qualifiedUntil: null, calibratedUntil: null }),
   'POST /devices/{name}/commands': () => ({ kind: 'sound' }),
   'POST /devices/{name}/secret': () => ({}),
   'POST /devices/{name}/revocation': () => ({ reason: 'lost' }),
