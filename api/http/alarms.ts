@@ -1,12 +1,20 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { AlarmCommentInput, AlarmDetail, AlarmParams, Alarms, AlarmsQuery } from '../../schema/http/alarms.ts'
-import { RescuePlan } from '../../schema/http/rescues.ts'
+import {
+  AbandonedRescue,
+  Rescue,
+  RescueAbandonInput,
+  RescueInput,
+  RescuePlan,
+} from '../../schema/http/rescues.ts'
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
 import { alarmWords } from '../policies/alarms.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { movesOf } from '../stores/rescues.ts'
+import { abandonRescue, acceptRescue } from '../usecases/accept-rescue.ts'
 import { demandRight } from '../usecases/demand.ts'
 import { type AlarmAct, handleAlarm } from '../usecases/handle-alarm.ts'
 import { readRescue } from '../usecases/plan-rescue.ts'
@@ -14,7 +22,7 @@ import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso, isoOrNull } from './units.ts'
-import { rescuePlanView } from './views/rescues.ts'
+import { moveView, rescuePlanView } from './views/rescues.ts'
 
 const tags = ['Alarms']
 const missing = problem('No such alarm')
@@ -54,6 +62,36 @@ const plan = createRoute({
   },
 })
 
+const accept = createRoute({
+  method: 'post',
+  path: '/{id}/rescue',
+  tags,
+  summary: 'Have the bags of a failing device carried where the plan says',
+  ...needs('alarm.handle'),
+  request: { params: AlarmParams, body: body(RescueInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(Rescue, 'What is to be carried where, planned anew'),
+    404: missing,
+    409: problem('It asks for no action, is closed, or nothing is left to be carried'),
+  },
+})
+
+const abandon = createRoute({
+  method: 'post',
+  path: '/{id}/rescue/abandon',
+  tags,
+  summary: 'Give up what is still to be carried, so that it can be planned again',
+  ...needs('alarm.handle'),
+  request: { params: AlarmParams, body: body(RescueAbandonInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(AbandonedRescue, 'How much was given up'),
+    404: missing,
+    409: problem('Nothing is to be carried'),
+  },
+})
+
 const acts = {
   acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
   comment: { act: 'commented', summary: 'Write down what was found, or done' },
@@ -76,6 +114,18 @@ export const alarmRoutes = new OpenAPIHono<Env>()
   .openapi(plan, async (c) =>
     c.json(rescuePlanView(await readRescue(c.var.ctx, c.req.valid('param').id)), 200),
   )
+  .openapi(accept, async (c) => {
+    const { ctx } = c.var
+    const { id } = c.req.valid('param')
+    const rescue = await acceptRescue(ctx, id, c.req.valid('json').comment)
+    const moves = await movesOf(ctx.database.db, { rescueId: rescue }, ctx.now())
+    return c.json({ rescue, alarm: id, moves: moves.map(moveView) }, 201)
+  })
+  .openapi(abandon, async (c) => {
+    const { id } = c.req.valid('param')
+    const abandoned = await abandonRescue(c.var.ctx, id, c.req.valid('json').reason)
+    return c.json({ alarm: id, abandoned }, 201)
+  })
 
 for (const [path, { act, summary }] of Object.entries(acts)) mount(path, act, summary)
 
@@ -120,7 +170,8 @@ async function detailOf(ctx: Context, id: number) {
   }
 }
 
-function alarmView({ id, device, facility, kind, part, steps, ...row }: ShownCase) {
+function alarmView({ id, device, facility, kind, part, steps, bagsInside, ...row }: ShownCase) {
+  const isToRescue = row.class === 'action' && row.closedAt === null
   return {
     ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
     from: iso(row.conditionFrom),
@@ -128,5 +179,6 @@ function alarmView({ id, device, facility, kind, part, steps, ...row }: ShownCas
     acknowledgedAt: isoOrNull(row.acknowledgedAt),
     endedAt: isoOrNull(row.endedAt),
     closedAt: isoOrNull(row.closedAt),
+    rescue: isToRescue ? { bags: bagsInside, plan: `/alarms/${id}/rescue` } : null,
   }
 }

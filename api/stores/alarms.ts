@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { alarmCase, alarmEvent, alarmLink } from '../../schema/tables/alarms.ts'
+import { bag, bagPlace } from '../../schema/tables/bags.ts'
 import { excursion } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
@@ -7,6 +8,7 @@ import { deviceEvent } from '../../schema/tables/messages.ts'
 import type { AlarmVerb, Jurisdiction, ProbeKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Case, KnownExcursion } from '../domain/alarm.ts'
+import { living } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudits } from './audit.ts'
@@ -15,7 +17,7 @@ import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { appendNews } from './news.ts'
-import { insertRows, isIn } from './rows.ts'
+import { insertRows, isIn, isOneOf } from './rows.ts'
 
 export type AlarmCase = typeof alarmCase.$inferSelect
 
@@ -219,9 +221,22 @@ export async function appendAlarmEvents(
 
 export const noAlarm = (id: number) => `no alarm has the number ${id}`
 
-const view = { case: alarmCase, device: device.name, facility: facility.code }
+const view = {
+  case: alarmCase,
+  device: device.name,
+  facility: facility.code,
+  bagsInside: sql<number>`(
+    select count(*) from ${bagPlace} p join ${bag} on ${bag.id} = p.bag_id
+    where p.device_id = ${alarmCase.deviceId} and p.known_to is null and p."to" is null and p.state = 'inside'
+      and ${isOneOf(bag.state, living)}
+  )`,
+}
 
-export type ShownCase = NamedCase & { readonly facility: string }
+export type ShownCase = NamedCase & {
+  readonly facility: string
+  /** How many bags are inside its device now, but for those that nothing more is done with. */
+  readonly bagsInside: number
+}
 
 /** The cases within reach, the newest first. */
 export async function listCases(
@@ -264,7 +279,8 @@ export async function findCase(db: Database | Transaction, id: number): Promise<
     .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
     .where(eq(alarmCase.id, id))
   if (!found) throw new Refusal('not_found', noAlarm(id))
-  return { ...found.case, device: found.device, facility: found.facility }
+  const { case: row, ...shown } = found
+  return { ...row, ...shown }
 }
 
 /** The case, locked until the transaction ends. */

@@ -14,16 +14,13 @@ import {
 } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { rescueMove } from '../../schema/tables/rescues.ts'
-import { bagStates, type Component, type DeviceKind } from '../../schema/vocabulary.ts'
-import { isFinal } from '../domain/lifecycle.ts'
+import type { Component, DeviceKind } from '../../schema/vocabulary.ts'
+import { living } from '../domain/lifecycle.ts'
 import type { Position, Standing } from '../domain/rescue-route.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { isOneOf } from './rows.ts'
-
-/** What is blood still, wherever it is. */
-const living = bagStates.filter((state) => !isFinal(state))
 
 /** The bags that are inside a device, and nobody has used, thrown away or made others of. */
 export async function bagsToRescue(db: Database | Transaction, deviceId: number): Promise<Bag[]> {

@@ -30,13 +30,14 @@ export async function insertRescue(
     readonly caseId: number
     readonly policy: number
     readonly device: string
+    readonly comment: string | undefined
     readonly moves: readonly NewMove[]
     /** Where the bags are, and where they are carried. */
     readonly facilityIds: readonly number[]
   },
   now: number,
 ): Promise<number> {
-  const { caseId, policy, moves, device: name, facilityIds } = input
+  const { caseId, policy, moves, device: name, comment, facilityIds } = input
   const [made] = await tx
     .insert(rescue)
     .values({ caseId, policy, at: now, actor })
@@ -50,6 +51,7 @@ export async function insertRescue(
     subjectKind: 'rescue',
     subject: String(id),
     after: { ...told, policy, moves },
+    ...(comment === undefined ? {} : { reason: comment }),
   })
   const kind = 'rescue.accepted'
   await appendNews(tx, [{ at: now, kind, subject: String(id), facilityIds, data: told }])

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, not, or, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { bag, bagEvent, bagPlace, takeOut } from '../../schema/tables/bags.ts'
 import { deviceCommand } from '../../schema/tables/commands.ts'
@@ -7,7 +7,7 @@ import { facility } from '../../schema/tables/facilities.ts'
 import { rescue, rescueMove } from '../../schema/tables/rescues.ts'
 import type { BagState, PlaceState } from '../../schema/vocabulary.ts'
 import type { Effective } from '../domain/effective.ts'
-import { fates, onShelf } from '../domain/lifecycle.ts'
+import { fates, living, onShelf } from '../domain/lifecycle.ts'
 import type { Reach } from '../domain/rights.ts'
 import type { FridgeIssue, SeenBag } from '../domain/task.ts'
 import { type Bag, labelOf } from './bags.ts'
@@ -176,7 +176,7 @@ export async function bagsToCarry(
         eq(rescueMove.state, 'intended'),
         sql`(${rescue.at} <= ${accepted.until}) = ${accepted.isBefore}`,
         isIn(reach, bag.holderId),
-        not(isOneOf(bag.state, [...fates, 'processed'])),
+        isOneOf(bag.state, living),
       ),
     )
     .orderBy(rescue.at, rescue.id, rescueMove.order)

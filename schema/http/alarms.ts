@@ -35,6 +35,10 @@ const alarm = {
   endedAt: orNull(InstantText).meta({ description: 'when it was found to be over; it closes nothing' }),
   closedAt: orNull(InstantText),
   steps: z.int().meta({ description: 'how many have been paged in turn' }),
+  rescue: orNull(z.object({ bags: z.int(), plan: z.string() })).meta({
+    description:
+      'how many bags are inside, and where to ask for the plan; null where it asks for no action, or is closed',
+  }),
 }
 
 export const Alarms = z

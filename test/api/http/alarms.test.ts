@@ -70,6 +70,7 @@ describe('an alarm', () => {
         endedAt: null,
         closedAt: null,
         steps: 1,
+        rescue: { bags: 0, plan: `/alarms/${raised?.id}/rescue` },
       },
     ])
     const path = `/alarms/${raised?.id}`

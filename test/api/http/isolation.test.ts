@@ -152,6 +152,8 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /policies/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
   'POST /alarms/{id}/acknowledge': () => ({ comment: 'on my way' }),
   'POST /alarms/{id}/comment': () => ({ comment: 'looked at it' }),
+  'POST /alarms/{id}/rescue': () => ({}),
+  'POST /alarms/{id}/rescue/abandon': () => ({ reason: 'it cools again' }),
   'POST /alarms/{id}/close': () => ({ comment: 'the door was shut' }),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),

@@ -94,6 +94,8 @@ describe('the description of the API', () => {
       'post /alarms/{id}/acknowledge',
       'post /alarms/{id}/close',
       'post /alarms/{id}/comment',
+      'post /alarms/{id}/rescue',
+      'post /alarms/{id}/rescue/abandon',
       'post /api-keys',
       'post /api-keys/{name}/revocation',
       'post /bags',

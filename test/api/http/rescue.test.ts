@@ -3,8 +3,9 @@ import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { Alarms } from '../../../schema/http/alarms.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Device, Fitness } from '../../../schema/http/devices.ts'
-import { RescuePlan } from '../../../schema/http/rescues.ts'
-import { aWorker, done, refusal } from '../../support/hospital.ts'
+import { AbandonedRescue, Rescue, RescuePlan } from '../../../schema/http/rescues.ts'
+import { Tasks } from '../../../schema/http/tasks.ts'
+import { aWorker, done, refusal, signedIn } from '../../support/hospital.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
@@ -32,6 +33,7 @@ async function aFridge(door: Door, name: string, fitness: object | null = good, 
     power: (mains: boolean) => say('power', { at: world.clock.now, mains }),
     stands: (lat: number, lon: number) => say('position', { at: world.clock.now, lat, lon }),
     holds: (...added: string[]) => say('bags', { at: world.clock.now, added, removed: [] }),
+    gives: (...removed: string[]) => say('bags', { at: world.clock.now, added: [], removed }),
   }
 }
 
@@ -40,7 +42,12 @@ let bags = 0
 /** A bag of red cells in the hospital's stock, with a tag of its own. */
 async function aBag(door: Door, more: object = {}) {
   const din = `=A999926${String(++bags).padStart(6, '0')}00`
-  const label = { din, productCode: 'E0336V00', component: 'red_cells', expiresAt: iso(noon + 10 * day) }
+  const label = {
+    din,
+    productCode: 'E0336V00',
+    component: 'red_cells',
+    expiresAt: iso(noon + 10 * day + bags * minute),
+  }
   const { bagId } = await door.ask(BagDetail, 'POST', '/bags', { ...label, facility: 'H1', ...more })
   const tag = `tag-${bags}`
   await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag })
@@ -48,8 +55,8 @@ async function aBag(door: Door, more: object = {}) {
 }
 
 /** The mains of a fridge with these bags inside are lost, and everybody is told. */
-async function aFailure(door: Door, count: number) {
-  const fridge = await aFridge(door, 'failing')
+async function aFailure(door: Door, count: number, name = 'failing') {
+  const fridge = await aFridge(door, name)
   const inside = []
   for (let i = 0; i < count; i++) inside.push(await aBag(door))
   await fridge.holds(...inside.map(({ tag }) => tag))
@@ -57,8 +64,16 @@ async function aFailure(door: Door, count: number) {
   await fridge.power(false)
   await watchAlarms(door.world.deps, { readySince: 0, since: 0 })
   const { alarms } = await door.ask(Alarms, 'GET', '/alarms')
-  const id = alarms.find(({ kind }) => kind === 'mains_lost')?.id as number
-  return { fridge, inside: inside.map(({ bagId }) => bagId), id, path: `/alarms/${id}/rescue` }
+  const id = alarms.find(({ kind, device }) => kind === 'mains_lost' && device === name)?.id as number
+  const [ids, tags] = [inside.map(({ bagId }) => bagId), inside.map(({ tag }) => tag)]
+  return { fridge, inside: ids, tags, id, path: `/alarms/${id}/rescue` }
+}
+
+async function aStaff(door: Door) {
+  return {
+    lab: await aWorker(door, 'lab', 'transfusion_lab', 'H1'),
+    nurse: await aWorker(door, 'nurse', 'nurse', 'H1'),
+  }
 }
 
 const planOf = (door: Door, path: string) => door.ask(RescuePlan, 'GET', path)
@@ -238,5 +253,140 @@ describe('a rescue plan', () => {
     expect(await door.refused('GET', '/alarms/77/rescue')).toMatchObject({ code: 'not_found' })
     const courier = await aWorker(door, 'courier', 'courier', 'H1')
     expect((await courier.get(path)).status).toBe(403)
+  })
+})
+
+describe('a rescue', () => {
+  test('is what was planned, accepted by a person, once, told and written down', async ({ door }) => {
+    await aFridge(door, 'near')
+    const { path, id, inside } = await aFailure(door, 2)
+    const { lab, nurse } = await aStaff(door)
+    expect(await door.refused('POST', path, {})).toMatchObject({ code: 'person_required' })
+    expect((await nurse.get(`/alarms/${id}`)).status).toBe(200)
+    const shown = await door.ask(Alarms, 'GET', '/alarms?open=true')
+    const raised = shown.alarms.filter((alarm) => alarm.id === id)
+    expect(raised).toMatchObject([{ rescue: { bags: 2, plan: path } }])
+    const { rescue, moves } = await done(nurse.post(path, { comment: 'on my way' }), Rescue)
+    expect(moves).toEqual(
+      inside.map((bagId, index) => ({
+        ...{
+          order: index + 1,
+          bagId,
+          label: expect.stringMatching(/ E0336V00$/),
+          from: 'failing',
+          to: 'near',
+        },
+        ...{ facility: 'H1', by: 'foot', state: 'intended', inside: 'failing', settledAt: null },
+        ...{ leaveBy: expect.any(String), acceptedAt: iso(noon + minute) },
+      })),
+    )
+    expect(await refusal(lab.post(path))).toMatchObject({ status: 409, code: 'conflict' })
+    const plan = await planOf(door, path)
+    expect([plan.moves, plan.stays, plan.accepted]).toEqual([[], [], moves])
+    const { rows } = await door.world.deps.database.pool.query(
+      `select n.kind, n.subject, n.data, a.action, a.reason, a.actor->>'kind' as by, n.facility_ids as told
+       from news n join audit_entry a on a.action = n.kind and a.subject = n.subject where n.kind like 'rescue.%'`,
+    )
+    expect(rows).toEqual([
+      {
+        ...{ kind: 'rescue.accepted', subject: String(rescue), action: 'rescue.accepted', told: [1] },
+        ...{ reason: 'on my way', by: 'person', data: { alarm: id, device: 'failing', bags: 2 } },
+      },
+    ])
+  })
+
+  test('is over for a bag once it is seen where it was to go; seen elsewhere that is said', async ({
+    door,
+  }) => {
+    const near = await aFridge(door, 'near')
+    const wrong = await aFridge(door, 'wrong', null)
+    const { path, inside, tags, fridge } = await aFailure(door, 3)
+    const { nurse } = await aStaff(door)
+    await done(nurse.post(path), Rescue)
+    const tasks = async () =>
+      (await done(nurse.get('/tasks'), Tasks)).tasks
+        .filter(({ kind }) => kind.startsWith('rescue'))
+        .sort((a, b) => inside.indexOf(a.bagId) - inside.indexOf(b.bagId))
+        .map(({ kind, bagId, device, since, en, zh }) => [kind, inside.indexOf(bagId), device, since, en, zh])
+    const accepted = iso(noon + minute)
+    const toCarry = ['Its device fails: carry it to near', '设备故障，请将血袋转移至 near']
+    expect(await tasks()).toEqual(
+      [0, 1, 2].map((bag) => ['rescue_to_carry', bag, 'failing', accepted, ...toCarry]),
+    )
+
+    door.world.clock.now += minute
+    await fridge.gives(...tags)
+    door.world.clock.now += minute
+    await near.holds(tags[0] as string)
+    await wrong.holds(tags[1] as string)
+    expect((await tasks()).map(([kind, bag, device]) => [kind, bag, device])).toEqual([
+      ['rescue_to_carry', 1, 'wrong'],
+      ['rescue_to_carry', 2, 'failing'],
+    ])
+    const { accepted: moves } = await planOf(door, path)
+    expect(moves.map(({ state, settledAt, inside }) => [state, settledAt, inside])).toEqual([
+      ['arrived', iso(noon + 3 * minute), 'near'],
+      ['intended', null, 'wrong'],
+      ['intended', null, null],
+    ])
+    door.world.clock.now = noon + 31 * minute
+    const said = (await tasks()).map(([kind, bag, , since, en]) => [kind, bag, since, en])
+    const overdue = 'It was to be carried to near, and was not seen there'
+    expect(said).toEqual([
+      ['rescue_overdue', 1, iso(noon + 31 * minute), `${overdue}; it is inside wrong: look for it now`],
+      ['rescue_overdue', 2, iso(noon + 31 * minute), `${overdue}: look for it now`],
+    ])
+    await done(nurse.post(`/bags/${inside[2]}/transfuse`, { startedAt: iso(noon) }), BagDetail)
+    await wrong.gives(tags[1] as string)
+    door.world.clock.now += minute
+    await near.holds(tags[1] as string)
+    expect(await tasks()).toEqual([])
+    const { rows } = await door.world.deps.database.pool.query(
+      "select data->>'to' as to from news where kind = 'rescue.arrived' order by id",
+    )
+    expect(rows).toEqual([{ to: 'near' }, { to: 'near' }])
+  })
+
+  test('takes places that no other rescue is given, until it is given up', async ({ door }) => {
+    // Nine bags, with the tenth place kept free.
+    await aFridge(door, 'near')
+    const first = await aFailure(door, 6)
+    const second = await aFailure(door, 6, 'failing-2')
+    const { nurse } = await aStaff(door)
+    await done(nurse.post(first.path), Rescue)
+    const { moves, stays } = await planOf(door, second.path)
+    expect([moves.length, stays.map(({ reason }) => reason)]).toEqual([3, Array(3).fill('places_taken')])
+    await done(nurse.post(second.path), Rescue)
+    expect(await refusal(nurse.post(second.path))).toMatchObject({ status: 409 })
+
+    const abandon = `${first.path}/abandon`
+    expect(await refusal(nurse.post(abandon))).toMatchObject({ status: 400 })
+    expect(await done(nurse.post(abandon, { reason: 'it cools again' }), AbandonedRescue)).toEqual({
+      alarm: first.id,
+      abandoned: 6,
+    })
+    expect(await refusal(nurse.post(abandon, { reason: 'again' }))).toMatchObject({ status: 409 })
+    expect((await done(nurse.post(second.path), Rescue)).moves).toHaveLength(3)
+    expect((await planOf(door, first.path)).moves).toHaveLength(3)
+    const { accepted } = await planOf(door, first.path)
+    expect(accepted.map(({ state }) => state)).toEqual(Array(6).fill('abandoned'))
+  })
+
+  test('is answered once for one key', async ({ door }) => {
+    await aFridge(door, 'near')
+    const { path } = await aFailure(door, 1)
+    const token = await signedIn(door, 'nurse', 'nurse', 'H1')
+    const ask = async () => {
+      const headers = {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'idempotency-key': 'one',
+      }
+      const response = await door.raw(path, { method: 'POST', headers, body: '{}' })
+      return { status: response.status, text: await response.text() }
+    }
+    const told = await ask()
+    expect(told.status, told.text).toBe(201)
+    expect(await ask()).toEqual(told)
   })
 })
