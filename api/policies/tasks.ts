@@ -55,12 +55,23 @@ export const cnLookBack: Words = {
   en: 'Transfused, and found since to have been kept outside its limits: see to the patient, and record the conclusion',
 }
 
-/** @param elsewhere the device a bag is seen inside of that is neither the failing one nor the one it was to go to */
+export type RescueTaskFacts = {
+  readonly to: string
+  /** The device it is seen inside of, where that is neither the one that fails nor the one it is to go to. */
+  readonly elsewhere: string | null
+  /** Where it is to go fails as well by now. */
+  readonly isToInAlarm: boolean
+}
+
 export function cnRescueTask(
   kind: 'rescue_to_carry' | 'rescue_overdue',
-  to: string,
-  elsewhere: string | null,
+  { to, elsewhere, isToInAlarm }: RescueTaskFacts,
 ): Words {
+  if (isToInAlarm)
+    return {
+      zh: `原定转移至 ${to}，但该设备也在报警：请放弃该转移，重新制定方案`,
+      en: `It was to be carried to ${to}, which is in alarm now: give that up, and plan again`,
+    }
   const seen =
     elsewhere === null
       ? { zh: '', en: '' }

@@ -1,5 +1,5 @@
-import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm'
-import { alias } from 'drizzle-orm/pg-core'
+import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { type AnyPgColumn, alias } from 'drizzle-orm/pg-core'
 import { alarmCase } from '../../schema/tables/alarms.ts'
 import { bag, bagPlace } from '../../schema/tables/bags.ts'
 import { device } from '../../schema/tables/devices.ts'
@@ -67,6 +67,13 @@ export type ShownMove = typeof rescueMove.$inferSelect & {
   readonly facility: string
   /** The device it is inside of; null where it is in none. */
   readonly inside: string | null
+  /** Where it is to go fails as well by now. */
+  readonly isToInAlarm: boolean
+}
+
+/** Is a device in alarm, of any class, be it latched only? */
+export function isInAlarm(deviceId: AnyPgColumn): SQL<boolean> {
+  return sql<boolean>`exists (select from ${alarmCase} c where c.device_id = ${deviceId} and c.closed_at is null)`
 }
 
 /** The moves of one rescue, or of all there were with an alarm, in the order they were planned. */
@@ -85,6 +92,7 @@ export async function movesOf(
       to: to.name,
       facility: facility.code,
       inside: seen.name,
+      isToInAlarm: isInAlarm(to.id),
     })
     .from(rescueMove)
     .innerJoin(rescue, eq(rescue.id, rescueMove.rescueId))

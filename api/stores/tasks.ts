@@ -13,6 +13,7 @@ import type { FridgeIssue, SeenBag } from '../domain/task.ts'
 import { type Bag, labelOf } from './bags.ts'
 import { factsOfCommand } from './commands.ts'
 import type { Database } from './database.ts'
+import { isInAlarm } from './rescues.ts'
 import { isIn, isOneOf } from './rows.ts'
 
 /** What a task is about. */
@@ -144,6 +145,8 @@ export type ToCarry = About & {
   readonly to: string
   /** The device it is inside of; null where it is in none. */
   readonly inside: string | null
+  /** Where it is to go fails as well by now. */
+  readonly isToInAlarm: boolean
 }
 
 /** The bags held within reach that are to be carried out of a failing device, since before `until` or since then. */
@@ -159,6 +162,7 @@ export async function bagsToCarry(
       acceptedAt: rescue.at,
       from: from.name,
       to: to.name,
+      isToInAlarm: isInAlarm(to.id),
       place: bagPlace.state,
       device: device.name,
       facility: facility.code,

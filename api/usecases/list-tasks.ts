@@ -156,11 +156,11 @@ async function bagsNotCarried(
   const now = ctx.now()
   const isBefore = kind === 'rescue_overdue'
   const moves = await bagsToCarry(ctx.database.db, reach, { until: now - cnRescueOverdueMs, isBefore })
-  return moves.flatMap(({ state, acceptedAt, from, to, inside, ...about }) => {
+  return moves.flatMap(({ state, acceptedAt, from, to, inside, isToInAlarm, ...about }) => {
     const found = toCarrySince({ state, acceptedAt, isInside: inside !== null }, now, cnRescueOverdueMs)
     if (found === null) return []
     const elsewhere = inside === from ? null : inside
-    return [{ ...about, ...found, ...cnRescueTask(found.kind, to, elsewhere) }]
+    return [{ ...about, ...found, ...cnRescueTask(found.kind, { to, elsewhere, isToInAlarm }) }]
   })
 }
 

@@ -39,6 +39,9 @@ const RescueMove = z
     acceptedAt: InstantText,
     settledAt: orNull(InstantText).meta({ description: 'when it was first seen there, or given up' }),
     inside: orNull(Name).meta({ description: 'the device it is inside of now, as far as anybody has seen' }),
+    isToInAlarm: z
+      .boolean()
+      .meta({ description: 'where it is to go fails as well: give it up, and plan again' }),
   })
   .meta({ id: 'RescueMove' })
 

@@ -49,9 +49,10 @@ export function rescuePlanView({ plan, bags, hosts, found, moves }: Planned): z.
 }
 
 export function moveView(move: ShownMove): z.infer<typeof Rescue>['moves'][number] {
-  const { order, bagId, label, from, to, facility, by, leaveBy, state, acceptedAt, settledAt, inside } = move
+  const { order, bagId, label, from, to, facility, by, state, inside, isToInAlarm } = move
+  const { leaveBy, acceptedAt, settledAt } = move
   return {
-    ...{ order, bagId, label, from, to, facility, by, state, inside },
+    ...{ order, bagId, label, from, to, facility, by, state, inside, isToInAlarm },
     leaveBy: isoOrNull(leaveBy),
     acceptedAt: iso(acceptedAt),
     settledAt: isoOrNull(settledAt),

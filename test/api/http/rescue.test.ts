@@ -277,7 +277,7 @@ describe('a rescue', () => {
           to: 'near',
         },
         ...{ facility: 'H1', by: 'foot', state: 'intended', inside: 'failing', settledAt: null },
-        ...{ leaveBy: expect.any(String), acceptedAt: iso(noon + minute) },
+        ...{ leaveBy: expect.any(String), acceptedAt: iso(noon + minute), isToInAlarm: false },
       })),
     )
     expect(await refusal(lab.post(path))).toMatchObject({ status: 409, code: 'conflict' })
@@ -370,6 +370,22 @@ describe('a rescue', () => {
     expect((await planOf(door, first.path)).moves).toHaveLength(3)
     const { accepted } = await planOf(door, first.path)
     expect(accepted.map(({ state }) => state)).toEqual(Array(6).fill('abandoned'))
+  })
+
+  test('says so where the device it goes to fails as well', async ({ door }) => {
+    const near = await aFridge(door, 'near')
+    const { path } = await aFailure(door, 1)
+    const { nurse } = await aStaff(door)
+    await done(nurse.post(path), Rescue)
+    await near.power(false)
+    await watchAlarms(door.world.deps, { readySince: 0, since: 0 })
+    expect((await planOf(door, path)).accepted).toMatchObject([{ to: 'near', isToInAlarm: true }])
+    const { tasks } = await done(nurse.get('/tasks?kind=rescue_to_carry'), Tasks)
+    expect(tasks).toMatchObject([
+      { en: 'It was to be carried to near, which is in alarm now: give that up, and plan again' },
+    ])
+    await done(nurse.post(`${path}/abandon`, { reason: 'near fails too' }), AbandonedRescue)
+    expect((await planOf(door, path)).stays).toMatchObject([{ reason: 'no_device' }])
   })
 
   test('is answered once for one key', async ({ door }) => {
