@@ -7,7 +7,7 @@ import type { Transaction } from '../stores/database.ts'
 import { bagsToRescue } from '../stores/rescue-facts.ts'
 import { abandonMoves, insertRescue, intendedBags, lockRescues } from '../stores/rescues.ts'
 import { demandRight, demandSomebody } from './demand.ts'
-import { planFor } from './plan-rescue.ts'
+import { planFor, rescueBags } from './plan-rescue.ts'
 
 /**
  * Accept the plan of an action alarm. It is planned again of bags that are locked and places nobody else takes meanwhile,
@@ -22,7 +22,10 @@ export async function acceptRescue(ctx: Context, id: number, comment: string | u
   return database.db.transaction(async (tx) => {
     await lockRescues(tx)
     const found = await mayRescue(ctx, tx, id)
+    const inTransaction = { ...ctx, database: { ...database, db: tx } }
     const seen = await bagsToRescue(tx, found.deviceId)
+    // It takes a while to find out how each was kept: nobody at a door is held up meanwhile.
+    const known = await rescueBags(inTransaction, seen)
     const locked = new Set(
       await lockBags(
         tx,
@@ -31,8 +34,7 @@ export async function acceptRescue(ctx: Context, id: number, comment: string | u
     )
     // What came in or went out until they were locked is seen now.
     const inside = (await bagsToRescue(tx, found.deviceId)).filter((bag) => locked.has(bag.id))
-    const inTransaction = { ...ctx, database: { ...database, db: tx } }
-    const { plan, hosts } = await planFor(inTransaction, found, inside)
+    const { plan, hosts } = await planFor(inTransaction, found, inside, known)
     const { moves, stays } = plan
     if (moves.length === 0)
       throw new Refusal(

@@ -12,7 +12,7 @@ import { type Bag, factsOfAll, labelOf } from '../stores/bags.ts'
 import { type Device, findDevice } from '../stores/devices.ts'
 import { bagsToRescue, type HostRow, hostRows, standings } from '../stores/rescue-facts.ts'
 import { movesOf, type ShownMove, underWay } from '../stores/rescues.ts'
-import { keptBy, keptFacts } from '../stores/scans.ts'
+import { keptBy, keptByOnce, keptFacts } from '../stores/scans.ts'
 import { demandRight } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 
@@ -42,11 +42,20 @@ export async function readRescue(
   return { ...planned, found, moves: await movesOf(db, { caseId: id }, ctx.now()) }
 }
 
-/** Where these bags of the alarm's device go; those that have somewhere to go already are left out. */
+/** A bag as it was found before somebody locked it, which moves its revision by one. */
+type KnownBag = RescueBag & { readonly revision: number }
+export type KnownBags = ReadonlyMap<string, KnownBag>
+
+/**
+ * Where these bags of the alarm's device go; those that have somewhere to go already are left out.
+ *
+ * @param known of bags that are locked by now: what was found just before holds of those that nobody else has locked since
+ */
 export async function planFor(
   ctx: Context,
   found: Pick<ShownCase, 'deviceId' | 'device'>,
   inside: readonly Bag[],
+  known?: KnownBags,
 ): Promise<PlannedRescue> {
   const { db } = ctx.database
   const askedAt = ctx.now()
@@ -58,6 +67,7 @@ export async function planFor(
   const bags = await rescueBags(
     ctx,
     inside.filter(({ id }) => !carried.has(id)),
+    known,
   )
   const everywhere = await standings(db, askedAt)
   const { facilityId } = inForce(device.placements, askedAt)
@@ -72,13 +82,13 @@ export async function planFor(
   const facts: RescueFacts = {
     askedAt,
     failing: { id: device.id, facilityId, forecast: await forecastOf(ctx, device) },
-    bags,
+    bags: [...bags.values()],
     devices: candidates.flatMap((standing) => {
       const row = hosts.get(standing.id)
       return row ? [hostOf(row, waysBetween(here, standing, cnRescueRoutes), askedAt)] : []
     }),
   }
-  return { plan: planRescue(facts, cnRescue), bags: new Map(bags.map((bag) => [bag.id, bag])), hosts }
+  return { plan: planRescue(facts, cnRescue), bags, hosts }
 }
 
 /** So many devices of other facilities are looked at, the nearest first. */
@@ -127,18 +137,29 @@ function hostOf(row: HostRow, ways: RescueDevice['ways'], now: number): RescueDe
  * What is to be known of bags that are rescued. How long one may yet be outside is what is left of the time it may be in
  * hands, where nothing is measured either; once it was measured outside, or is held for a breach, no scan hands it out.
  */
-async function rescueBags(ctx: Context, rows: readonly Bag[]): Promise<RescueBag[]> {
+export async function rescueBags(
+  ctx: Context,
+  rows: readonly Bag[],
+  known: KnownBags = new Map(),
+): Promise<KnownBags> {
   const now = ctx.now()
+  const read = keptByOnce()
   const facts = await factsOfAll(ctx.database.db, rows)
-  const bags: RescueBag[] = []
+  const bags = new Map<string, KnownBag>()
   for (const [index, row] of rows.entries()) {
+    const before = known.get(row.id)
+    if (before && before.revision === row.revision - 1) {
+      bags.set(row.id, before)
+      continue
+    }
     const { holds = [], reservation } = facts[index] ?? { reservation: null }
-    const known = await keptFacts(ctx.database, { bagId: row.id, now })
-    const kept = await howKept(ctx, { ...known, bagId: row.id })
-    const handlingMs = Math.max(0, handlingMsOf(known, now) - (kept?.uncontrolledMs ?? 0))
-    const storage = known.policies[row.component]?.storage
+    const told = await keptFacts(ctx.database, { bagId: row.id, now })
+    const kept = await howKept({ ...ctx, now: () => now }, { ...told, bagId: row.id }, read)
+    const handlingMs = Math.max(0, handlingMsOf(told, now) - (kept?.uncontrolledMs ?? 0))
+    const storage = told.policies[row.component]?.storage
     const isLost = kept?.wasOutOfRange === true || holds.some(({ kind }) => kind === 'breach')
-    bags.push({
+    bags.set(row.id, {
+      revision: row.revision,
       id: row.id,
       label: labelOf(row),
       component: row.component,
