@@ -1,6 +1,8 @@
+import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { mustAskForAction } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
+import { allowanceLeftMs } from '../domain/ledger.ts'
 import { planRescue, type RescueFacts, type RescuePlan } from '../domain/rescue.ts'
 import { type Standing, waysBetween } from '../domain/rescue-route.ts'
 import type { RescueBag, RescueDevice } from '../domain/rescue-target.ts'
@@ -10,11 +12,13 @@ import { cnRescue, cnRescueRoutes } from '../policies/rescue.ts'
 import { findCase, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { type Bag, factsOfAll, labelOf } from '../stores/bags.ts'
 import { type Device, findDevice } from '../stores/devices.ts'
+import { policyVersions } from '../stores/policies.ts'
 import { bagsToRescue, type HostRow, hostRows, standings } from '../stores/rescue-facts.ts'
 import { movesOf, type ShownMove, underWay } from '../stores/rescues.ts'
-import { keptBy, keptByOnce, keptFacts } from '../stores/scans.ts'
+import { type KeptFacts, keptBy, keptByOnce, keptFacts } from '../stores/scans.ts'
 import { demandRight } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
+import { traceBag } from './trace-bag.ts'
 
 /** A plan, and what its bags and devices are called. */
 export type PlannedRescue = {
@@ -133,9 +137,13 @@ function hostOf(row: HostRow, ways: RescueDevice['ways'], now: number): RescueDe
   }
 }
 
+/** Holds that come of what failing devices do, and that somebody may lift: no reason to carry a bag later than others. */
+const ofFailures: ReadonlySet<HoldKind> = new Set(['allowance', 'unverified_gap'])
+
 /**
- * What is to be known of bags that are rescued. How long one may yet be outside is what is left of the time it may be in
- * hands, where nothing is measured either; once it was measured outside, or is held for a breach, no scan hands it out.
+ * What is to be known of bags that are rescued. How long one may yet be outside is what is left of what its policy allows
+ * in its life, or of the time it may be in hands, where nothing is measured either. Once it was measured outside the
+ * latter counts no more; where nothing is left then, or it is held for a breach, no scan hands it out.
  */
 export async function rescueBags(
   ctx: Context,
@@ -157,7 +165,9 @@ export async function rescueBags(
     const kept = await howKept({ ...ctx, now: () => now }, { ...told, bagId: row.id }, read)
     const handlingMs = Math.max(0, handlingMsOf(told, now) - (kept?.uncontrolledMs ?? 0))
     const storage = told.policies[row.component]?.storage
-    const isLost = kept?.wasOutOfRange === true || holds.some(({ kind }) => kind === 'breach')
+    const allowedMs = await allowedMsOf(ctx, row, told, now)
+    const outsideMs = kept?.wasOutOfRange ? allowedMs : Math.max(allowedMs, handlingMs)
+    const isLost = (kept?.wasOutOfRange && allowedMs <= 0) || holds.some(({ kind }) => kind === 'breach')
     bags.set(row.id, {
       revision: row.revision,
       id: row.id,
@@ -165,14 +175,28 @@ export async function rescueBags(
       component: row.component,
       // Where no policy speaks of it nobody knows where to put it.
       limits: storage ? inForce(storage, now) : { low: Number.NaN, high: Number.NaN },
-      allowanceMs: isLost ? 'spent' : Number.isFinite(handlingMs) ? handlingMs : 'unlimited',
+      allowanceMs: isLost ? 'spent' : Number.isFinite(outsideMs) ? outsideMs : 'unlimited',
       handlingMs,
       expiresAt: row.expiresAt,
-      isHeld: holds.length > 0,
+      isHeld: holds.some(({ kind }) => !ofFailures.has(kind)),
       claims: reservation && reservation.until > now ? ['reserved'] : [],
     })
   }
   return bags
+}
+
+/** What is left of what its policy allows in its life, ms; by the worst of the ways it was made of others. */
+async function allowedMsOf(
+  { database }: Context,
+  { id, component }: Bag,
+  { jurisdiction }: KeptFacts,
+  now: number,
+): Promise<number> {
+  const versions = await policyVersions(database.db, jurisdiction, component, 'storage')
+  const allowances = versions.length > 0 ? inForce(versions, now).allowances : []
+  if (allowances.length === 0) return 0
+  const { ledgers } = await traceBag({ database, now: () => now }, { bagId: id, jurisdiction })
+  return Math.min(...ledgers.map((entries) => allowanceLeftMs(entries, allowances)))
 }
 
 /** How long until a device leaves its limits, by the probe that speaks for what is inside; null where nobody can say. */

@@ -195,6 +195,26 @@ describe('a rescue plan', () => {
     expect(stays).toMatchObject([{ reason: 'spent' }])
   })
 
+  test('goes by what a policy allows a bag to be outside its limits', async ({ door }) => {
+    const { pool } = door.world.deps.database
+    await pool.query("update facility set jurisdiction = 'UK'")
+    await aFridge(door, 'near')
+    const { path, fridge } = await aFailure(door, 1)
+    const before = await planOf(door, path)
+    // Five hours of a life, but for the way.
+    expect(before.moves).toMatchObject([
+      { to: 'near', leaveBy: iso(noon + 5 * hour + minute - 7.5 * minute) },
+    ])
+    await fridge.reads(7)
+    door.world.clock.now += 5 * minute
+    expect((await planOf(door, path)).moves).toMatchObject([
+      { to: 'near', leaveBy: before.moves[0]?.leaveBy },
+    ])
+    await fridge.reads(10.01)
+    door.world.clock.now += 1_000
+    expect((await planOf(door, path)).stays).toMatchObject([{ reason: 'spent' }])
+  })
+
   test('goes by the forecast where the fridge warms', async ({ door }) => {
     await aFridge(door, 'near')
     const { path, fridge } = await aFailure(door, 1)
