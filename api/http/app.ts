@@ -16,6 +16,7 @@ import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
 import type { Env, Services } from './env.ts'
+import { equipmentRoutes } from './equipment.ts'
 import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
 import { ledgerRoutes } from './ledgers.ts'
@@ -74,6 +75,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', clockRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/devices', loggerRoutes)
+  app.route('/devices', equipmentRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/', ledgerRoutes)

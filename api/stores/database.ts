@@ -9,6 +9,7 @@ import * as bags from '../../schema/tables/bags.ts'
 import * as commands from '../../schema/tables/commands.ts'
 import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
+import * as equipment from '../../schema/tables/equipment.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
 import * as ledgers from '../../schema/tables/ledgers.ts'
 import * as loggers from '../../schema/tables/loggers.ts'
@@ -31,6 +32,7 @@ export const tables = {
   ...commands,
   ...derived,
   ...devices,
+  ...equipment,
   ...facilities,
   ...ledgers,
   ...loggers,
