@@ -11,6 +11,7 @@ import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
 import { startJudging } from './jobs/judge-bags.ts'
+import { keepConfigured } from './jobs/keep-configured.ts'
 import { startPacking } from './jobs/pack-hours.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -124,6 +125,7 @@ async function open(
   const forwarding = telemetry.isElsewhere ? startForwarding(deps) : null
   if (forwarding) opened.push(forwarding.stop)
   opened.push(startPacking(deps))
+  opened.push(keepConfigured(deps))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
 

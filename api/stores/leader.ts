@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
 
 /** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
-const locks = { deliver: 4840, forward: 4841, pack: 4842, alarm: 4843, judge: 4844 } as const
+const locks = { deliver: 4840, forward: 4841, pack: 4842, alarm: 4843, judge: 4844, configure: 4846 } as const
 
 /** How long a server is waited for: to say whose the lock is, and to say goodbye, ms. */
 const lockMs = 10_000
