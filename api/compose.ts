@@ -10,6 +10,7 @@ import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
+import { startHeartbeat } from './jobs/heartbeat.ts'
 import { startJudging } from './jobs/judge-bags.ts'
 import { keepConfigured } from './jobs/keep-configured.ts'
 import { startPacking } from './jobs/pack-hours.ts'
@@ -130,6 +131,8 @@ async function open(
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
 
   let isStopping = false
+  const obstacle = () => (isStopping ? 'the service is stopping' : ingest.obstacle())
+  if (config.heartbeat) opened.push(startHeartbeat({ ...deps, obstacle }, config.heartbeat))
   const app = createHttp({
     ...deps,
     memory: ingest.memory,
@@ -140,7 +143,7 @@ async function open(
     }),
     news,
     telemetryTrouble: () => forwarding?.trouble() ?? null,
-    obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
+    obstacle,
   })
   const servers: Server[] = []
   const urls: { http?: string; https?: string } = {}

@@ -1,3 +1,8 @@
+CREATE TABLE "duty" (
+	"name" text PRIMARY KEY NOT NULL,
+	"done_at" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "calibration" (
 	"id" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "calibration_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
 	"device_id" integer NOT NULL,

@@ -52,15 +52,17 @@ export async function runOn(environment: Record<string, string>, clock = { now: 
 }
 
 /** On a database of its own: the server's, or PGlite in a directory. */
-export async function startRunning(): Promise<Running & { stop(): Promise<void> }> {
+export async function startRunning(
+  more: Record<string, string> = {},
+): Promise<Running & { stop(): Promise<void> }> {
   const url = serverUrl()
   if (url !== undefined) {
     const created = await createServerDatabase(url)
-    const running = await runOn({ DATABASE_URL: created.url })
+    const running = await runOn({ DATABASE_URL: created.url, ...more })
     return { ...running, stop: () => running.service.close().then(created.drop) }
   }
   const directory = await mkdtemp(join(tmpdir(), 'hemotrail-running-'))
-  const running = await runOn({ HEMOTRAIL_DATA: directory })
+  const running = await runOn({ HEMOTRAIL_DATA: directory, ...more })
   return {
     ...running,
     stop: () => running.service.close().then(() => rm(directory, { recursive: true, force: true })),
