@@ -9,6 +9,7 @@ import type { Deps, Log } from './context.ts'
 import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
+import { startFindingHoles } from './jobs/find-holes.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
 import { startHeartbeat } from './jobs/heartbeat.ts'
 import { startJudging } from './jobs/judge-bags.ts'
@@ -127,6 +128,7 @@ async function open(
   if (forwarding) opened.push(forwarding.stop)
   opened.push(startPacking(deps))
   opened.push(keepConfigured(deps))
+  opened.push(startFindingHoles(deps))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
 

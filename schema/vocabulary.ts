@@ -35,6 +35,7 @@ export const taskKinds = [
   'device_unqualified',
   'manual_reading_missing',
   'manual_reading_differs',
+  'sequence_hole',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 

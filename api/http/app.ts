@@ -28,6 +28,7 @@ import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
+import { sequenceHoleRoutes } from './sequence-holes.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
 import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
@@ -76,6 +77,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', seriesRoutes)
   app.route('/devices', loggerRoutes)
   app.route('/devices', equipmentRoutes)
+  app.route('/devices', sequenceHoleRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/', ledgerRoutes)

@@ -41,6 +41,9 @@ export const equipmentPolicies: Readonly<
 /** What is mapped: a box is validated for its journey, and not here. */
 export const mappedKinds: readonly DeviceKind[] = ['fridge', 'freezer', 'incubator']
 
+/** A message may be late for so long; and after so long nobody can say any more what was in it, ms. */
+export const holes = { lateMs: day, forgottenMs: 35 * day }
+
 /** What a task about equipment asks of whoever reads it. */
 export const equipmentWords = {
   calibration_missing: {
@@ -86,5 +89,9 @@ export const equipmentWords = {
   reading_differs: {
     zh: '人工测温与探头相差过大：请核对探头与温度计',
     en: 'A reading by hand is too far from the probe: check the probe and the thermometer',
+  },
+  sequence_hole: {
+    zh: '设备有消息超过一天未收到：请查看设备是否丢失记录',
+    en: 'Messages of this device have not come for longer than a day: see whether it lost what it measured',
   },
 } as const satisfies Record<string, Words>

@@ -3,7 +3,15 @@ import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
 
 /** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
-const locks = { deliver: 4840, forward: 4841, pack: 4842, alarm: 4843, judge: 4844, configure: 4846 } as const
+const locks = {
+  deliver: 4840,
+  forward: 4841,
+  pack: 4842,
+  alarm: 4843,
+  judge: 4844,
+  configure: 4846,
+  holes: 4847,
+} as const
 export type Duty = keyof typeof locks
 
 /** How long a server is waited for: to say whose the lock is, and to say goodbye, ms. */

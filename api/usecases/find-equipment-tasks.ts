@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { dueSince, type EquipmentPolicy, readingMissingSince, unfitnessOf } from '../domain/equipment.ts'
 import { dayAt } from '../domain/local-day.ts'
 import type { Reach } from '../domain/rights.ts'
-import { equipmentPolicies, equipmentWords, mappedKinds } from '../policies/equipment.ts'
+import { equipmentPolicies, equipmentWords, holes, mappedKinds } from '../policies/equipment.ts'
 import {
   devicesToMap,
   devicesWithBags,
@@ -14,6 +14,7 @@ import {
   readingsThatDiffer,
   type Standing,
 } from '../stores/equipment.ts'
+import { devicesWithHoles } from '../stores/sequence-holes.ts'
 
 type Words = keyof typeof equipmentWords
 
@@ -24,11 +25,12 @@ export const equipmentFinders = {
   device_unqualified: unqualifiedDevices,
   manual_reading_missing: readingsMissing,
   manual_reading_differs: readingsDiffering,
+  sequence_hole: devicesLosingMessages,
 } satisfies Partial<Record<TaskKind, unknown>>
 
 function taskOf<K extends keyof typeof equipmentFinders>(
   kind: K,
-  { device, facility }: Standing,
+  { device, facility }: Pick<Standing, 'device' | 'facility'>,
   since: number,
   words: Words,
   probe?: ProbeKind,
@@ -109,5 +111,14 @@ async function readingsDiffering({ database, now: clock }: Context, reach: Reach
     Math.abs(difference) > equipmentPolicies[standing.jurisdiction].toleranceCenti
       ? [taskOf('manual_reading_differs', standing, at, 'reading_differs', probe)]
       : [],
+  )
+}
+
+async function devicesLosingMessages({ database, now: clock }: Context, reach: Reach) {
+  const now = clock()
+  const seen = { from: now - holes.forgottenMs, to: now - holes.lateMs + 1 }
+  const found = await devicesWithHoles(database.db, reach, seen, now)
+  return found.map(({ seenAt, ...about }) =>
+    taskOf('sequence_hole', about, seenAt + holes.lateMs, 'sequence_hole'),
   )
 }

@@ -18,7 +18,8 @@ const Task = z
         'may be issued, was not, and has been out of every container for too long. calibration_due, mapping_due: of a ' +
         'probe or a device it is missing, or runs out. device_unqualified: bags are inside a device that is not qualified, ' +
         'or out of service. manual_reading_missing: nobody has read it often enough today, by the day of its facility. ' +
-        'manual_reading_differs: the newest reading by hand is too far from what the probe showed',
+        'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
+        'come for longer than a day',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),

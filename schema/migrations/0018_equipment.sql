@@ -72,16 +72,33 @@ CREATE TABLE "temperature_mapping" (
 	CONSTRAINT "temperature_mapping_length" CHECK ("temperature_mapping"."from" < "temperature_mapping"."to")
 );
 --> statement-breakpoint
+CREATE TABLE "sequence_check" (
+	"boot_id" integer PRIMARY KEY NOT NULL,
+	"up_to" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "sequence_hole" (
+	"boot_id" integer NOT NULL,
+	"from_seq" integer NOT NULL,
+	"to_seq" integer NOT NULL,
+	"seen_at" bigint NOT NULL,
+	CONSTRAINT "sequence_hole_boot_id_from_seq_pk" PRIMARY KEY("boot_id","from_seq"),
+	CONSTRAINT "sequence_hole_length" CHECK ("sequence_hole"."from_seq" <= "sequence_hole"."to_seq")
+);
+--> statement-breakpoint
 ALTER TABLE "calibration" ADD CONSTRAINT "calibration_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "maintenance" ADD CONSTRAINT "maintenance_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "manual_reading" ADD CONSTRAINT "manual_reading_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "qualification" ADD CONSTRAINT "qualification_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "temperature_mapping" ADD CONSTRAINT "temperature_mapping_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sequence_check" ADD CONSTRAINT "sequence_check_boot_id_boot_id_fk" FOREIGN KEY ("boot_id") REFERENCES "public"."boot"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sequence_hole" ADD CONSTRAINT "sequence_hole_boot_id_boot_id_fk" FOREIGN KEY ("boot_id") REFERENCES "public"."boot"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "calibration_newest" ON "calibration" USING btree ("device_id","probe","done_at");--> statement-breakpoint
 CREATE INDEX "maintenance_newest" ON "maintenance" USING btree ("device_id","done_at");--> statement-breakpoint
 CREATE INDEX "manual_reading_newest" ON "manual_reading" USING btree ("device_id","recorded_at");--> statement-breakpoint
 CREATE INDEX "qualification_newest" ON "qualification" USING btree ("device_id","stage","done_at");--> statement-breakpoint
 CREATE INDEX "temperature_mapping_newest" ON "temperature_mapping" USING btree ("device_id","to");--> statement-breakpoint
+CREATE INDEX "sequence_hole_seen" ON "sequence_hole" USING btree ("seen_at");--> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON calibration FOR EACH ROW EXECUTE FUNCTION refuse_change();
 --> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON qualification FOR EACH ROW EXECUTE FUNCTION refuse_change();

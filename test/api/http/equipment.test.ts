@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { startFindingHoles } from '../../../api/jobs/find-holes.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import {
   Calibration,
@@ -10,10 +11,12 @@ import {
   Qualification,
 } from '../../../schema/http/equipment.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
+import { SequenceHoles } from '../../../schema/http/sequence-holes.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
 import type { TaskKind } from '../../../schema/vocabulary.ts'
 import { aBagInStock, aCity, aWorker, done, refusal, type Worker } from '../../support/hospital.ts'
-import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { until } from '../../support/outcomes.ts'
+import { aDevice, aMessage, aReading, noon, silent } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 const minute = 60_000
@@ -303,4 +306,76 @@ test('an engineer is told what to do about devices, and nothing of bags', async 
   const { tasks } = await done(engineer.get('/tasks'), Tasks)
   expect(tasks.length).toBeGreaterThan(0)
   expect(tasks.filter(({ bagId }) => bagId !== null)).toEqual([])
+})
+
+describe('messages that never came', () => {
+  async function aLoss(door: Door) {
+    const { city, engineer, clock } = await aFridge(door)
+    const send = (seq: number) =>
+      door.world.ingest.accept([
+        aMessage({
+          device: 'fridge-1',
+          seq,
+          receivedAt: clock.now,
+          uptimeMs: upFor(clock.now),
+          body: [aReading(clock.now, 4)],
+        }),
+      ])
+    clock.now += minute
+    await send(4)
+    const { pool } = door.world.deps.database
+    const remembered = async () => (await pool.query('select from_seq from sequence_hole')).rowCount
+    const look = async (holes: number) => {
+      const stop = startFindingHoles({ database: door.world.deps.database, log: silent }, { everyMs: 5 })
+      await until(async () => (await remembered()) === holes)
+      await stop()
+    }
+    return { city, engineer, clock, send, look }
+  }
+  const holesOf = async (worker: Worker) =>
+    done(worker.get('/devices/fridge-1/sequence-holes'), SequenceHoles)
+
+  test('are told of at once, and no more when they come late', async ({ door }) => {
+    const { engineer, send, look } = await aLoss(door)
+    const all = {
+      holes: [{ boot: 'boot-a', fromSeq: 1, toSeq: 3, seenAt: iso(noon + minute) }],
+      complete: true,
+    }
+    expect(await holesOf(engineer)).toEqual(all)
+    await look(1)
+    expect(await holesOf(engineer)).toEqual(all)
+    await send(2)
+    expect((await holesOf(engineer)).holes).toMatchObject([
+      { fromSeq: 3, toSeq: 3 },
+      { fromSeq: 1, toSeq: 1 },
+    ])
+    await look(2)
+    await send(1)
+    await send(3)
+    expect(await holesOf(engineer)).toEqual({ holes: [], complete: true })
+    await look(0)
+  })
+
+  test('are to be seen to after a day, for as long as anybody can say what was in them', async ({ door }) => {
+    const { engineer, clock, look } = await aLoss(door)
+    await look(1)
+    const seenAt = clock.now
+    clock.now = seenAt + day - 1
+    expect(await tasksOf(engineer, 'sequence_hole')).toEqual([])
+    clock.now = seenAt + day
+    expect(await tasksOf(engineer, 'sequence_hole')).toMatchObject([
+      { device: 'fridge-1', facility: 'H1', bagId: null, since: iso(seenAt + day) },
+    ])
+    clock.now = seenAt + 35 * day + 1
+    expect(await tasksOf(engineer, 'sequence_hole')).toEqual([])
+  })
+
+  test('are no task once they have come, be it that nobody has looked since', async ({ door }) => {
+    const { engineer, clock, look, send } = await aLoss(door)
+    await look(1)
+    clock.now += day
+    expect(await tasksOf(engineer, 'sequence_hole')).toHaveLength(1)
+    for (const seq of [1, 2, 3]) await send(seq)
+    expect(await tasksOf(engineer, 'sequence_hole')).toEqual([])
+  })
 })

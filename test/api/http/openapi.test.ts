@@ -72,6 +72,7 @@ describe('the description of the API', () => {
       'get /devices/{name}/mappings',
       'get /devices/{name}/qualifications',
       'get /devices/{name}/readings',
+      'get /devices/{name}/sequence-holes',
       'get /devices/{name}/telemetry',
       'get /donations/{din}',
       'get /facilities',
