@@ -60,10 +60,12 @@ export async function newestSettings(
   now: number,
 ): Promise<Map<number, DeviceCommand>> {
   const stands = sql`${deviceCommand.repliedAt} is null and ${deviceCommand.expiresAt} > ${now}::bigint`
+  // Written out, for the index of just these to serve.
+  const areSettings = sql`${deviceCommand.kind} = 'configure'`
   const rows = await db
     .selectDistinctOn([deviceCommand.deviceId])
     .from(deviceCommand)
-    .where(and(isOneOf(deviceCommand.deviceId, deviceIds), eq(deviceCommand.kind, 'configure')))
+    .where(and(isOneOf(deviceCommand.deviceId, deviceIds), areSettings))
     .orderBy(
       deviceCommand.deviceId,
       sql`(${stands}) desc`,

@@ -99,6 +99,7 @@ CREATE INDEX "manual_reading_newest" ON "manual_reading" USING btree ("device_id
 CREATE INDEX "qualification_newest" ON "qualification" USING btree ("device_id","stage","done_at");--> statement-breakpoint
 CREATE INDEX "temperature_mapping_newest" ON "temperature_mapping" USING btree ("device_id","to");--> statement-breakpoint
 CREATE INDEX "sequence_hole_seen" ON "sequence_hole" USING btree ("seen_at");--> statement-breakpoint
+CREATE INDEX "device_command_settings" ON "device_command" USING btree ("device_id","issued_at") WHERE kind = 'configure';--> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON calibration FOR EACH ROW EXECUTE FUNCTION refuse_change();
 --> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON qualification FOR EACH ROW EXECUTE FUNCTION refuse_change();
