@@ -32,6 +32,12 @@ export const taskKinds = [
   'look_back',
   'rescue_to_carry',
   'rescue_overdue',
+  'calibration_due',
+  'mapping_due',
+  'device_unqualified',
+  'manual_reading_missing',
+  'manual_reading_differs',
+  'sequence_hole',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -55,6 +61,14 @@ export type TransfusionFault = (typeof transfusionFaults)[number]
 
 export const deviceKinds = ['fridge', 'freezer', 'incubator', 'box'] as const
 export type DeviceKind = (typeof deviceKinds)[number]
+
+/** What a device is qualified by, in this order: that it is installed, works, and keeps what it must where it stands. */
+export const qualificationStages = ['IQ', 'OQ', 'PQ'] as const
+export type QualificationStage = (typeof qualificationStages)[number]
+
+/** What came of a qualification, or of a mapping of temperatures. */
+export const equipmentResults = ['passed', 'failed'] as const
+export type EquipmentResult = (typeof equipmentResults)[number]
 
 export const facilityKinds = ['centre', 'hospital', 'ambulance'] as const
 export type FacilityKind = (typeof facilityKinds)[number]

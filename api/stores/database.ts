@@ -9,6 +9,8 @@ import * as bags from '../../schema/tables/bags.ts'
 import * as commands from '../../schema/tables/commands.ts'
 import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
+import * as duties from '../../schema/tables/duties.ts'
+import * as equipment from '../../schema/tables/equipment.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
 import * as ledgers from '../../schema/tables/ledgers.ts'
 import * as loggers from '../../schema/tables/loggers.ts'
@@ -32,6 +34,8 @@ export const tables = {
   ...commands,
   ...derived,
   ...devices,
+  ...duties,
+  ...equipment,
   ...facilities,
   ...ledgers,
   ...loggers,

@@ -83,6 +83,27 @@ const bodies: Record<string, (place: Place) => unknown> = {
   }),
   'POST /devices/{name}/logger-imports/preview': () => ({ file: aRuuviFile(noon - 30_000), probe: 'load' }),
   'POST /devices/{name}/logger-imports': () => ({ file: aRuuviFile(noon - 30_000), probe: 'load' }),
+  'POST /devices/{name}/calibrations': () => ({
+    probe: 'load',
+    doneAt: '2020-05-01T00:00:00Z',
+    validUntil: '2021-05-01T00:00:00Z',
+    certificate: 'C-1',
+    offset: 0.1,
+    doneBy: 'a laboratory',
+  }),
+  'POST /devices/{name}/qualifications': () => ({
+    stage: 'IQ',
+    doneAt: '2020-05-01T00:00:00Z',
+    result: 'passed',
+  }),
+  'POST /devices/{name}/maintenance': () => ({ what: 'the door seal', doneAt: '2020-05-01T00:00:00Z' }),
+  'POST /devices/{name}/mappings': () => ({
+    from: '2020-05-01T00:00:00Z',
+    to: '2020-05-02T00:00:00Z',
+    points: ['top', 'middle', 'bottom'].map((place) => ({ place, coldest: 3, warmest: 5 })),
+    result: 'passed',
+  }),
+  'POST /devices/{name}/manual-readings': () => ({ celsius: 4.1 }),
   'POST /bags': ({ code }) => ({
     din: `=A999926${String(++drawn).padStart(6, '0')}00`,
     productCode: 'E0336V00',

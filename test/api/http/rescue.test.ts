@@ -326,8 +326,15 @@ describe('a rescue', () => {
     const tasks = async () =>
       (await done(nurse.get('/tasks'), Tasks)).tasks
         .filter(({ kind }) => kind.startsWith('rescue'))
-        .sort((a, b) => inside.indexOf(a.bagId) - inside.indexOf(b.bagId))
-        .map(({ kind, bagId, device, since, en, zh }) => [kind, inside.indexOf(bagId), device, since, en, zh])
+        .sort((a, b) => inside.indexOf(a.bagId ?? '') - inside.indexOf(b.bagId ?? ''))
+        .map(({ kind, bagId, device, since, en, zh }) => [
+          kind,
+          inside.indexOf(bagId ?? ''),
+          device,
+          since,
+          en,
+          zh,
+        ])
     const accepted = iso(noon + minute)
     const toCarry = ['Its device fails: carry it to near', '设备故障，请将血袋转移至 near']
     expect(await tasks()).toEqual(
