@@ -12,6 +12,8 @@ import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
 import { startJudging } from './jobs/judge-bags.ts'
 import { startPacking } from './jobs/pack-hours.ts'
+import { createMailer } from './jobs/send-mail.ts'
+import { startNotices } from './jobs/send-notices.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
@@ -126,6 +128,9 @@ async function open(
   opened.push(startPacking(deps))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
+  const mailer = config.mail ? createMailer(config.mail) : null
+  if (!mailer) log.info({}, 'nobody is told of alarms by e-mail: there is no SMTP_URL')
+  opened.push(startNotices({ ...deps, mailer, tell: () => news.nudge() }))
 
   let isStopping = false
   const app = createHttp({
@@ -137,6 +142,7 @@ async function open(
       openId: config.openId,
     }),
     news,
+    mayMail: mailer !== null,
     telemetryTrouble: () => forwarding?.trouble() ?? null,
     obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
   })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { MailRelay } from './jobs/send-mail.ts'
 import type { InfluxPlace } from './stores/influx-http.ts'
 import type { OpenIdProvider } from './stores/open-id.ts'
 
@@ -46,6 +47,13 @@ const Environment = DatabaseEnvironment.extend(InfluxEnvironment.shape).extend({
   OIDC_ISSUER: url.optional(),
   OIDC_CLIENT_ID: text.optional(),
   OIDC_CLIENT_SECRET: text.optional(),
+  SMTP_URL: z
+    .url({
+      protocol: /^smtps?$/,
+      error: 'is smtp://HOST:PORT or smtps://HOST, with USER:PASSWORD@ if need be',
+    })
+    .optional(),
+  MAIL_FROM: z.email().optional(),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -79,6 +87,8 @@ export type Config = {
   readonly openId?: OpenIdProvider | undefined
   /** Where telemetry is kept; in the database where this is not said. */
   readonly influx?: InfluxPlace | undefined
+  /** Who takes e-mail to be sent on; without one nobody is told of alarms by e-mail. */
+  readonly mail?: MailRelay | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -118,6 +128,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     publicUrl: e.PUBLIC_URL,
     openId: openIdOf(e),
     influx: influxOf(e),
+    mail: mailOf(e),
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }
@@ -146,6 +157,13 @@ function openIdOf(e: z.infer<typeof Environment>): OpenIdProvider | undefined {
   throw new Error(
     'the configuration is not usable: OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL need each other',
   )
+}
+
+/** @throws Error where a part of it is missing */
+function mailOf({ SMTP_URL: url, MAIL_FROM: from }: z.infer<typeof Environment>): MailRelay | undefined {
+  if (url && from) return { url, from }
+  if (!url && !from) return undefined
+  throw new Error('the configuration is not usable: SMTP_URL and MAIL_FROM need each other')
 }
 
 /** @throws Error where a part of it is missing, or belongs to the other way of speaking to it */

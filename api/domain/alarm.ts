@@ -1,4 +1,11 @@
-import type { AlarmClass, AlarmKind, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import type {
+  AlarmClass,
+  AlarmKind,
+  AlarmVerb,
+  EscalationStep,
+  ProbeKind,
+  Side,
+} from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
 
 /** Something is wrong with a device, in event time; `to` is null while it lasts. */
@@ -146,22 +153,36 @@ export type Case = {
 }
 
 export type CaseNews = {
-  readonly verb: 'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated'
+  readonly verb: Extract<
+    AlarmVerb,
+    'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated' | 'unstaffed'
+  >
   readonly data: object
+}
+
+/** A step that was taken now. */
+export type Page = {
+  readonly to: EscalationStep
+  /** Which one it is since it is paged, from 1. */
+  readonly ordinal: number
 }
 
 export type Paging = {
   /** What is over for so long has ended, ms. */
   readonly settleMs: number
   /** Who is paged how long after it was raised, ascending. */
-  readonly steps: readonly { readonly afterMs: number; readonly to: string }[]
+  readonly steps: readonly { readonly afterMs: number; readonly to: EscalationStep }[]
+  /** Is anybody on duty for it? */
+  readonly isStaffed: (to: EscalationStep) => boolean
+  /** Nobody could be told of the step that was taken last. */
+  readonly isUnheard: boolean
 }
 
 /**
  * What becomes of the case of one thing by what was found of it now: raised where something is due and there is no case,
  * graver where that is, over and ended where nothing lasts, begun again where it had ended; and who is paged. Who had
- * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. Looked at twice,
- * nothing is new.
+ * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. A step takes its turn
+ * by the clock, or at once where the one before it reaches nobody. Looked at twice, nothing is new.
  *
  * @param before null where no case is open
  * @param found the conditions of this thing, in any order
@@ -172,11 +193,12 @@ export function lookAtCase(
   found: readonly Condition[],
   paging: Paging,
   now: number,
-): { readonly after: Case; readonly news: readonly CaseNews[] } | null {
+): { readonly after: Case; readonly news: readonly CaseNews[]; readonly pages: readonly Page[] } | null {
   const due = found.filter((condition) => isDue(condition, now))
   const [worst] = [...due].sort((a, b) => gravity[b.class] - gravity[a.class] || a.from - b.from)
   const lasting = found.find(({ to }) => to === null)
   const news: CaseNews[] = []
+  const pages: Page[] = []
   let after = before
   if (!after) {
     if (!worst) return null
@@ -201,12 +223,26 @@ export function lookAtCase(
     after = { ...after, overSince, endedAt: hasEnded ? (after.endedAt ?? now) : null }
   }
   if (after.acknowledgedAt === null) {
-    const { pagedFrom, steps } = after
-    const told = paging.steps.filter(({ afterMs }) => pagedFrom + afterMs <= now)
-    for (const { to } of told.slice(steps)) news.push({ verb: 'escalated', data: { to } })
-    after = { ...after, steps: Math.max(steps, told.length) }
+    const taken = stepsTaken(after, paging, now)
+    for (const { to } of taken)
+      news.push({ verb: paging.isStaffed(to) ? 'escalated' : 'unstaffed', data: { to } })
+    pages.push(...taken.filter(({ to }) => paging.isStaffed(to)))
+    after = { ...after, steps: after.steps + taken.length }
   }
-  return { after, news }
+  return { after, news, pages }
+}
+
+/** The steps whose turn has come since the last one was taken. */
+function stepsTaken({ pagedFrom, steps }: Case, paging: Paging, now: number): Page[] {
+  const taken: Page[] = []
+  let isHurried = paging.isUnheard && steps > 0
+  for (const [index, { afterMs, to }] of paging.steps.entries()) {
+    if (index < steps) continue
+    if (!isHurried && pagedFrom + afterMs > now) break
+    taken.push({ to, ordinal: index + 1 })
+    isHurried = !paging.isStaffed(to)
+  }
+  return taken
 }
 
 function aboutOf({ from, to, class: graveness }: Condition): object {

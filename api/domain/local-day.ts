@@ -10,7 +10,26 @@ export type DayOf = (date: string) => { readonly from: number; readonly to: numb
  * @param timeZone of the IANA data base
  */
 export function daysIn(timeZone: string): DayOf {
-  const clock = new Intl.DateTimeFormat('en-CA', {
+  const clock = clockOf(timeZone)
+  return (date) => {
+    const midnight = Date.parse(`${date}T00:00:00Z`)
+    return { from: beginning(midnight, clock), to: beginning(midnight + dayMs, clock) }
+  }
+}
+
+/**
+ * What the clock on a wall of a time zone shows at an instant, as if it were UTC. Every instant has one, though where the
+ * clock is moved some of what it may show is shown twice, or never.
+ *
+ * @param timeZone of the IANA data base
+ */
+export function wallClockIn(timeZone: string): (at: number) => number {
+  const clock = clockOf(timeZone)
+  return (at) => shown(at, clock)
+}
+
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en-CA', {
     timeZone,
     calendar: 'iso8601',
     year: 'numeric',
@@ -21,10 +40,6 @@ export function daysIn(timeZone: string): DayOf {
     second: '2-digit',
     hourCycle: 'h23',
   })
-  return (date) => {
-    const midnight = Date.parse(`${date}T00:00:00Z`)
-    return { from: beginning(midnight, clock), to: beginning(midnight + dayMs, clock) }
-  }
 }
 
 /** @param midnight of the day, as if its zone were UTC */

@@ -40,6 +40,8 @@ const table = {
   'bag.hold': ['centre', 'transfusion_lab'],
   'alarm.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'alarm.handle': ['centre', 'transfusion_lab', 'nurse', 'engineer'],
+  'roster.read': ['centre', 'transfusion_lab', 'nurse', 'engineer', 'administrator'],
+  'roster.manage': ['centre', 'transfusion_lab', 'administrator'],
   'task.read': ['centre', 'transfusion_lab', 'nurse', 'regulator'],
   'patient.read': ['transfusion_lab', 'nurse'],
   'patient.manage': ['transfusion_lab'],

@@ -1,11 +1,13 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { AlarmCommentInput, AlarmDetail, AlarmParams, Alarms, AlarmsQuery } from '../../schema/http/alarms.ts'
+import { Notices, RosterQuery } from '../../schema/http/rosters.ts'
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
 import { alarmWords } from '../policies/alarms.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { noticesOfCase } from '../stores/notices.ts'
 import { demandRight } from '../usecases/demand.ts'
 import { type AlarmAct, handleAlarm } from '../usecases/handle-alarm.ts'
 import { needs } from './admission.ts'
@@ -36,6 +38,16 @@ const read = createRoute({
   responses: { ...everywhere, 200: json(AlarmDetail, 'The alarm'), 404: missing },
 })
 
+const notices = createRoute({
+  method: 'get',
+  path: '/{id}/notices',
+  tags,
+  summary: 'Who was told of an alarm, and every attempt to',
+  ...needs('alarm.read'),
+  request: { params: AlarmParams, query: RosterQuery },
+  responses: { ...everywhere, 200: json(Notices, 'The notices'), 404: missing },
+})
+
 const acts = {
   acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
   comment: { act: 'commented', summary: 'Write down what was found, or done' },
@@ -55,6 +67,20 @@ export const alarmRoutes = new OpenAPIHono<Env>()
     return c.json({ alarms, next: found.length > limit ? (alarms.at(-1)?.id ?? null) : null }, 200)
   })
   .openapi(read, async (c) => c.json(await detailOf(c.var.ctx, c.req.valid('param').id), 200))
+  .openapi(notices, async (c) => {
+    const { ctx } = c.var
+    const { id } = c.req.valid('param')
+    const { facilityId } = await findCase(ctx.database.db, id)
+    demandRight(ctx, 'alarm.read', [facilityId], noAlarm(id))
+    const found = await noticesOfCase(ctx.database.db, id, c.req.valid('query').limit)
+    const shown = found.map(
+      ({ id: notice, contact: to, channel, step, createdAt, isDelivered, attempts }) => ({
+        ...{ notice, to, channel, step, at: iso(createdAt), delivered: isDelivered },
+        attempts: attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+      }),
+    )
+    return c.json({ notices: shown }, 200)
+  })
 
 for (const [path, { act, summary }] of Object.entries(acts)) mount(path, act, summary)
 

@@ -27,6 +27,7 @@ import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
+import { rosterRoutes } from './rosters.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
 import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
@@ -83,6 +84,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
   app.route('/facilities', patientRoutes)
+  app.route('/facilities', rosterRoutes)
   app.route('/tags', tagRoutes)
   app.route('/rejected-messages', rejectedMessageRoutes)
   app.route('/telemetry/dead-letters', deadLetterRoutes)

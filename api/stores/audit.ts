@@ -24,6 +24,8 @@ export type AuditEntry = {
     | 'policy_proposal'
     | 'alarm'
     | 'look_back'
+    | 'contact'
+    | 'shift'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

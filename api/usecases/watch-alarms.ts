@@ -8,6 +8,7 @@ import {
   conditionOf,
   doorCondition,
   lookAtCase,
+  type Page,
   powerConditions,
   silenceOf,
 } from '../domain/alarm.ts'
@@ -25,7 +26,10 @@ import {
   type Whose,
 } from '../stores/alarms.ts'
 import { lookUpDevices, type Profile } from '../stores/devices.ts'
+import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
+import { rostersOf } from '../stores/rosters.ts'
+import { contactsOnDuty, noticesOf } from './write-notices.ts'
 
 const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
@@ -37,7 +41,7 @@ type Found = Condition & {
 
 /**
  * Look at everything once: raise what is due and has no case yet, note what got worse, what is over and what began again,
- * and page the next where nobody has acknowledged it. What it finds it writes in one transaction, by a few statements,
+ * and page the next where nobody has acknowledged it, which writes down who is to be told. What it finds it writes in one transaction, by a few statements,
  * however much it is; run twice it finds nothing new.
  *
  * @param readySince since when the service could have heard from devices, ms UTC
@@ -66,18 +70,35 @@ export async function watchAlarms(
   }
   return db.transaction(async (tx) => {
     const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
+    const unheard = await unheardCases(tx)
+    const facilityOf = (key: string) =>
+      open.get(key)?.facilityId ?? found.get(key)?.[0]?.whose.facilityId ?? 0
+    const keys = [...new Set([...found.keys(), ...open.keys()])]
+    const rosters = await rostersOf(tx, [...new Set(keys.map(facilityOf))], now)
     const added: NewCase[] = []
     const changed: { id: number; after: Case }[] = []
-    const told = new Map<string, readonly CaseNews[]>()
-    for (const key of new Set([...found.keys(), ...open.keys()])) {
+    const told = new Map<string, { readonly news: readonly CaseNews[]; readonly pages: readonly Page[] }>()
+    for (const key of keys) {
       const before = open.get(key) ?? null
       const conditions = found.get(key) ?? []
-      const looked = lookAtCase(before, conditions, { settleMs, steps: escalation }, now)
+      const roster = rosters.get(facilityOf(key))
+      const looked = lookAtCase(
+        before,
+        conditions,
+        {
+          settleMs,
+          steps: escalation,
+          isStaffed: (to) => !roster || contactsOnDuty(roster, to, now).length > 0,
+          isUnheard: before !== null && unheard.has(before.id),
+        },
+        now,
+      )
       if (!looked) continue
       const { after, news } = looked
-      if (news.length > 0) told.set(key, news)
+      if (news.length > 0) told.set(key, looked)
       if (before) {
         if (isOther(before, after)) changed.push({ id: before.id, after })
+        open.set(key, { ...before, ...after })
       } else if (conditions[0]) {
         const { whose, kind, part } = conditions[0]
         added.push({ ...whose, kind, part, ...after })
@@ -92,11 +113,16 @@ export async function watchAlarms(
       )
     })
     await insertLinks(tx, links)
-    const events = [...told].flatMap(([key, news]) => {
+    const events = [...told].flatMap(([key, { news }]) => {
       const of = open.get(key)
       return of ? news.map((one) => ({ of, ...one })) : []
     })
     await appendAlarmEvents(tx, watcher, events, now)
+    const paged = [...told].flatMap(([key, { pages }]) => {
+      const of = open.get(key)
+      return of ? pages.map((page) => ({ of, ...page })) : []
+    })
+    await insertNotices(tx, noticesOf(paged, rosters, now), now)
     return events.length
   })
 }

@@ -117,6 +117,8 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'logger_day',
       'logger_import',
       'news',
+      'notice_attempt',
+      'notice_case',
       'policy',
       'policy_opinion',
       'policy_proposal',
