@@ -172,7 +172,7 @@ export type AlarmClass = (typeof alarmClasses)[number]
 
 /**
  * What happens in the case of an alarm. Only a person acknowledges, comments and closes. `unstaffed`: nobody was on duty
- * for a step. `undelivered`: a notice could not be delivered to who was.
+ * for a step. `undelivered`: a notice could not be delivered to who was. `muted`: nobody is paged while it is defrosted.
  */
 export const alarmVerbs = [
   'raised',
@@ -182,6 +182,7 @@ export const alarmVerbs = [
   'escalated',
   'unstaffed',
   'undelivered',
+  'muted',
   'acknowledged',
   'commented',
   'closed',

@@ -147,6 +147,8 @@ export type Case = {
   readonly raisedAt: number
   readonly pagedFrom: number
   readonly steps: number
+  /** Nobody is paged before; nor after while it does not last, if nobody was before. */
+  readonly mutedUntil: number | null
   readonly acknowledgedAt: number | null
   readonly overSince: number | null
   readonly endedAt: number | null
@@ -155,7 +157,7 @@ export type Case = {
 export type CaseNews = {
   readonly verb: Extract<
     AlarmVerb,
-    'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated' | 'unstaffed'
+    'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated' | 'unstaffed' | 'muted'
   >
   readonly data: object
 }
@@ -172,6 +174,10 @@ export type Paging = {
   readonly settleMs: number
   /** Who is paged how long after it was raised, ascending. */
   readonly steps: readonly { readonly afterMs: number; readonly to: EscalationStep }[]
+  /** From when the steps are counted of what is raised, gets worse or begins again now, ms UTC. */
+  readonly from: number
+  /** Until when nobody is to be paged, for the device is being defrosted; null where it is not. */
+  readonly mutedUntil: number | null
   /** Is anybody on duty for it? */
   readonly isStaffed: (to: EscalationStep) => boolean
   /** Nobody could be told of the step that was taken last. */
@@ -182,7 +188,8 @@ export type Paging = {
  * What becomes of the case of one thing by what was found of it now: raised where something is due and there is no case,
  * graver where that is, over and ended where nothing lasts, begun again where it had ended; and who is paged. Who had
  * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. A step takes its turn
- * by the clock, or at once where the one before it reaches nobody. Looked at twice, nothing is new.
+ * by the clock, or at once where the one before it reaches nobody. What is muted pages nobody, and once that is over
+ * from the first on, if it lasts or had paged before. Looked at twice, nothing is new.
  *
  * @param before null where no case is open
  * @param found the conditions of this thing, in any order
@@ -203,16 +210,16 @@ export function lookAtCase(
   if (!after) {
     if (!worst) return null
     const { from, class: graveness } = worst
-    const paged = { pagedFrom: now, steps: 0, acknowledgedAt: null }
+    const paged = { pagedFrom: paging.from, steps: 0, mutedUntil: null, acknowledgedAt: null }
     after = { class: graveness, conditionFrom: from, raisedAt: now, ...paged, overSince: null, endedAt: null }
     news.push({ verb: 'raised', data: aboutOf(worst) })
   } else if (worst && worst.to === null && isGraver(worst.class, after.class)) {
-    after = { ...after, class: worst.class, acknowledgedAt: null, pagedFrom: now, steps: 0 }
+    after = { ...after, class: worst.class, acknowledgedAt: null, pagedFrom: paging.from, steps: 0 }
     news.push({ verb: 'worsened', data: aboutOf(worst) })
   }
   if (lasting) {
     if (after.endedAt !== null) {
-      after = { ...after, endedAt: null, acknowledgedAt: null, pagedFrom: now, steps: 0 }
+      after = { ...after, endedAt: null, acknowledgedAt: null, pagedFrom: paging.from, steps: 0 }
       news.push({ verb: 'began_again', data: aboutOf(lasting) })
     }
     after = { ...after, overSince: null }
@@ -223,6 +230,18 @@ export function lookAtCase(
     after = { ...after, overSince, endedAt: hasEnded ? (after.endedAt ?? now) : null }
   }
   if (after.acknowledgedAt === null) {
+    const { mutedUntil } = paging
+    const hasMore = lasting !== undefined || after.steps < paging.steps.length
+    if (mutedUntil !== null && mutedUntil !== after.mutedUntil && hasMore) {
+      after = { ...after, mutedUntil }
+      news.push({ verb: 'muted', data: { until: instant(mutedUntil) } })
+    }
+    if (after.mutedUntil !== null) {
+      // Of what somebody was told before, they are told again: it was not the defrost's.
+      const isOut = lasting !== undefined || after.steps > 0
+      if (now < after.mutedUntil || !isOut) return { after, news, pages }
+      after = { ...after, mutedUntil: null, pagedFrom: now, steps: 0 }
+    }
     const taken = stepsTaken(after, paging, now)
     for (const { to } of taken)
       news.push({ verb: paging.isStaffed(to) ? 'escalated' : 'unstaffed', data: { to } })
@@ -245,8 +264,11 @@ function stepsTaken({ pagedFrom, steps }: Case, paging: Paging, now: number): Pa
   return taken
 }
 
+function instant(at: number): string {
+  return new Date(at).toISOString()
+}
+
 function aboutOf({ from, to, class: graveness }: Condition): object {
-  const instant = (at: number) => new Date(at).toISOString()
   return { class: graveness, from: instant(from), to: to === null ? null : instant(to) }
 }
 

@@ -17,6 +17,7 @@ const table = {
   'device.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'device.manage': ['engineer', 'administrator'],
   'device.command': ['engineer', 'administrator'],
+  'device.defrost': ['centre', 'transfusion_lab', 'engineer'],
   'clock.decide': ['engineer'],
   'logger.import': ['centre', 'transfusion_lab', 'engineer'],
   'message.read': ['regulator', 'engineer', 'administrator'],

@@ -12,6 +12,7 @@ import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
+import { defrostRoutes } from './defrosts.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
@@ -73,6 +74,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', deviceRoutes)
   app.route('/devices', commandRoutes)
   app.route('/devices', clockRoutes)
+  app.route('/devices', defrostRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/devices', loggerRoutes)
   app.route('/bags', bagRoutes)

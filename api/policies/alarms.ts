@@ -18,6 +18,19 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
 /** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
 export const settleMs = 5 * minute
 
+/** So long those are waited for that lose the mains as well, to be told of together, ms: what is in there stays cold. */
+export const gatherMs = minute
+
+/**
+ * How long a person may have a device defrosted at a time, and has to leave it alone in between; and what pages nobody
+ * meanwhile. To be confirmed: others let the load page even then.
+ */
+export const defrosts: {
+  readonly longestMs: number
+  readonly apartMs: number
+  readonly mutes: readonly AlarmKind[]
+} = { longestMs: 30 * minute, apartMs: 30 * minute, mutes: ['load_high', 'air_high'] }
+
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
   { afterMs: 0, to: 'ward' },

@@ -19,7 +19,7 @@ export function noticeWords(facts: NoticeFacts): { readonly zh: NoticeWords; rea
   const { facility, step, kind, class: graveness, devices, since } = facts
   const names = devices.map(({ device, part }) => (part ? `${device} (${part})` : device))
   const alarms = devices.map(({ alarm }) => alarm)
-  const in2 = (language: 'zh' | 'en', comma: string) => ({
+  const wordsIn = (language: 'zh' | 'en', comma: string) => ({
     names: names.join(comma),
     alarms: alarms.join(comma),
     what: alarmWords[kind][language],
@@ -27,11 +27,13 @@ export function noticeWords(facts: NoticeFacts): { readonly zh: NoticeWords; rea
     advice: adviceWords[kind][language],
     to: stepWords[step][language],
   })
-  const zh = in2('zh', '、')
-  const en = in2('en', ', ')
+  // The text names every one.
+  const isMany = devices.length > 3
+  const zh = wordsIn('zh', '、')
+  const en = wordsIn('en', ', ')
   return {
     zh: {
-      subject: `${zh.what}：${facility.name} ${zh.names}`,
+      subject: `${zh.what}：${facility.name} ${isMany ? `${devices.length} 台设备` : zh.names}`,
       text: [
         `情况：${zh.what}`,
         `地点：${facility.name}（${facility.code}），设备 ${zh.names}`,
@@ -42,7 +44,7 @@ export function noticeWords(facts: NoticeFacts): { readonly zh: NoticeWords; rea
       ].join('\n'),
     },
     en: {
-      subject: `${en.what}: ${facility.name}, ${en.names}`,
+      subject: `${en.what}: ${facility.name}, ${isMany ? `${devices.length} devices` : en.names}`,
       text: [
         `What: ${en.what}`,
         `Where: ${facility.name} (${facility.code}), ${en.names}`,

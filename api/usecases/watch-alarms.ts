@@ -13,8 +13,9 @@ import {
   silenceOf,
 } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
-import { deviceRules, escalation, settleMs } from '../policies/alarms.ts'
+import { defrosts, deviceRules, escalation, gatherMs, settleMs } from '../policies/alarms.ts'
 import {
+  type AlarmCase,
   type AlarmFacts,
   alarmFacts,
   appendAlarmEvents,
@@ -25,6 +26,7 @@ import {
   updateCases,
   type Whose,
 } from '../stores/alarms.ts'
+import { defrostingUntil } from '../stores/defrosts.ts'
 import { lookUpDevices, type Profile } from '../stores/devices.ts'
 import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
@@ -38,6 +40,9 @@ type Found = Condition & {
   readonly whose: Whose
   readonly excursion?: AlarmFacts['excursions'][number]
 }
+
+/** What a case is of, or would be. */
+type Subject = Pick<AlarmCase, 'kind' | 'deviceId' | 'facilityId'>
 
 /**
  * Look at everything once: raise what is due and has no case yet, note what got worse, what is over and what began again,
@@ -71,23 +76,31 @@ export async function watchAlarms(
   return db.transaction(async (tx) => {
     const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
     const unheard = await unheardCases(tx)
-    const facilityOf = (key: string) =>
-      open.get(key)?.facilityId ?? found.get(key)?.[0]?.whose.facilityId ?? 0
-    const keys = [...new Set([...found.keys(), ...open.keys()])]
-    const rosters = await rostersOf(tx, [...new Set(keys.map(facilityOf))], now)
+    const subjects = new Map<string, Subject>()
+    for (const [key, [first]] of found) if (first) subjects.set(key, { ...first, ...first.whose })
+    for (const [key, one] of open) subjects.set(key, one)
+    const facilityIds = [...subjects.values()].map(({ facilityId }) => facilityId)
+    const rosters = await rostersOf(tx, [...new Set(facilityIds)], now)
+    const defrosting = await defrostingUntil(tx, now)
+    const gathering = new Map<number, number>()
+    for (const { kind, facilityId, pagedFrom } of open.values())
+      if (kind === 'mains_lost' && pagedFrom > now) gathering.set(facilityId, pagedFrom)
     const added: NewCase[] = []
     const changed: { id: number; after: Case }[] = []
     const told = new Map<string, { readonly news: readonly CaseNews[]; readonly pages: readonly Page[] }>()
-    for (const key of keys) {
+    for (const [key, { kind, deviceId, facilityId }] of subjects) {
       const before = open.get(key) ?? null
       const conditions = found.get(key) ?? []
-      const roster = rosters.get(facilityOf(key))
+      const roster = rosters.get(facilityId)
+      const isGathered = roster && kind === 'mains_lost'
       const looked = lookAtCase(
         before,
         conditions,
         {
           settleMs,
           steps: escalation,
+          from: isGathered ? (gathering.get(facilityId) ?? now + gatherMs) : now,
+          mutedUntil: defrosts.mutes.includes(kind) ? (defrosting.get(deviceId) ?? null) : null,
           isStaffed: (to) => !roster || contactsOnDuty(roster, to, now).length > 0,
           isUnheard: before !== null && unheard.has(before.id),
         },
@@ -100,7 +113,7 @@ export async function watchAlarms(
         if (isOther(before, after)) changed.push({ id: before.id, after })
         open.set(key, { ...before, ...after })
       } else if (conditions[0]) {
-        const { whose, kind, part } = conditions[0]
+        const { whose, part } = conditions[0]
         added.push({ ...whose, kind, part, ...after })
       }
     }
@@ -136,11 +149,12 @@ function keyOf({
 }
 
 function isOther(before: Case, after: Case): boolean {
-  const { class: graveness, pagedFrom, steps, acknowledgedAt, overSince, endedAt } = after
+  const { class: graveness, pagedFrom, steps, mutedUntil, acknowledgedAt, overSince, endedAt } = after
   return (
     before.class !== graveness ||
     before.pagedFrom !== pagedFrom ||
     before.steps !== steps ||
+    before.mutedUntil !== mutedUntil ||
     before.acknowledgedAt !== acknowledgedAt ||
     before.overSince !== overSince ||
     before.endedAt !== endedAt

@@ -17,19 +17,30 @@ export function contactsOnDuty(roster: FacilityRoster, to: Page['to'], now: numb
 }
 
 /**
- * The notices of steps that were taken now: one for each person on duty and each way they are told. Where a facility
- * keeps no roster there is nobody to tell, and paging is news alone.
+ * The notices of steps that were taken now: one for each person on duty and each way they are told. Of devices of one
+ * facility that lost the mains together one notice tells. Where a facility keeps no roster there is nobody to tell, and
+ * paging is news alone.
  */
 export function noticesOf(
   paged: readonly Paged[],
   rosters: ReadonlyMap<number, FacilityRoster>,
   now: number,
 ): NewNotice[] {
-  return paged.flatMap((page) => {
-    const roster = rosters.get(page.of.facilityId)
+  const together = new Map<string, [Paged, ...Paged[]]>()
+  for (const page of paged) {
+    const { kind, facilityId, pagedFrom, id } = page.of
+    const who = kind === 'mains_lost' ? `${facilityId}/${pagedFrom}` : `case ${id}`
+    const key = `${who}/${page.ordinal}`
+    const others = together.get(key)
+    if (others) others.push(page)
+    else together.set(key, [page])
+  }
+  return [...together.values()].flatMap((pages) => {
+    const [{ of, to: step, ordinal }] = pages
+    const roster = rosters.get(of.facilityId)
     if (!roster) return []
-    const { to: step, ordinal, of } = page
-    const about = { step, ordinal, pagedFrom: of.pagedFrom, caseIds: [of.id], body: bodyOf([page], roster) }
+    const caseIds = pages.map(({ of: { id } }) => id)
+    const about = { step, ordinal, pagedFrom: of.pagedFrom, caseIds, body: bodyOf(pages, roster) }
     return contactsOnDuty(roster, step, now).flatMap((contact) =>
       channelsOf(contact).map((channel) => ({ ...about, contactId: contact.id, channel })),
     )

@@ -1,3 +1,14 @@
+CREATE TABLE "device_defrost" (
+	"id" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "device_defrost_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
+	"device_id" integer NOT NULL,
+	"from" bigint NOT NULL,
+	"to" bigint NOT NULL,
+	"reason" text NOT NULL,
+	"actor" jsonb NOT NULL,
+	"declared_at" bigint NOT NULL,
+	CONSTRAINT "device_defrost_length" CHECK ("device_defrost"."from" < "device_defrost"."to")
+);
+--> statement-breakpoint
 CREATE TABLE "contact" (
 	"id" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "contact_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
 	"facility_id" integer NOT NULL,
@@ -58,6 +69,8 @@ CREATE TABLE "roster_shift" (
 );
 --> statement-breakpoint
 ALTER TABLE "alarm_event" DROP CONSTRAINT "alarm_event_verb";--> statement-breakpoint
+ALTER TABLE "alarm_case" ADD COLUMN "muted_until" bigint;--> statement-breakpoint
+ALTER TABLE "device_defrost" ADD CONSTRAINT "device_defrost_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "contact" ADD CONSTRAINT "contact_facility_id_facility_id_fk" FOREIGN KEY ("facility_id") REFERENCES "public"."facility"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notice" ADD CONSTRAINT "notice_contact_id_contact_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contact"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notice_attempt" ADD CONSTRAINT "notice_attempt_notice_id_notice_id_fk" FOREIGN KEY ("notice_id") REFERENCES "public"."notice"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -65,11 +78,15 @@ ALTER TABLE "notice_case" ADD CONSTRAINT "notice_case_notice_id_notice_id_fk" FO
 ALTER TABLE "notice_case" ADD CONSTRAINT "notice_case_case_id_alarm_case_id_fk" FOREIGN KEY ("case_id") REFERENCES "public"."alarm_case"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "roster_shift" ADD CONSTRAINT "roster_shift_facility_id_facility_id_fk" FOREIGN KEY ("facility_id") REFERENCES "public"."facility"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "roster_shift" ADD CONSTRAINT "roster_shift_contact_id_contact_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contact"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "device_defrost_device" ON "device_defrost" USING btree ("device_id","to");--> statement-breakpoint
+CREATE INDEX "device_defrost_to" ON "device_defrost" USING btree ("to");--> statement-breakpoint
 CREATE UNIQUE INDEX "contact_name" ON "contact" USING btree ("facility_id","name") WHERE ended_at is null;--> statement-breakpoint
 CREATE INDEX "notice_waiting" ON "notice" USING btree ("id") WHERE is_delivered is null;--> statement-breakpoint
 CREATE INDEX "notice_case_case" ON "notice_case" USING btree ("case_id");--> statement-breakpoint
 CREATE INDEX "roster_shift_facility" ON "roster_shift" USING btree ("facility_id");--> statement-breakpoint
-ALTER TABLE "alarm_event" ADD CONSTRAINT "alarm_event_verb" CHECK ("alarm_event"."verb" in ('raised', 'worsened', 'ended', 'began_again', 'escalated', 'unstaffed', 'undelivered', 'acknowledged', 'commented', 'closed'));--> statement-breakpoint
+ALTER TABLE "alarm_event" ADD CONSTRAINT "alarm_event_verb" CHECK ("alarm_event"."verb" in ('raised', 'worsened', 'ended', 'began_again', 'escalated', 'unstaffed', 'undelivered', 'muted', 'acknowledged', 'commented', 'closed'));--> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON notice_case FOR EACH ROW EXECUTE FUNCTION refuse_change();
 --> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON notice_attempt FOR EACH ROW EXECUTE FUNCTION refuse_change();
+--> statement-breakpoint
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON device_defrost FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -38,10 +38,12 @@ export const alarmCase = pgTable(
     /** Event time: when the condition began that raised it. */
     conditionFrom: instant().notNull(),
     raisedAt: instant().notNull(),
-    /** From when the next step is counted: raised, or begun again. */
+    /** From when the next step is counted: raised, or begun again; later where others are waited for, or it was muted. */
     pagedFrom: instant().notNull(),
     /** How many steps of escalation have been taken since. */
     steps: integer().notNull(),
+    /** Nobody is paged before; nor after while it does not last, if nobody was before. */
+    mutedUntil: instant(),
     acknowledgedAt: instant(),
     /** Since when the condition has not been found any more; what comes back soon was never over. */
     overSince: instant(),

@@ -9,13 +9,14 @@ import { startNotices } from '../../../api/jobs/send-notices.ts'
 import type { Patience } from '../../../api/jobs/try-once.ts'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { AlarmDetail, Alarms } from '../../../schema/http/alarms.ts'
+import { Defrosts } from '../../../schema/http/defrosts.ts'
 import { Contacts, NewContact, Notices, Roster } from '../../../schema/http/rosters.ts'
 import { type EscalationStep, escalationSteps } from '../../../schema/vocabulary.ts'
 import { aWorker, refusal } from '../../support/hospital.ts'
 import { type MailServer, readMail, startMailServer } from '../../support/mail-server.ts'
 import { until } from '../../support/outcomes.ts'
-import { aDevice, aMessage, aReading, noon, silent } from '../../support/world.ts'
-import { type Door, openDoor, test } from '../http/door.ts'
+import { aDevice, aMessage, aReading, noon, silent, type World } from '../../support/world.ts'
+import { type Door, iso, openDoor, test } from '../http/door.ts'
 
 const minute = 60_000
 const day = 1_440 * minute
@@ -235,6 +236,201 @@ describe('a step that is taken', () => {
     const [first, second] = mail.received.map(({ message }) => readMail(message).id)
     expect(first).toBe(second)
     expect((await noticesOf(door, id))[0]?.attempts).toHaveLength(1)
+  })
+})
+
+/** A fridge that loses the mains now. */
+async function losesMains({ world }: Door, device: string): Promise<void> {
+  await aDevice(world, device, {}, noon - day)
+  const { now } = world.clock
+  const body = [{ at: now, mains: false }]
+  await world.ingest.accept([aMessage({ device, seq: 0, channel: 'power', body, receivedAt: now })])
+}
+
+/** Which devices each notice names, of all there were to the ward. */
+async function namedToWard({ database }: World['deps']): Promise<string[][]> {
+  const { rows } = await database.pool.query<{ devices: { device: string }[] }>(
+    "select body->'devices' as devices from notice where step = 'ward' order by id",
+  )
+  return rows.map(({ devices }) => devices.map(({ device }) => device))
+}
+
+describe('the mains', () => {
+  test('lost by several devices within a minute page once, each named and each with a record of its own', async ({
+    door,
+  }) => {
+    const gateway = await aGateway()
+    await onDuty(door, 'ward', 'ward', { url: gateway.url })
+    await onDuty(door, 'transfusion_lab', 'lab', { url: gateway.url })
+    const { clock } = door.world
+    await losesMains(door, 'a')
+    await losesMains(door, 'b')
+    expect(await look(door)).toBe(2)
+    clock.now += 59_999
+    await losesMains(door, 'c')
+    expect(await look(door)).toBe(1)
+    expect(await look(door, 1)).toBe(3)
+    await losesMains(door, 'd')
+    expect(await look(door)).toBe(1)
+    expect(await namedToWard(door.world.deps)).toEqual([['a', 'b', 'c']])
+    expect(await look(door, minute)).toBe(1)
+    expect(await namedToWard(door.world.deps)).toEqual([['a', 'b', 'c'], ['d']])
+
+    const { alarms } = await door.ask(Alarms, 'GET', '/alarms?open=true')
+    const idOf = (name: string) => alarms.find(({ device }) => device === name)?.id as number
+    for (const name of ['a', 'b', 'c', 'd'])
+      expect(await paging(door, idOf(name))).toEqual(['escalated ward'])
+    expect(await noticesOf(door, idOf('a'))).toEqual(await noticesOf(door, idOf('c')))
+    const nurse = await aWorker(door, 'nurse', 'nurse', 'H1')
+    await nurse.post(`/alarms/${idOf('a')}/acknowledge`, { comment: 'coming' })
+    await look(door, 4 * minute)
+    const { rows } = await door.world.deps.database.pool.query("select body from notice where step <> 'ward'")
+    expect(rows).toMatchObject([{ body: { devices: [{ device: 'b' }, { device: 'c' }] } }])
+    expect(await paging(door, idOf('a'))).toEqual(['escalated ward'])
+  })
+
+  test('lost by whichever devices, whenever, page for each of them once', async ({ door }) => {
+    await onDuty(door, 'ward', 'ward', { url: 'https://sms.test/' })
+    let number = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 90 }), { minLength: 1, maxLength: 8 }),
+        async (waits) => {
+          const { world } = door
+          world.clock.now = noon + ++number * day
+          const begun = world.clock.now
+          const names: string[] = []
+          for (const [n, seconds] of waits.entries()) {
+            await look(door, seconds * 1_000)
+            names.push(`fridge-${number}-${n}`)
+            await losesMains(door, names.at(-1) as string)
+            await look(door)
+          }
+          await look(door, minute)
+          await look(door)
+          const named = (await namedToWard(world.deps)).flat().filter((name) => names.includes(name))
+          expect(named.sort()).toEqual(names.sort())
+          const { rows } = await world.deps.database.pool.query(
+            'select max(paged_from - raised_at)::integer as longest from alarm_case where raised_at >= $1',
+            [begun],
+          )
+          expect(rows[0].longest).toBeLessThanOrEqual(minute)
+          await world.deps.database.pool.query('update device set revoked_at = 1')
+        },
+      ),
+      { numRuns: 15 },
+    )
+  })
+})
+
+describe('a declared defrost', () => {
+  const declare = async (door: Door, body: object, name = 'engineer') => {
+    const engineer = await aWorker(door, name, 'engineer', 'H1')
+    return engineer.post('/devices/fridge-1/defrosts', { reason: 'ice', ...body })
+  }
+
+  test('mutes what gets too warm, never the record, and what is still out when it ends is paged then', async ({
+    door,
+  }) => {
+    await onDuty(door, 'ward', 'ward', { url: 'https://sms.test/' })
+    await aDevice(door.world, 'fridge-1', {}, noon - day)
+    const declared = await declare(door, { to: iso(noon + 30 * minute) })
+    expect(Defrosts.parse(await declared.json()).defrosts).toMatchObject([
+      { from: iso(noon), to: iso(noon + 30 * minute), reason: 'ice', by: { kind: 'person' } },
+    ])
+    let seq = 0
+    const reads = (celsius: number) => {
+      const { now } = door.world.clock
+      const body = [aReading(now, celsius)]
+      return door.world.ingest.accept([aMessage({ device: 'fridge-1', seq: seq++, body, receivedAt: now })])
+    }
+    await reads(7)
+    expect(await look(door)).toBe(2)
+    const [{ id } = { id: 0 }] = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    const verbs = async () =>
+      (await door.ask(AlarmDetail, 'GET', `/alarms/${id}`)).events.map(({ verb }) => verb)
+    expect(await verbs()).toEqual(['raised', 'muted'])
+    for (let minutes = 10; minutes < 30; minutes += 10) {
+      expect(await look(door, 10 * minute)).toBe(0)
+      await reads(8)
+    }
+    expect(await look(door, 10 * minute - 1)).toBe(0)
+    expect(await noticesOf(door, id)).toEqual([])
+    expect(await look(door, 1)).toBe(1)
+    expect(await verbs()).toEqual(['raised', 'muted', 'escalated'])
+    expect(await noticesOf(door, id)).toMatchObject([{ step: 'ward' }])
+    expect(await look(door)).toBe(0)
+  })
+
+  test('pages nobody for what was over when it ended, until it begins again', async ({ door }) => {
+    await onDuty(door, 'ward', 'ward', { url: 'https://sms.test/' })
+    await aDevice(door.world, 'fridge-1', {}, noon - day)
+    await declare(door, { from: iso(noon + minute), to: iso(noon + 20 * minute) })
+    let seq = 0
+    const reads = async (afterMs: number, celsius: number) => {
+      door.world.clock.now += afterMs
+      const { now } = door.world.clock
+      const body = [aReading(now, celsius)]
+      await door.world.ingest.accept([aMessage({ device: 'fridge-1', seq: seq++, body, receivedAt: now })])
+      await look(door)
+    }
+    await reads(minute, 7)
+    for (let minutes = 1; minutes < 25; minutes += 3) await reads(3 * minute, 4)
+    const [{ id } = { id: 0 }] = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    expect(await noticesOf(door, id)).toEqual([])
+    await reads(minute, 7)
+    expect(await noticesOf(door, id)).toMatchObject([{ step: 'ward' }])
+  })
+
+  test('stops a paging that had begun, which goes on after it whatever became of it', async ({ door }) => {
+    await onDuty(door, 'ward', 'ward', { url: 'https://sms.test/' })
+    await onDuty(door, 'transfusion_lab', 'lab', { url: 'https://sms.test/' })
+    const id = await anAlarm(door)
+    await declare(door, { to: iso(noon + 10 * minute) })
+    await look(door, 5 * minute)
+    const { now } = door.world.clock
+    const body = [aReading(now, 4)]
+    await door.world.ingest.accept([aMessage({ device: 'fridge-1', seq: 1, body, receivedAt: now })])
+    await look(door, 5 * minute - 1)
+    expect((await noticesOf(door, id)).map(({ step }) => step)).toEqual(['ward'])
+    await look(door, 1)
+    await look(door, 5 * minute)
+    expect((await noticesOf(door, id)).map(({ step }) => step)).toEqual(['ward', 'ward', 'transfusion_lab'])
+  })
+
+  test('mutes nothing else, and no other device', async ({ door }) => {
+    await onDuty(door, 'ward', 'ward', { url: 'https://sms.test/' })
+    await aDevice(door.world, 'fridge-1', {}, noon - day)
+    await declare(door, { to: iso(noon + 30 * minute) })
+    const body = [aReading(noon, 1)]
+    await door.world.ingest.accept([aMessage({ device: 'fridge-1', seq: 0, body })])
+    const other = await anAlarm(door, 'fridge-2')
+    const { alarms } = await door.ask(Alarms, 'GET', '/alarms')
+    expect(alarms.map(({ kind, steps }) => [kind, steps]).sort()).toEqual([
+      ['load_high', 1],
+      ['load_low', 1],
+    ])
+    expect(await noticesOf(door, other)).toHaveLength(1)
+  })
+
+  test('is half an hour at most, of the time to come, apart from others, and a person’s word', async ({
+    door,
+  }) => {
+    await aDevice(door.world, 'fridge-1', {}, noon - day)
+    const status = async (from: number, to: number, name: string) =>
+      (await declare(door, { from: iso(noon + from * minute), to: iso(noon + to * minute) }, name)).status
+    expect(await status(0, 31, 'e1')).toBe(400)
+    expect(await status(-1, 10, 'e2')).toBe(400)
+    expect(await status(10, 10, 'e3')).toBe(400)
+    expect(await status(0, 30, 'e4')).toBe(201)
+    expect(await status(59, 80, 'e5')).toBe(409)
+    expect(await status(60, 80, 'e6')).toBe(201)
+    const path = '/devices/fridge-1/defrosts'
+    const asked = { to: iso(noon + 300 * minute), from: iso(noon + 290 * minute), reason: 'ice' }
+    expect((await door.refused('POST', path, asked)).code).toBe('person_required')
+    const nurse = await aWorker(door, 'nurse', 'nurse', 'H1')
+    expect((await nurse.post(path, asked)).status).toBe(403)
+    expect((await door.ask(Defrosts, 'GET', path)).defrosts).toHaveLength(2)
   })
 })
 

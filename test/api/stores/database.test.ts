@@ -113,6 +113,7 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'alarm_link',
       'audit_entry',
       'bag_event',
+      'device_defrost',
       'grouping',
       'logger_day',
       'logger_import',
