@@ -30,6 +30,7 @@ export const taskKinds = [
   'seen_elsewhere',
   'taken_without_issue',
   'look_back',
+  'alarm_test_due',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 

@@ -41,6 +41,7 @@ const table = {
   'bag.hold': ['centre', 'transfusion_lab'],
   'alarm.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'alarm.handle': ['centre', 'transfusion_lab', 'nurse', 'engineer'],
+  'alarm.test': ['centre', 'transfusion_lab', 'nurse', 'engineer'],
   'roster.read': ['centre', 'transfusion_lab', 'nurse', 'engineer', 'administrator'],
   'roster.manage': ['centre', 'transfusion_lab', 'administrator'],
   'task.read': ['centre', 'transfusion_lab', 'nurse', 'regulator'],

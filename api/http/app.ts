@@ -6,6 +6,7 @@ import { requestId } from 'hono/request-id'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Refusal } from '../domain/refusal.ts'
 import { admit } from './admission.ts'
+import { alarmTestRoutes } from './alarm-tests.ts'
 import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
@@ -75,6 +76,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', commandRoutes)
   app.route('/devices', clockRoutes)
   app.route('/devices', defrostRoutes)
+  app.route('/devices', alarmTestRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/devices', loggerRoutes)
   app.route('/bags', bagRoutes)

@@ -31,6 +31,12 @@ export const defrosts: {
   readonly mutes: readonly AlarmKind[]
 } = { longestMs: 30 * minute, apartMs: 30 * minute, mutes: ['load_high', 'air_high'] }
 
+/** Which alarms of each device are to be tested how often. A recommendation: to be confirmed. */
+export const alarmTests: { readonly kinds: readonly AlarmKind[]; readonly everyMs: number } = {
+  kinds: ['load_high', 'load_low'],
+  everyMs: 90 * 1_440 * minute,
+}
+
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
   { afterMs: 0, to: 'ward' },

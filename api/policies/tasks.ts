@@ -1,4 +1,5 @@
-import type { TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import type { AlarmKind, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import { alarmWords } from './alarms.ts'
 
 /** One sentence, in both languages. */
 export type Words = { readonly zh: string; readonly en: string }
@@ -53,4 +54,12 @@ export const cnTakenWithoutIssue: Words = {
 export const cnLookBack: Words = {
   zh: '已输注，事后发现储存温度超限：请追溯患者，并记录结论',
   en: 'Transfused, and found since to have been kept outside its limits: see to the patient, and record the conclusion',
+}
+
+export function cnAlarmTestDue(kind: AlarmKind): Words {
+  const { zh, en } = alarmWords[kind]
+  return {
+    zh: `报警测试到期，或上次未通过：请测试“${zh}”并登记结果`,
+    en: `Due for an alarm test, or the last one failed: test “${en}”, and record the result`,
+  }
 }

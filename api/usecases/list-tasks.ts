@@ -1,15 +1,18 @@
-import type { TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
+import type { AlarmKind, TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import {
+  alarmTestDueSince,
   faultsOf,
   seenAfterFateSince,
   seenElsewhereSince,
   takenWithoutIssueSince,
   unconfirmedSince,
 } from '../domain/task.ts'
+import { alarmTests } from '../policies/alarms.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
 import {
+  cnAlarmTestDue,
   cnLookBack,
   cnSeenAfterFate,
   cnSeenElsewhere,
@@ -17,6 +20,7 @@ import {
   cnTransfusedAgainst,
   cnUnconfirmed,
 } from '../policies/tasks.ts'
+import { alarmsToTest } from '../stores/alarm-tests.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
 import {
@@ -31,7 +35,10 @@ import {
 import { demandRight } from './demand.ts'
 
 /** Something somebody must see to. Found each time it is asked for, and stored nowhere: what is done is no task. */
-export type Task = About & {
+export type Task = Omit<About, 'bagId' | 'label'> & {
+  /** Null of a task that is about a device. */
+  readonly bagId: string | null
+  readonly label: string | null
   readonly kind: TaskKind
   readonly since: number
   readonly zh: string
@@ -40,6 +47,8 @@ export type Task = About & {
   readonly discrepancies?: TransfusionFault[]
   /** Of a transfusion: whom it was given to, as the holder calls them; null where that is not known, or not told. */
   readonly patient?: string | null
+  /** Of an alarm test: which alarm. */
+  readonly alarm?: AlarmKind
 }
 
 const right = 'task.read'
@@ -52,6 +61,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   seen_elsewhere: bagsSeenElsewhere,
   taken_without_issue: bagsTakenWithoutIssue,
   look_back: lookBacks,
+  alarm_test_due: alarmTestsDue,
 }
 
 /**
@@ -67,12 +77,16 @@ export async function listTasks(
   const found: Task[] = []
   for (const [name, find] of Object.entries(finders))
     if (kind === undefined || kind === name) found.push(...(await find(ctx, reach)))
-  return found.sort((a, b) => turnOf(a) - turnOf(b) || (a.bagId < b.bagId ? -1 : 1))
+  return found.sort((a, b) => turnOf(a) - turnOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
 /** No transfusion can be undone, so the newest matters most; all else gets worse while it waits. */
 function turnOf({ kind, since }: Task): number {
   return kind === 'transfused_against' ? -since : since
+}
+
+function nameOf({ bagId, device, alarm }: Task): string {
+  return bagId ?? `${device}/${alarm}`
 }
 
 async function only(ctx: Context, facility: string): Promise<Reach> {
@@ -140,6 +154,18 @@ async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {
     since,
     ...cnLookBack,
   }))
+}
+
+async function alarmTestsDue(ctx: Context, reach: Reach): Promise<Task[]> {
+  const now = ctx.now()
+  const { kinds, everyMs } = alarmTests
+  const alarms = await alarmsToTest(ctx.database.db, reach, { kinds, everyMs, now })
+  return alarms.flatMap(({ device, facility, kind: alarm, ...tested }) => {
+    const since = alarmTestDueSince(tested, now, everyMs)
+    if (since === null) return []
+    const about = { bagId: null, label: null, device, facility }
+    return [{ ...about, kind: 'alarm_test_due', since, ...cnAlarmTestDue(alarm), alarm }]
+  })
 }
 
 function aboutOf({ bagId, label, device, facility }: Seen): About {

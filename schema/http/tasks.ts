@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { taskKinds, transfusionFaults } from '../vocabulary.ts'
+import { alarmKinds, taskKinds, transfusionFaults } from '../vocabulary.ts'
 import { InstantText, orNull } from './values.ts'
 
 export const TasksQuery = z.strictObject({
@@ -15,14 +15,17 @@ const Task = z
         'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave. transfused_against: it was given ' +
         'although something spoke against it, once for each time that was told. seen_after_fate: it was seen inside a device after its fate was ' +
         'recorded. seen_elsewhere: it is in stock, and inside a device of another facility. taken_without_issue: it ' +
-        'may be issued, was not, and has been out of every container for too long',
+        'may be issued, was not, and has been out of every container for too long. alarm_test_due: an alarm of a device ' +
+        'was not found good for too long, or its last test failed',
     }),
-    bagId: z.uuid(),
-    label: z.string().meta({ description: 'donation with check character, and product' }),
+    bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
+    label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),
     device: orNull(z.string()).meta({
-      description: 'where to look: the device it is inside, or was last seen in',
+      description: 'where to look: the device it is inside, was last seen in, or it is about',
     }),
-    facility: z.string().meta({ description: 'who holds the bag, or opened the fridge it was issued at' }),
+    facility: z.string().meta({
+      description: 'who holds the bag, or opened the fridge it was issued at; where the device stands',
+    }),
     since: InstantText,
     zh: z.string(),
     en: z.string(),
@@ -33,6 +36,7 @@ const Task = z
     patient: orNull(z.string())
       .optional()
       .meta({ description: 'of transfused_against: told only to who may know patients of the holder' }),
+    alarm: z.enum(alarmKinds).optional().meta({ description: 'of alarm_test_due: which to test' }),
   })
   .meta({ id: 'Task' })
 

@@ -1,3 +1,15 @@
+CREATE TABLE "alarm_test" (
+	"id" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "alarm_test_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
+	"device_id" integer NOT NULL,
+	"kind" text NOT NULL,
+	"passed" boolean NOT NULL,
+	"comment" text NOT NULL,
+	"at" bigint NOT NULL,
+	"recorded_at" bigint NOT NULL,
+	"actor" jsonb NOT NULL,
+	CONSTRAINT "alarm_test_kind" CHECK ("alarm_test"."kind" in ('load_high', 'load_low', 'air_high', 'air_low', 'silent', 'door_open', 'mains_lost', 'battery_low', 'agitator_stopped'))
+);
+--> statement-breakpoint
 CREATE TABLE "device_defrost" (
 	"id" integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "device_defrost_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 2147483647 START WITH 1 CACHE 1),
 	"device_id" integer NOT NULL,
@@ -70,6 +82,7 @@ CREATE TABLE "roster_shift" (
 --> statement-breakpoint
 ALTER TABLE "alarm_event" DROP CONSTRAINT "alarm_event_verb";--> statement-breakpoint
 ALTER TABLE "alarm_case" ADD COLUMN "muted_until" bigint;--> statement-breakpoint
+ALTER TABLE "alarm_test" ADD CONSTRAINT "alarm_test_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "device_defrost" ADD CONSTRAINT "device_defrost_device_id_device_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."device"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "contact" ADD CONSTRAINT "contact_facility_id_facility_id_fk" FOREIGN KEY ("facility_id") REFERENCES "public"."facility"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "notice" ADD CONSTRAINT "notice_contact_id_contact_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contact"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -78,6 +91,7 @@ ALTER TABLE "notice_case" ADD CONSTRAINT "notice_case_notice_id_notice_id_fk" FO
 ALTER TABLE "notice_case" ADD CONSTRAINT "notice_case_case_id_alarm_case_id_fk" FOREIGN KEY ("case_id") REFERENCES "public"."alarm_case"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "roster_shift" ADD CONSTRAINT "roster_shift_facility_id_facility_id_fk" FOREIGN KEY ("facility_id") REFERENCES "public"."facility"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "roster_shift" ADD CONSTRAINT "roster_shift_contact_id_contact_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contact"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "alarm_test_device" ON "alarm_test" USING btree ("device_id","kind","at");--> statement-breakpoint
 CREATE INDEX "device_defrost_device" ON "device_defrost" USING btree ("device_id","to");--> statement-breakpoint
 CREATE INDEX "device_defrost_to" ON "device_defrost" USING btree ("to");--> statement-breakpoint
 CREATE UNIQUE INDEX "contact_name" ON "contact" USING btree ("facility_id","name") WHERE ended_at is null;--> statement-breakpoint
@@ -90,3 +104,5 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON notice_case FOR EACH ROW E
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON notice_attempt FOR EACH ROW EXECUTE FUNCTION refuse_change();
 --> statement-breakpoint
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON device_defrost FOR EACH ROW EXECUTE FUNCTION refuse_change();
+--> statement-breakpoint
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON alarm_test FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -77,6 +77,11 @@ const bodies: Record<string, (place: Place) => unknown> = {
   }),
   'PUT /devices/{name}/profile': () => ({ low: 2, high: 6 }),
   'POST /devices/{name}/commands': () => ({ kind: 'sound' }),
+  'POST /devices/{name}/alarm-tests': () => ({
+    kind: 'load_high',
+    passed: true,
+    comment: 'warmed the probe',
+  }),
   'POST /devices/{name}/defrosts': () => {
     const from = noon + ++drawn * 86_400_000
     return { from: iso(from), to: iso(from + 600_000), reason: 'ice' }

@@ -111,6 +111,7 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
     expect(rows.map(({ name }) => name)).toEqual([
       'alarm_event',
       'alarm_link',
+      'alarm_test',
       'audit_entry',
       'bag_event',
       'device_defrost',
