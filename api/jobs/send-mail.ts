@@ -18,11 +18,16 @@ export type Mail = {
 
 export type Mailer = (mail: Mail, attemptMs: number, signal: AbortSignal) => Promise<Answer>
 
-/** Sends one mail at a time over a connection of its own: delivered is what the relay has taken. */
+/**
+ * Sends each mail over a connection of its own: delivered is what the relay has taken. A password is told
+ * over TLS alone.
+ */
 export function createMailer({ url, from }: MailRelay): Mailer {
+  const requireTLS = new URL(url).password !== ''
   return async ({ to, subject, text, messageId }, attemptMs, signal) => {
     const transport = createTransport({
       url,
+      requireTLS,
       connectionTimeout: attemptMs,
       greetingTimeout: attemptMs,
       socketTimeout: attemptMs,

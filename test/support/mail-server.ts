@@ -9,6 +9,8 @@ export type MailServer = {
   readonly url: string
   /** All that was sent, whatever was answered. */
   readonly received: ReceivedMail[]
+  /** The first word of every command. */
+  readonly verbs: string[]
   /** What it answers to a recipient, and to a mail, from now on; null: nothing at all. */
   answerTo: (recipient: string) => string
   answer: (mail: ReceivedMail) => string | null
@@ -18,6 +20,7 @@ export type MailServer = {
 export async function startMailServer(): Promise<MailServer> {
   const sockets = new Set<Socket>()
   const received: ReceivedMail[] = []
+  const verbs: string[] = []
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
@@ -42,6 +45,11 @@ export async function startMailServer(): Promise<MailServer> {
       }
       const [, address = ''] = /<(.*)>/.exec(line) ?? []
       const verb = line.slice(0, 4).toUpperCase()
+      verbs.push(verb)
+      if (verb === 'STAR') {
+        say('502 not here')
+        return
+      }
       if (verb === 'MAIL') from = address
       if (verb === 'RCPT') {
         to = address
@@ -59,6 +67,7 @@ export async function startMailServer(): Promise<MailServer> {
   const mailServer: MailServer = {
     url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
+    verbs,
     answerTo: () => '250 taken',
     answer: () => '250 taken',
     async close() {

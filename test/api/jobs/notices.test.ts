@@ -239,6 +239,18 @@ describe('a step that is taken', () => {
   })
 })
 
+test('a relay that asks for a password and speaks no TLS is not told it', async () => {
+  const mail = await aMailServer()
+  const url = mail.url.replace('//', '//user:password@')
+  const mailer = createMailer({ url, from: 'alarm@hospital.test' })
+  const aMail = { to: 'ward@hospital.test', subject: 's', text: 't', messageId: '<1@hemotrail>' }
+  const { error } = await mailer(aMail, 5_000, new AbortController().signal)
+  expect(error).toContain('STARTTLS')
+  expect(mail.verbs).toContain('STAR')
+  expect(mail.verbs).not.toContain('AUTH')
+  expect(mail.received).toEqual([])
+})
+
 /** A fridge that loses the mains now. */
 async function losesMains({ world }: Door, device: string): Promise<void> {
   await aDevice(world, device, {}, noon - day)
