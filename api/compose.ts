@@ -15,6 +15,8 @@ import { startHeartbeat } from './jobs/heartbeat.ts'
 import { startJudging } from './jobs/judge-bags.ts'
 import { keepConfigured } from './jobs/keep-configured.ts'
 import { startPacking } from './jobs/pack-hours.ts'
+import { createMailer } from './jobs/send-mail.ts'
+import { startNotices } from './jobs/send-notices.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDatabase } from './stores/database.ts'
@@ -131,6 +133,9 @@ async function open(
   opened.push(startFindingHoles(deps))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
+  const mailer = config.mail ? createMailer(config.mail) : null
+  if (!mailer) log.info({}, 'nobody is told of alarms by e-mail: there is no SMTP_URL')
+  opened.push(startNotices({ ...deps, mailer, tell: () => news.nudge() }))
 
   let isStopping = false
   const obstacle = () => (isStopping ? 'the service is stopping' : ingest.obstacle())
@@ -144,6 +149,7 @@ async function open(
       openId: config.openId,
     }),
     news,
+    mayMail: mailer !== null,
     telemetryTrouble: () => forwarding?.trouble() ?? null,
     obstacle,
   })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { MailRelay } from './jobs/send-mail.ts'
 import type { InfluxPlace } from './stores/influx-http.ts'
 import type { OpenIdProvider } from './stores/open-id.ts'
 
@@ -48,6 +49,13 @@ const Environment = DatabaseEnvironment.extend(InfluxEnvironment.shape).extend({
   OIDC_CLIENT_SECRET: text.optional(),
   HEARTBEAT_URL: z.url({ protocol: /^https?$/ }).optional(),
   HEARTBEAT_SECONDS: z.coerce.number().min(5).max(3_600).default(60),
+  SMTP_URL: z
+    .url({
+      protocol: /^smtps?$/,
+      error: 'is smtp://HOST:PORT or smtps://HOST, with USER:PASSWORD@ if need be',
+    })
+    .optional(),
+  MAIL_FROM: z.email().optional(),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -83,6 +91,8 @@ export type Config = {
   readonly influx?: InfluxPlace | undefined
   /** What outside address is told that the service works, and how often; nobody where this is not said. */
   readonly heartbeat?: { readonly url: string; readonly everyMs: number } | undefined
+  /** Who takes e-mail to be sent on; without one nobody is told of alarms by e-mail. */
+  readonly mail?: MailRelay | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -123,6 +133,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     openId: openIdOf(e),
     influx: influxOf(e),
     heartbeat: e.HEARTBEAT_URL ? { url: e.HEARTBEAT_URL, everyMs: e.HEARTBEAT_SECONDS * 1_000 } : undefined,
+    mail: mailOf(e),
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }
@@ -151,6 +162,13 @@ function openIdOf(e: z.infer<typeof Environment>): OpenIdProvider | undefined {
   throw new Error(
     'the configuration is not usable: OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and PUBLIC_URL need each other',
   )
+}
+
+/** @throws Error where a part of it is missing */
+function mailOf({ SMTP_URL: url, MAIL_FROM: from }: z.infer<typeof Environment>): MailRelay | undefined {
+  if (url && from) return { url, from }
+  if (!url && !from) return undefined
+  throw new Error('the configuration is not usable: SMTP_URL and MAIL_FROM need each other')
 }
 
 /** @throws Error where a part of it is missing, or belongs to the other way of speaking to it */

@@ -38,6 +38,7 @@ export const taskKinds = [
   'manual_reading_missing',
   'manual_reading_differs',
   'sequence_hole',
+  'alarm_test_due',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -190,18 +191,36 @@ export type AlarmKind = (typeof alarmKinds)[number]
 export const alarmClasses = ['alert', 'fault', 'action'] as const
 export type AlarmClass = (typeof alarmClasses)[number]
 
-/** What happens in the case of an alarm. Only a person acknowledges, comments and closes. */
+/**
+ * What happens in the case of an alarm. Only a person acknowledges, comments and closes. `unstaffed`: nobody was on duty
+ * for a step. `undelivered`: a notice could not be delivered to who was. `muted`: nobody is paged while it is defrosted.
+ */
 export const alarmVerbs = [
   'raised',
   'worsened',
   'ended',
   'began_again',
   'escalated',
+  'unstaffed',
+  'undelivered',
+  'muted',
   'acknowledged',
   'commented',
   'closed',
 ] as const
 export type AlarmVerb = (typeof alarmVerbs)[number]
+
+/** Who is paged in turn while nobody acknowledges an alarm. */
+export const escalationSteps = ['ward', 'transfusion_lab', 'duty_manager', 'blood_centre'] as const
+export type EscalationStep = (typeof escalationSteps)[number]
+
+/** How a person is told: by e-mail, or by a gateway that is called, for telephones. */
+export const noticeChannels = ['email', 'webhook'] as const
+export type NoticeChannel = (typeof noticeChannels)[number]
+
+/** What became of an attempt to deliver: one that failed is not the last. */
+export const attemptOutcomes = ['delivered', 'failed', 'given_up'] as const
+export type AttemptOutcome = (typeof attemptOutcomes)[number]
 
 /** Why an excursion ended: a reading inside, a reading beyond the other limit, or the last reading before a gap. */
 export const excursionEnds = ['inside', 'other_side', 'gap'] as const

@@ -1,4 +1,11 @@
-import type { AlarmClass, AlarmKind, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import type {
+  AlarmClass,
+  AlarmKind,
+  AlarmVerb,
+  EscalationStep,
+  ProbeKind,
+  Side,
+} from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
 
 /** Something is wrong with a device, in event time; `to` is null while it lasts. */
@@ -140,28 +147,49 @@ export type Case = {
   readonly raisedAt: number
   readonly pagedFrom: number
   readonly steps: number
+  /** Nobody is paged before; nor after while it does not last, if nobody was before. */
+  readonly mutedUntil: number | null
   readonly acknowledgedAt: number | null
   readonly overSince: number | null
   readonly endedAt: number | null
 }
 
 export type CaseNews = {
-  readonly verb: 'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated'
+  readonly verb: Extract<
+    AlarmVerb,
+    'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated' | 'unstaffed' | 'muted'
+  >
   readonly data: object
+}
+
+/** A step that was taken now. */
+export type Page = {
+  readonly to: EscalationStep
+  /** Which one it is since it is paged, from 1. */
+  readonly ordinal: number
 }
 
 export type Paging = {
   /** What is over for so long has ended, ms. */
   readonly settleMs: number
   /** Who is paged how long after it was raised, ascending. */
-  readonly steps: readonly { readonly afterMs: number; readonly to: string }[]
+  readonly steps: readonly { readonly afterMs: number; readonly to: EscalationStep }[]
+  /** From when the steps are counted of what is raised, gets worse or begins again now, ms UTC. */
+  readonly from: number
+  /** Until when nobody is to be paged, for the device is being defrosted; null where it is not. */
+  readonly mutedUntil: number | null
+  /** Is anybody on duty for it? */
+  readonly isStaffed: (to: EscalationStep) => boolean
+  /** Nobody could be told of the step that was taken last. */
+  readonly isUnheard: boolean
 }
 
 /**
  * What becomes of the case of one thing by what was found of it now: raised where something is due and there is no case,
  * graver where that is, over and ended where nothing lasts, begun again where it had ended; and who is paged. Who had
- * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. Looked at twice,
- * nothing is new.
+ * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. A step takes its turn
+ * by the clock, or at once where the one before it reaches nobody. What is muted pages nobody, and once that is over
+ * from the first on, if it lasts or had paged before. Looked at twice, nothing is new.
  *
  * @param before null where no case is open
  * @param found the conditions of this thing, in any order
@@ -172,25 +200,26 @@ export function lookAtCase(
   found: readonly Condition[],
   paging: Paging,
   now: number,
-): { readonly after: Case; readonly news: readonly CaseNews[] } | null {
+): { readonly after: Case; readonly news: readonly CaseNews[]; readonly pages: readonly Page[] } | null {
   const due = found.filter((condition) => isDue(condition, now))
   const [worst] = [...due].sort((a, b) => gravity[b.class] - gravity[a.class] || a.from - b.from)
   const lasting = found.find(({ to }) => to === null)
   const news: CaseNews[] = []
+  const pages: Page[] = []
   let after = before
   if (!after) {
     if (!worst) return null
     const { from, class: graveness } = worst
-    const paged = { pagedFrom: now, steps: 0, acknowledgedAt: null }
+    const paged = { pagedFrom: paging.from, steps: 0, mutedUntil: null, acknowledgedAt: null }
     after = { class: graveness, conditionFrom: from, raisedAt: now, ...paged, overSince: null, endedAt: null }
     news.push({ verb: 'raised', data: aboutOf(worst) })
   } else if (worst && worst.to === null && isGraver(worst.class, after.class)) {
-    after = { ...after, class: worst.class, acknowledgedAt: null, pagedFrom: now, steps: 0 }
+    after = { ...after, class: worst.class, acknowledgedAt: null, pagedFrom: paging.from, steps: 0 }
     news.push({ verb: 'worsened', data: aboutOf(worst) })
   }
   if (lasting) {
     if (after.endedAt !== null) {
-      after = { ...after, endedAt: null, acknowledgedAt: null, pagedFrom: now, steps: 0 }
+      after = { ...after, endedAt: null, acknowledgedAt: null, pagedFrom: paging.from, steps: 0 }
       news.push({ verb: 'began_again', data: aboutOf(lasting) })
     }
     after = { ...after, overSince: null }
@@ -201,16 +230,45 @@ export function lookAtCase(
     after = { ...after, overSince, endedAt: hasEnded ? (after.endedAt ?? now) : null }
   }
   if (after.acknowledgedAt === null) {
-    const { pagedFrom, steps } = after
-    const told = paging.steps.filter(({ afterMs }) => pagedFrom + afterMs <= now)
-    for (const { to } of told.slice(steps)) news.push({ verb: 'escalated', data: { to } })
-    after = { ...after, steps: Math.max(steps, told.length) }
+    const { mutedUntil } = paging
+    const hasMore = lasting !== undefined || after.steps < paging.steps.length
+    if (mutedUntil !== null && mutedUntil !== after.mutedUntil && hasMore) {
+      after = { ...after, mutedUntil }
+      news.push({ verb: 'muted', data: { until: instant(mutedUntil) } })
+    }
+    if (after.mutedUntil !== null) {
+      // Of what somebody was told before, they are told again: it was not the defrost's.
+      const isOut = lasting !== undefined || after.steps > 0
+      if (now < after.mutedUntil || !isOut) return { after, news, pages }
+      after = { ...after, mutedUntil: null, pagedFrom: now, steps: 0 }
+    }
+    const taken = stepsTaken(after, paging, now)
+    for (const { to } of taken)
+      news.push({ verb: paging.isStaffed(to) ? 'escalated' : 'unstaffed', data: { to } })
+    pages.push(...taken.filter(({ to }) => paging.isStaffed(to)))
+    after = { ...after, steps: after.steps + taken.length }
   }
-  return { after, news }
+  return { after, news, pages }
+}
+
+/** The steps whose turn has come since the last one was taken. */
+function stepsTaken({ pagedFrom, steps }: Case, paging: Paging, now: number): Page[] {
+  const taken: Page[] = []
+  let isHurried = paging.isUnheard && steps > 0
+  for (const [index, { afterMs, to }] of paging.steps.entries()) {
+    if (index < steps) continue
+    if (!isHurried && pagedFrom + afterMs > now) break
+    taken.push({ to, ordinal: index + 1 })
+    isHurried = !paging.isStaffed(to)
+  }
+  return taken
+}
+
+function instant(at: number): string {
+  return new Date(at).toISOString()
 }
 
 function aboutOf({ from, to, class: graveness }: Condition): object {
-  const instant = (at: number) => new Date(at).toISOString()
   return { class: graveness, from: instant(from), to: to === null ? null : instant(to) }
 }
 

@@ -17,6 +17,17 @@ export function daysIn(timeZone: string): DayOf {
   }
 }
 
+/**
+ * What the clock on a wall of a time zone shows at an instant, as if it were UTC. Every instant has one, though where the
+ * clock is moved some of what it may show is shown twice, or never.
+ *
+ * @param timeZone of the IANA data base
+ */
+export function wallClockIn(timeZone: string): (at: number) => number {
+  const clock = clockOf(timeZone)
+  return (at) => shown(at, clock)
+}
+
 /** The day of a time zone an instant is in. */
 export function dayAt(timeZone: string, at: number): { readonly from: number; readonly to: number } {
   return daysIn(timeZone)(new Date(shown(at, clockOf(timeZone))).toISOString().slice(0, 10))

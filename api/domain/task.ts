@@ -117,3 +117,24 @@ export function toCarrySince(
     ? { kind: 'rescue_overdue', since: overdueAt }
     : { kind: 'rescue_to_carry', since: acceptedAt }
 }
+
+/** One alarm of a device, and when it was tested last with either result. */
+export type TestedAlarm = {
+  readonly inServiceFrom: number
+  readonly passedAt: number | null
+  readonly failedAt: number | null
+}
+
+/**
+ * Since when an alarm is to be tested; null where it need not be: at once where the last test failed, else when so long
+ * has passed since it was last good, or since the device came into service.
+ */
+export function alarmTestDueSince(
+  { inServiceFrom, passedAt, failedAt }: TestedAlarm,
+  now: number,
+  everyMs: number,
+): number | null {
+  if (failedAt !== null && failedAt >= (passedAt ?? failedAt)) return failedAt
+  const dueAt = (passedAt ?? inServiceFrom) + everyMs
+  return now >= dueAt ? dueAt : null
+}

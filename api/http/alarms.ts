@@ -7,12 +7,14 @@ import {
   RescueInput,
   RescuePlan,
 } from '../../schema/http/rescues.ts'
+import { Notices, RosterQuery } from '../../schema/http/rosters.ts'
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
 import { alarmWords } from '../policies/alarms.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { noticesOfCase } from '../stores/notices.ts'
 import { movesOf } from '../stores/rescues.ts'
 import { abandonRescue, acceptRescue } from '../usecases/accept-rescue.ts'
 import { demandRight } from '../usecases/demand.ts'
@@ -92,6 +94,16 @@ const abandon = createRoute({
   },
 })
 
+const notices = createRoute({
+  method: 'get',
+  path: '/{id}/notices',
+  tags,
+  summary: 'Who was told of an alarm, and every attempt to',
+  ...needs('alarm.read'),
+  request: { params: AlarmParams, query: RosterQuery },
+  responses: { ...everywhere, 200: json(Notices, 'The notices'), 404: missing },
+})
+
 const acts = {
   acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
   comment: { act: 'commented', summary: 'Write down what was found, or done' },
@@ -125,6 +137,20 @@ export const alarmRoutes = new OpenAPIHono<Env>()
     const { id } = c.req.valid('param')
     const abandoned = await abandonRescue(c.var.ctx, id, c.req.valid('json').reason)
     return c.json({ alarm: id, abandoned }, 201)
+  })
+  .openapi(notices, async (c) => {
+    const { ctx } = c.var
+    const { id } = c.req.valid('param')
+    const { facilityId } = await findCase(ctx.database.db, id)
+    demandRight(ctx, 'alarm.read', [facilityId], noAlarm(id))
+    const found = await noticesOfCase(ctx.database.db, id, c.req.valid('query').limit)
+    const shown = found.map(
+      ({ id: notice, contact: to, channel, step, createdAt, isDelivered, attempts }) => ({
+        ...{ notice, to, channel, step, at: iso(createdAt), delivered: isDelivered },
+        attempts: attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+      }),
+    )
+    return c.json({ notices: shown }, 200)
   })
 
 for (const [path, { act, summary }] of Object.entries(acts)) mount(path, act, summary)

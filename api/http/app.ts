@@ -6,12 +6,14 @@ import { requestId } from 'hono/request-id'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Refusal } from '../domain/refusal.ts'
 import { admit } from './admission.ts'
+import { alarmTestRoutes } from './alarm-tests.ts'
 import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
+import { defrostRoutes } from './defrosts.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
@@ -28,6 +30,7 @@ import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
+import { rosterRoutes } from './rosters.ts'
 import { sequenceHoleRoutes } from './sequence-holes.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
@@ -74,6 +77,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', deviceRoutes)
   app.route('/devices', commandRoutes)
   app.route('/devices', clockRoutes)
+  app.route('/devices', defrostRoutes)
+  app.route('/devices', alarmTestRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/devices', loggerRoutes)
   app.route('/devices', equipmentRoutes)
@@ -87,6 +92,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
   app.route('/facilities', patientRoutes)
+  app.route('/facilities', rosterRoutes)
   app.route('/tags', tagRoutes)
   app.route('/rejected-messages', rejectedMessageRoutes)
   app.route('/telemetry/dead-letters', deadLetterRoutes)

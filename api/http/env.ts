@@ -13,6 +13,8 @@ export type Services = Deps & {
   readonly sessions: Sessions
   /** Wakes those who follow the news. */
   readonly news: NewsWatch
+  /** Whether people can be told by e-mail. */
+  readonly mayMail: boolean
   /** What this process knows to be wrong with where telemetry is forwarded to; null where it knows of nothing. */
   readonly telemetryTrouble: () => string | null
   /** Why device messages cannot be taken now; null where they can. */

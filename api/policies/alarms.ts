@@ -1,4 +1,4 @@
-import type { AlarmKind } from '../../schema/vocabulary.ts'
+import type { AlarmClass, AlarmKind, EscalationStep } from '../../schema/vocabulary.ts'
 import type { AlarmRules } from '../domain/alarm.ts'
 
 const minute = 60_000
@@ -18,6 +18,25 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
 /** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
 export const settleMs = 5 * minute
 
+/** So long those are waited for that lose the mains as well, to be told of together, ms: what is in there stays cold. */
+export const gatherMs = minute
+
+/**
+ * How long a person may have a device defrosted at a time, and has to leave it alone in between; and what pages nobody
+ * meanwhile. To be confirmed: others let the load page even then.
+ */
+export const defrosts: {
+  readonly longestMs: number
+  readonly apartMs: number
+  readonly mutes: readonly AlarmKind[]
+} = { longestMs: 30 * minute, apartMs: 30 * minute, mutes: ['load_high', 'air_high'] }
+
+/** Which alarms of each device are to be tested how often. A recommendation: to be confirmed. */
+export const alarmTests: { readonly kinds: readonly AlarmKind[]; readonly everyMs: number } = {
+  kinds: ['load_high', 'load_low'],
+  everyMs: 90 * 1_440 * minute,
+}
+
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
   { afterMs: 0, to: 'ward' },
@@ -26,7 +45,8 @@ export const escalation = [
   { afterMs: 20 * minute, to: 'blood_centre' },
 ] as const
 
-type Words = { readonly zh: string; readonly en: string }
+/** One sentence, in both languages. */
+export type Words = { readonly zh: string; readonly en: string }
 
 /** What an alarm is about, in the words of whoever is paged at night. */
 export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
@@ -39,4 +59,46 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   mains_lost: { zh: '市电中断', en: 'The mains are lost' },
   battery_low: { zh: '电池电量低', en: 'The battery is low' },
   agitator_stopped: { zh: '振荡器停止', en: 'The agitator has stopped' },
+}
+
+/** How bad it is. */
+export const classWords: Readonly<Record<AlarmClass, Words>> = {
+  alert: { zh: '警示：请查看', en: 'Alert: look at it' },
+  fault: { zh: '故障：数据不可信', en: 'Fault: what is measured cannot be relied on' },
+  action: { zh: '紧急：请立即处理', en: 'Action: act at once' },
+}
+
+/** What to do first, whoever is asked. */
+export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
+  load_high: {
+    zh: '请查看设备、关好门；血液暂停使用；温度不回落时转移血袋',
+    en: 'Look at the device and shut its door; use none of the blood; move it where the temperature does not fall',
+  },
+  load_low: {
+    zh: '请查看设备；血液可能冻结，暂停使用；温度不回升时转移血袋',
+    en: 'Look at the device; the blood may have frozen, use none of it; move it where the temperature does not rise',
+  },
+  air_high: { zh: '请关好门并查看制冷', en: 'Shut the door, and see whether it cools' },
+  air_low: { zh: '请查看制冷与温控设置', en: 'Look at the cooling and its setting' },
+  silent: {
+    zh: '请查看设备是否有电、有网，并用温度计手工测温',
+    en: 'See whether the device has power and a network, and measure by hand',
+  },
+  door_open: { zh: '请关门', en: 'Shut the door' },
+  mains_lost: {
+    zh: '请查看供电；保持关门；做好转移血袋的准备',
+    en: 'Look at the power supply; keep the door shut; make ready to move the blood',
+  },
+  battery_low: { zh: '请接通电源或更换电池', en: 'Connect it to the mains, or change the battery' },
+  agitator_stopped: {
+    zh: '请重新启动振荡器，或转移血小板',
+    en: 'Start the agitator again, or move the platelets',
+  },
+}
+
+export const stepWords: Readonly<Record<EscalationStep, Words>> = {
+  ward: { zh: '病区', en: 'the ward' },
+  transfusion_lab: { zh: '输血科', en: 'the transfusion lab' },
+  duty_manager: { zh: '值班主管', en: 'the duty manager' },
+  blood_centre: { zh: '血站', en: 'the blood centre' },
 }

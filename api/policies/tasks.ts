@@ -1,4 +1,5 @@
-import type { TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import type { AlarmKind, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import { alarmWords } from './alarms.ts'
 
 /** One sentence, in both languages. */
 export type Words = { readonly zh: string; readonly en: string }
@@ -82,4 +83,12 @@ export function cnRescueTask(
         zh: `应已转移至 ${to}，但未见放入${seen.zh}：请立即查找`,
         en: `It was to be carried to ${to}, and was not seen there${seen.en}: look for it now`,
       }
+}
+
+export function cnAlarmTestDue(kind: AlarmKind): Words {
+  const { zh, en } = alarmWords[kind]
+  return {
+    zh: `报警测试到期，或上次未通过：请测试“${zh}”并登记结果`,
+    en: `Due for an alarm test, or the last one failed: test “${en}”, and record the result`,
+  }
 }

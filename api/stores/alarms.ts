@@ -147,9 +147,9 @@ export async function updateCases(
   const rows = JSON.stringify(changed.map(({ id, after }) => ({ ...after, id })))
   await tx.execute(sql`
     update ${alarmCase} c set class = n.class, paged_from = n."pagedFrom", steps = n.steps,
-      acknowledged_at = n."acknowledgedAt", over_since = n."overSince", ended_at = n."endedAt"
+      muted_until = n."mutedUntil", acknowledged_at = n."acknowledgedAt", over_since = n."overSince", ended_at = n."endedAt"
     from json_to_recordset(${rows}::json) as n (id integer, class text, "pagedFrom" bigint, steps integer,
-      "acknowledgedAt" bigint, "overSince" bigint, "endedAt" bigint)
+      "mutedUntil" bigint, "acknowledgedAt" bigint, "overSince" bigint, "endedAt" bigint)
     where c.id = n.id`)
 }
 

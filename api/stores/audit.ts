@@ -25,6 +25,8 @@ export type AuditEntry = {
     | 'alarm'
     | 'look_back'
     | 'rescue'
+    | 'contact'
+    | 'shift'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

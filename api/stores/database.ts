@@ -16,6 +16,7 @@ import * as ledgers from '../../schema/tables/ledgers.ts'
 import * as loggers from '../../schema/tables/loggers.ts'
 import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
+import * as notices from '../../schema/tables/notices.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
 import * as rescues from '../../schema/tables/rescues.ts'
@@ -41,6 +42,7 @@ export const tables = {
   ...loggers,
   ...messages,
   ...news,
+  ...notices,
   ...people,
   ...policies,
   ...rescues,

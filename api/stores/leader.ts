@@ -9,6 +9,7 @@ const locks = {
   pack: 4842,
   alarm: 4843,
   judge: 4844,
+  notify: 4845,
   configure: 4846,
   holes: 4847,
 } as const

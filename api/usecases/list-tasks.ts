@@ -1,7 +1,8 @@
-import type { ProbeKind, TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
+import type { AlarmKind, ProbeKind, TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import {
+  alarmTestDueSince,
   faultsOf,
   seenAfterFateSince,
   seenElsewhereSince,
@@ -9,9 +10,11 @@ import {
   toCarrySince,
   unconfirmedSince,
 } from '../domain/task.ts'
+import { alarmTests } from '../policies/alarms.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
 import { cnRescueOverdueMs } from '../policies/rescue.ts'
 import {
+  cnAlarmTestDue,
   cnLookBack,
   cnRescueTask,
   cnSeenAfterFate,
@@ -20,6 +23,7 @@ import {
   cnTransfusedAgainst,
   cnUnconfirmed,
 } from '../policies/tasks.ts'
+import { alarmsToTest } from '../stores/alarm-tests.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
 import {
@@ -50,6 +54,8 @@ export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly discrepancies?: TransfusionFault[]
   /** Of a transfusion: whom it was given to, as the holder calls them; null where that is not known, or not told. */
   readonly patient?: string | null
+  /** Of an alarm test: which alarm. */
+  readonly alarm?: AlarmKind
 }
 
 const right = 'task.read'
@@ -65,9 +71,10 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   rescue_to_carry: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_to_carry'),
   rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
   ...equipmentFinders,
+  alarm_test_due: alarmTestsDue,
 }
 
-const aboutEquipment = new Set<string>(Object.keys(equipmentFinders))
+const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
 
 /**
  * What is to be done within reach: transfusions to be looked into, the newest first, then what waits the longest.
@@ -84,12 +91,12 @@ export async function listTasks(
   const found: Task[] = []
   for (const [name, find] of Object.entries(finders))
     if (kind === undefined || kind === name)
-      found.push(...(await find(ctx, aboutEquipment.has(name) ? reach : bagReach)))
+      found.push(...(await find(ctx, aboutDevices.has(name) ? reach : bagReach)))
   return found.sort((a, b) => turnOf(a) - turnOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
-function nameOf({ bagId, device, probe }: Task): string {
-  return bagId ?? `${device}/${probe ?? ''}`
+function nameOf({ bagId, device, probe, alarm }: Task): string {
+  return bagId ?? `${device}/${probe ?? alarm ?? ''}`
 }
 
 function both(one: Reach, other: Reach): Reach {
@@ -182,6 +189,18 @@ async function bagsNotCarried(
     if (found === null) return []
     const elsewhere = inside === from ? null : inside
     return [{ ...about, ...found, ...cnRescueTask(found.kind, { to, elsewhere, isToInAlarm }) }]
+  })
+}
+
+async function alarmTestsDue(ctx: Context, reach: Reach): Promise<Task[]> {
+  const now = ctx.now()
+  const { kinds, everyMs } = alarmTests
+  const alarms = await alarmsToTest(ctx.database.db, reach, { kinds, everyMs, now })
+  return alarms.flatMap(({ device, facility, kind: alarm, ...tested }) => {
+    const since = alarmTestDueSince(tested, now, everyMs)
+    if (since === null) return []
+    const about = { bagId: null, label: null, device, facility }
+    return [{ ...about, kind: 'alarm_test_due', since, ...cnAlarmTestDue(alarm), alarm }]
   })
 }
 

@@ -8,12 +8,14 @@ import {
   conditionOf,
   doorCondition,
   lookAtCase,
+  type Page,
   powerConditions,
   silenceOf,
 } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
-import { deviceRules, escalation, settleMs } from '../policies/alarms.ts'
+import { defrosts, deviceRules, escalation, gatherMs, settleMs } from '../policies/alarms.ts'
 import {
+  type AlarmCase,
   type AlarmFacts,
   alarmFacts,
   appendAlarmEvents,
@@ -24,9 +26,13 @@ import {
   updateCases,
   type Whose,
 } from '../stores/alarms.ts'
+import { defrostingUntil } from '../stores/defrosts.ts'
 import { lookUpDevices } from '../stores/devices.ts'
+import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies } from '../stores/policies.ts'
+import { rostersOf } from '../stores/rosters.ts'
 import { anyRules, rulesOf } from './alarm-rules.ts'
+import { contactsOnDuty, noticesOf } from './write-notices.ts'
 
 const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
@@ -36,9 +42,12 @@ type Found = Condition & {
   readonly excursion?: AlarmFacts['excursions'][number]
 }
 
+/** What a case is of, or would be. */
+type Subject = Pick<AlarmCase, 'kind' | 'deviceId' | 'facilityId'>
+
 /**
  * Look at everything once: raise what is due and has no case yet, note what got worse, what is over and what began again,
- * and page the next where nobody has acknowledged it. What it finds it writes in one transaction, by a few statements,
+ * and page the next where nobody has acknowledged it, which writes down who is to be told. What it finds it writes in one transaction, by a few statements,
  * however much it is; run twice it finds nothing new.
  *
  * @param readySince since when the service could have heard from devices, ms UTC
@@ -67,20 +76,45 @@ export async function watchAlarms(
   }
   return db.transaction(async (tx) => {
     const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
+    const unheard = await unheardCases(tx)
+    const subjects = new Map<string, Subject>()
+    for (const [key, [first]] of found) if (first) subjects.set(key, { ...first, ...first.whose })
+    for (const [key, one] of open) subjects.set(key, one)
+    const facilityIds = [...subjects.values()].map(({ facilityId }) => facilityId)
+    const rosters = await rostersOf(tx, [...new Set(facilityIds)], now)
+    const defrosting = await defrostingUntil(tx, now)
+    const gathering = new Map<number, number>()
+    for (const { kind, facilityId, pagedFrom } of open.values())
+      if (kind === 'mains_lost' && pagedFrom > now) gathering.set(facilityId, pagedFrom)
     const added: NewCase[] = []
     const changed: { id: number; after: Case }[] = []
-    const told = new Map<string, readonly CaseNews[]>()
-    for (const key of new Set([...found.keys(), ...open.keys()])) {
+    const told = new Map<string, { readonly news: readonly CaseNews[]; readonly pages: readonly Page[] }>()
+    for (const [key, { kind, deviceId, facilityId }] of subjects) {
       const before = open.get(key) ?? null
       const conditions = found.get(key) ?? []
-      const looked = lookAtCase(before, conditions, { settleMs, steps: escalation }, now)
+      const roster = rosters.get(facilityId)
+      const isGathered = roster && kind === 'mains_lost'
+      const looked = lookAtCase(
+        before,
+        conditions,
+        {
+          settleMs,
+          steps: escalation,
+          from: isGathered ? (gathering.get(facilityId) ?? now + gatherMs) : now,
+          mutedUntil: defrosts.mutes.includes(kind) ? (defrosting.get(deviceId) ?? null) : null,
+          isStaffed: (to) => !roster || contactsOnDuty(roster, to, now).length > 0,
+          isUnheard: before !== null && unheard.has(before.id),
+        },
+        now,
+      )
       if (!looked) continue
       const { after, news } = looked
-      if (news.length > 0) told.set(key, news)
+      if (news.length > 0) told.set(key, looked)
       if (before) {
         if (isOther(before, after)) changed.push({ id: before.id, after })
+        open.set(key, { ...before, ...after })
       } else if (conditions[0]) {
-        const { whose, kind, part } = conditions[0]
+        const { whose, part } = conditions[0]
         added.push({ ...whose, kind, part, ...after })
       }
     }
@@ -93,11 +127,16 @@ export async function watchAlarms(
       )
     })
     await insertLinks(tx, links)
-    const events = [...told].flatMap(([key, news]) => {
+    const events = [...told].flatMap(([key, { news }]) => {
       const of = open.get(key)
       return of ? news.map((one) => ({ of, ...one })) : []
     })
     await appendAlarmEvents(tx, watcher, events, now)
+    const paged = [...told].flatMap(([key, { pages }]) => {
+      const of = open.get(key)
+      return of ? pages.map((page) => ({ of, ...page })) : []
+    })
+    await insertNotices(tx, noticesOf(paged, rosters, now), now)
     return events.length
   })
 }
@@ -111,11 +150,12 @@ function keyOf({
 }
 
 function isOther(before: Case, after: Case): boolean {
-  const { class: graveness, pagedFrom, steps, acknowledgedAt, overSince, endedAt } = after
+  const { class: graveness, pagedFrom, steps, mutedUntil, acknowledgedAt, overSince, endedAt } = after
   return (
     before.class !== graveness ||
     before.pagedFrom !== pagedFrom ||
     before.steps !== steps ||
+    before.mutedUntil !== mutedUntil ||
     before.acknowledgedAt !== acknowledgedAt ||
     before.overSince !== overSince ||
     before.endedAt !== endedAt

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
+import { attemptOutcomes } from '../vocabulary.ts'
 import { InstantText, limit, orNull } from './values.ts'
 
 const lastXid = 2n ** 64n - 1n
@@ -85,7 +86,7 @@ const Delivery = z
     subject: z.string(),
     attempt: z.int().min(1),
     at: InstantText,
-    outcome: z.enum(['delivered', 'failed', 'given_up']),
+    outcome: z.enum(attemptOutcomes),
     status: orNull(z.int()).meta({ description: 'the HTTP status it answered; null where nothing did' }),
     error: orNull(z.string()),
   })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { probeKinds, taskKinds, transfusionFaults } from '../vocabulary.ts'
+import { alarmKinds, probeKinds, taskKinds, transfusionFaults } from '../vocabulary.ts'
 import { InstantText, orNull } from './values.ts'
 
 export const TasksQuery = z.strictObject({
@@ -21,7 +21,8 @@ const Task = z
         'probe or a device it is missing, or runs out. device_unqualified: bags are inside a device that is not qualified, ' +
         'or out of service. manual_reading_missing: nobody has read it often enough today, by the day of its facility. ' +
         'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
-        'come for longer than a day',
+        'come for longer than a day. alarm_test_due: an alarm of a device ' +
+        'was not found good for too long, or its last test failed',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),
@@ -42,6 +43,7 @@ const Task = z
     patient: orNull(z.string())
       .optional()
       .meta({ description: 'of transfused_against: told only to who may know patients of the holder' }),
+    alarm: z.enum(alarmKinds).optional().meta({ description: 'of alarm_test_due: which to test' }),
   })
   .meta({ id: 'Task' })
 

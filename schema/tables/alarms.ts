@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   check,
   index,
   integer,
@@ -38,10 +39,12 @@ export const alarmCase = pgTable(
     /** Event time: when the condition began that raised it. */
     conditionFrom: instant().notNull(),
     raisedAt: instant().notNull(),
-    /** From when the next step is counted: raised, or begun again. */
+    /** From when the next step is counted: raised, or begun again; later where others are waited for, or it was muted. */
     pagedFrom: instant().notNull(),
     /** How many steps of escalation have been taken since. */
     steps: integer().notNull(),
+    /** Nobody is paged before; nor after while it does not last, if nobody was before. */
+    mutedUntil: instant(),
     acknowledgedAt: instant(),
     /** Since when the condition has not been found any more; what comes back soon was never over. */
     overSince: instant(),
@@ -90,4 +93,26 @@ export const alarmLink = pgTable(
       .references(() => alarmCase.id),
   },
   (t) => [primaryKey({ columns: [t.probeId, t.side, t.from] }), oneOf('alarm_link_side', t.side, sides)],
+)
+
+/** That somebody made a device alarm on purpose, and whether it did. Append-only. */
+export const alarmTest = pgTable(
+  'alarm_test',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    deviceId: integer()
+      .notNull()
+      .references(() => device.id),
+    kind: text({ enum: alarmKinds }).notNull(),
+    passed: boolean().notNull(),
+    comment: text().notNull(),
+    /** When it was tested. */
+    at: instant().notNull(),
+    recordedAt: instant().notNull(),
+    actor: jsonb().notNull(),
+  },
+  (t) => [
+    oneOf('alarm_test_kind', t.kind, alarmKinds),
+    index('alarm_test_device').on(t.deviceId, t.kind, t.at),
+  ],
 )

@@ -227,3 +227,24 @@ export const probeState = pgTable(
   // Updated with every message: no index but the key, and room on the page, so that updates stay in place.
   (t) => [oneOf('probe_state_side', t.openSide, sides)],
 )
+
+/** When a person has a device defrosted: what is too warm then is recorded, and pages nobody. Append-only. */
+export const deviceDefrost = pgTable(
+  'device_defrost',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    deviceId: integer()
+      .notNull()
+      .references(() => device.id),
+    from: instant().notNull(),
+    to: instant().notNull(),
+    reason: text().notNull(),
+    actor: jsonb().notNull(),
+    declaredAt: instant().notNull(),
+  },
+  (t) => [
+    check('device_defrost_length', sql`${t.from} < ${t.to}`),
+    index('device_defrost_device').on(t.deviceId, t.to),
+    index('device_defrost_to').on(t.to),
+  ],
+)

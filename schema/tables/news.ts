@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigint, customType, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core'
+import { attemptOutcomes } from '../vocabulary.ts'
 import { instant, oneOf, sha256 } from './columns.ts'
 import { facility } from './facilities.ts'
 
@@ -55,14 +56,14 @@ export const webhookDelivery = pgTable(
       .references(() => news.id),
     attempt: integer().notNull(),
     at: instant().notNull(),
-    outcome: text({ enum: ['delivered', 'failed', 'given_up'] }).notNull(),
+    outcome: text({ enum: attemptOutcomes }).notNull(),
     /** The HTTP status it answered; null where nothing answered. */
     status: integer(),
     error: text(),
   },
   (t) => [
     unique('webhook_delivery_attempt').on(t.webhookId, t.newsId, t.attempt),
-    oneOf('webhook_delivery_outcome', t.outcome, ['delivered', 'failed', 'given_up']),
+    oneOf('webhook_delivery_outcome', t.outcome, attemptOutcomes),
   ],
 )
 

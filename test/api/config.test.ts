@@ -53,3 +53,22 @@ describe('the heartbeat', () => {
     expect(() => heartbeatOf(env)).toThrow(/HEARTBEAT/)
   })
 })
+
+describe('who takes e-mail', () => {
+  const mailOf = (env: Record<string, string>) => readConfig({ ...least, ...env }).mail
+
+  test('is a relay and whom it is from, or nobody', () => {
+    expect(mailOf({})).toBeUndefined()
+    const relay = { SMTP_URL: 'smtps://user:pass@mail.test:465', MAIL_FROM: 'alarm@hospital.test' }
+    expect(mailOf(relay)).toEqual({ url: relay.SMTP_URL, from: relay.MAIL_FROM })
+  })
+
+  test.for<Record<string, string>>([
+    { SMTP_URL: 'smtp://mail.test' },
+    { MAIL_FROM: 'alarm@hospital.test' },
+    { SMTP_URL: 'https://mail.test', MAIL_FROM: 'alarm@hospital.test' },
+    { SMTP_URL: 'smtp://mail.test', MAIL_FROM: 'alarm' },
+  ])('is not guessed from %o', (env) => {
+    expect(() => mailOf(env)).toThrow(/SMTP_URL|MAIL_FROM/)
+  })
+})

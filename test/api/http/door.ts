@@ -37,6 +37,7 @@ export function openDoor(world: World, changes: Partial<Services> = {}): Door {
     memory: world.ingest.memory,
     obstacle: world.ingest.obstacle,
     telemetryTrouble: () => null,
+    mayMail: true,
     adminKey,
     sessions: createSessions(world.deps.database.db, adminKey, world.deps.now),
     news: createNewsWatch(world.deps.database, world.deps),

@@ -12,6 +12,7 @@ import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
+import { NewContact, Roster } from '../../../schema/http/rosters.ts'
 import { type Role, roles } from '../../../schema/vocabulary.ts'
 import { aWorker, done, signedIn } from '../../support/hospital.ts'
 import { printRuuvi } from '../../support/ruuvi.ts'
@@ -39,6 +40,8 @@ type Place = {
   readonly hold: number
   readonly deadLetter: number
   readonly alarm: number
+  readonly contact: string
+  readonly shift: number
   readonly loggerImport: number
 }
 
@@ -59,6 +62,8 @@ const forAll = new Set([
 
 let drawn = 0
 
+const aShift = (contact: string) => ({ step: 'ward', contact, weekdays: [1], from: '08:00', to: '20:00' })
+
 const aRuuviFile = (at: number) => printRuuvi([{ at, celsius: 4, humidity: 40 }])
 
 /** A body that would be taken, for every route that reads one. */
@@ -73,6 +78,15 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'PUT /devices/{name}/profile': () => ({ low: 2, high: 6 }),
   'PUT /devices/{name}/fitness': () => ({ capacity: 10, qualifiedUntil: null, calibratedUntil: null }),
   'POST /devices/{name}/commands': () => ({ kind: 'sound' }),
+  'POST /devices/{name}/alarm-tests': () => ({
+    kind: 'load_high',
+    passed: true,
+    comment: 'warmed the probe',
+  }),
+  'POST /devices/{name}/defrosts': () => {
+    const from = noon + ++drawn * 86_400_000
+    return { from: iso(from), to: iso(from + 600_000), reason: 'ice' }
+  },
   'POST /devices/{name}/secret': () => ({}),
   'POST /devices/{name}/revocation': () => ({ reason: 'lost' }),
   'POST /devices/{name}/clock-facts': () => ({
@@ -176,6 +190,10 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /alarms/{id}/rescue': () => ({}),
   'POST /alarms/{id}/rescue/abandon': () => ({ reason: 'it cools again' }),
   'POST /alarms/{id}/close': () => ({ comment: 'the door was shut' }),
+  'POST /facilities/{code}/contacts': () => ({ name: `new-${++drawn}`, url: 'https://sms.test/' }),
+  'POST /facilities/{code}/contacts/{contact}/end': () => ({ reason: 'left' }),
+  'POST /facilities/{code}/roster/shifts': ({ contact }) => aShift(contact),
+  'POST /facilities/{code}/roster/shifts/{shiftId}/end': () => ({ reason: 'changed' }),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),
 }
@@ -249,6 +267,13 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     probe: 'air',
   })
   const held = await door.ask(BagDetail, 'POST', `/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' })
+  const contact = `contact-of-${code}`
+  await door.ask(NewContact, 'POST', `/facilities/${code}/contacts`, {
+    name: contact,
+    url: 'https://sms.test/',
+  })
+  const shifts = `/facilities/${code}/roster/shifts`
+  const shift = (await door.ask(Roster, 'POST', shifts, aShift(contact))).shifts[0]?.shiftId as number
   return {
     code,
     device,
@@ -264,6 +289,8 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     hold: held.holds[0]?.holdId as number,
     deadLetter,
     alarm: await anAlarm(door, device, code),
+    contact,
+    shift,
     loggerImport,
   }
 }
@@ -305,6 +332,8 @@ const nowhere: Place = {
   hold: 2_000_000_001,
   deadLetter: 2_000_000_002,
   alarm: 2_000_000_003,
+  contact: 'contact-of-H9',
+  shift: 2_000_000_005,
   loggerImport: 2_000_000_004,
 }
 
@@ -330,6 +359,8 @@ function fill(route: string, place: Place): string {
     takeOutId: place.takeOut,
     holdId: String(place.hold),
     importId: String(place.loggerImport),
+    contact: place.contact,
+    shiftId: String(place.shift),
   }
   const filled = path.replace(/\{(\w+)\}/g, (_, parameter: string) => {
     const value = values[parameter]
