@@ -173,6 +173,7 @@ export type AlarmClass = (typeof alarmClasses)[number]
 /** What happens in the case of an alarm. Only a person acknowledges, comments and closes. */
 export const alarmVerbs = [
   'raised',
+  'explained',
   'worsened',
   'ended',
   'began_again',

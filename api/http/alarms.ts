@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
 import { alarmWords } from '../policies/alarms.ts'
+import { causeWords } from '../policies/causes.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { demandRight } from '../usecases/demand.ts'
@@ -99,7 +100,8 @@ async function detailOf(ctx: Context, id: number) {
   }
 }
 
-function alarmView({ id, device, facility, kind, part, steps, ...row }: ShownCase) {
+function alarmView({ id, device, facility, kind, part, steps, cause, causeSigns, ...row }: ShownCase) {
+  const signs = [...(causeSigns ?? [])]
   return {
     ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
     from: iso(row.conditionFrom),
@@ -107,5 +109,6 @@ function alarmView({ id, device, facility, kind, part, steps, ...row }: ShownCas
     acknowledgedAt: isoOrNull(row.acknowledgedAt),
     endedAt: isoOrNull(row.endedAt),
     closedAt: isoOrNull(row.closedAt),
+    cause: cause && { cause, signs, ...causeWords(cause, signs) },
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../context.ts'
 import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
+import { explainAlarms } from '../usecases/explain-alarms.ts'
 import { watchAlarms } from '../usecases/watch-alarms.ts'
 
 /** Whoever begins to watch looks at what became known in so long, ms; and then again only at what may have come since. */
@@ -28,14 +29,22 @@ export function startAlarmWatch(
   let readySince = now()
   let lookedAt = now()
   let since = now() - lateMs
+  let isExplained = false
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (now() - lookedAt > blindMs) readySince = now()
       const begun = now()
-      if ((await watchAlarms(deps, { readySince, since })) > 0) tell()
+      const told = await watchAlarms(deps, { readySince, since })
+      if (told > 0) tell()
       since = begun - overlapMs
       lookedAt = now()
+      // Only once all are paged is it asked why.
+      if (told > 0 || !isExplained) {
+        const explained = await explainAlarms(deps)
+        if (explained > 0) tell()
+        isExplained = explained === 0
+      }
       await pause(everyMs, signal)
     }
   }
@@ -47,6 +56,7 @@ export function startAlarmWatch(
         // Another process watches: this one could, too.
         if (!isLeader) lookedAt = now()
         since = now() - lateMs
+        isExplained = false
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'alarms could not be watched')
       }

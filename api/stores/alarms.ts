@@ -1,10 +1,17 @@
-import { and, asc, desc, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gte, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { alarmCase, alarmEvent, alarmLink } from '../../schema/tables/alarms.ts'
 import { excursion } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
-import type { AlarmVerb, Jurisdiction, ProbeKind } from '../../schema/vocabulary.ts'
+import type {
+  AlarmKind,
+  AlarmVerb,
+  Cause,
+  CauseSign,
+  Jurisdiction,
+  ProbeKind,
+} from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Case, KnownExcursion } from '../domain/alarm.ts'
 import { Refusal } from '../domain/refusal.ts'
@@ -215,6 +222,64 @@ export async function appendAlarmEvents(
       data: told(event),
     })),
   )
+}
+
+/**
+ * The open cases of these kinds raised since then of which nobody has asked why, oldest first; `overAt` where what raised
+ * it was over by then.
+ */
+export async function unexplainedCases(
+  db: Database,
+  kinds: readonly AlarmKind[],
+  since: number,
+  limit: number,
+): Promise<(NamedCase & { readonly overAt: number | null })[]> {
+  const rows = await db
+    .select({
+      case: alarmCase,
+      device: device.name,
+      overAt: sql<number | null>`(
+        select (extract(epoch from (data->>'to')::timestamptz) * 1000)::bigint from ${alarmEvent}
+        where case_id = ${alarmCase.id} and verb = 'raised' order by id limit 1)`,
+    })
+    .from(alarmCase)
+    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .where(
+      and(
+        isNull(alarmCase.closedAt),
+        isNull(alarmCase.cause),
+        inArray(alarmCase.kind, [...kinds]),
+        gte(alarmCase.raisedAt, since),
+      ),
+    )
+    .orderBy(asc(alarmCase.id))
+    .limit(limit)
+  return rows.map(({ case: row, device, overAt }) => ({ ...row, device, overAt }))
+}
+
+export type Explanation = {
+  readonly of: NamedCase
+  readonly cause: Cause
+  readonly signs: readonly CauseSign[]
+  readonly data: object
+}
+
+/** Keep why cases were raised, and tell of it; of one that is explained already nothing is changed or told. */
+export async function explainCases(
+  tx: Transaction,
+  actor: Actor,
+  explanations: readonly Explanation[],
+  now: number,
+): Promise<void> {
+  const events: AlarmEventInput[] = []
+  for (const { of, cause, signs, data } of explanations) {
+    const { rowCount } = await tx
+      .update(alarmCase)
+      .set({ cause, causeSigns: signs })
+      .where(and(eq(alarmCase.id, of.id), isNull(alarmCase.cause)))
+    if (rowCount === 1) events.push({ of, verb: 'explained', data })
+  }
+  await appendAlarmEvents(tx, actor, events, now)
 }
 
 export const noAlarm = (id: number) => `no alarm has the number ${id}`

@@ -70,6 +70,7 @@ describe('an alarm', () => {
         endedAt: null,
         closedAt: null,
         steps: 1,
+        cause: null,
       },
     ])
     const path = `/alarms/${raised?.id}`

@@ -1,0 +1,5 @@
+ALTER TABLE "alarm_event" DROP CONSTRAINT "alarm_event_verb";--> statement-breakpoint
+ALTER TABLE "alarm_case" ADD COLUMN "cause" text;--> statement-breakpoint
+ALTER TABLE "alarm_case" ADD COLUMN "cause_signs" jsonb;--> statement-breakpoint
+ALTER TABLE "alarm_case" ADD CONSTRAINT "alarm_case_cause" CHECK ("alarm_case"."cause" in ('door', 'cooling', 'power', 'probe', 'silence', 'unknown'));--> statement-breakpoint
+ALTER TABLE "alarm_event" ADD CONSTRAINT "alarm_event_verb" CHECK ("alarm_event"."verb" in ('raised', 'explained', 'worsened', 'ended', 'began_again', 'escalated', 'acknowledged', 'commented', 'closed'));
