@@ -30,12 +30,13 @@ export function startAlarmWatch(
   let lookedAt = now()
   let since = now() - lateMs
   let isExplained = false
+  const lookedAtEnded = new Map<number, number>()
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (now() - lookedAt > blindMs) readySince = now()
       const begun = now()
-      const told = await watchAlarms(deps, { readySince, since })
+      const told = await watchAlarms(deps, { readySince, since, lookedAt: lookedAtEnded })
       if (told > 0) tell()
       since = begun - overlapMs
       lookedAt = now()

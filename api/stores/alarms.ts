@@ -28,7 +28,8 @@ export type AlarmCase = typeof alarmCase.$inferSelect
 
 /** What there is to look at, of devices that are not revoked. */
 export type AlarmFacts = {
-  readonly excursions: readonly (Whose & KnownExcursion & { readonly probeId: number })[]
+  readonly excursions: readonly (Whose &
+    KnownExcursion & { readonly excursionId: number; readonly probeId: number; readonly knownFrom: number })[]
   readonly silences: readonly (Whose & {
     readonly probe: ProbeKind
     readonly lastAt: number
@@ -54,30 +55,39 @@ export type Whose = {
   readonly jurisdiction: Jurisdiction
 }
 
+export type LookedAt = { readonly since: number; readonly lookedAt: Iterable<number> }
+
 /**
  * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes not
  * heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
  * agitator or an open door.
  *
  * @param since what became known before then was looked at already, ms UTC
+ * @param lookedAt ended excursions that became known since and were looked at already, by id
  * @param batteryLow percent
  */
 export async function alarmFacts(
   db: Database,
   now: number,
-  since: number,
-  batteryLow: number,
+  { since, lookedAt, batteryLow }: LookedAt & { readonly batteryLow: number },
 ): Promise<AlarmFacts> {
   const of = sql`d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId",
       ${jurisdictionAt(standsIn(sql`d.id`, now))} as jurisdiction`
   const excursions = await db.execute<AlarmFacts['excursions'][number]>(sql`
-    select ${of}, p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
+    select ${of}, x.id as "excursionId", x.known_from as "knownFrom", p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
       case when x."to" is null then coalesce(s.open_coldest, x.coldest) else x.coldest end as coldest,
       case when x."to" is null then coalesce(s.open_warmest, x.warmest) else x.warmest end as warmest
-    from ${excursion} x join ${probe} p on p.id = x.probe_id join ${probeState} s on s.probe_id = p.id
+    from (
+      select * from ${excursion} where known_to is null and "to" is null
+      union all
+      select * from ${excursion} ended
+      where known_to is null and "to" is not null and known_from >= ${since}::bigint
+        and id <> all(${`{${[...lookedAt].join()}}`}::bigint[]) and not exists (
+          select from ${alarmLink} l
+          where l.probe_id = ended.probe_id and l.side = ended.side and l."from" = ended."from")
+    ) x join ${probe} p on p.id = x.probe_id join ${probeState} s on s.probe_id = p.id
     join ${device} d on d.id = p.device_id
-    where x.known_to is null and d.revoked_at is null and (x."to" is null or (x.known_from >= ${since} and not exists (
-      select from ${alarmLink} l where l.probe_id = p.id and l.side = x.side and l."from" = x."from")))
+    where d.revoked_at is null
     order by x."from", p.id`)
   const silences = await db.execute<AlarmFacts['silences'][number]>(sql`
     select ${of}, p.kind as probe, s.last_at as "lastAt", s.last_received_at as "lastReceivedAt",

@@ -35,6 +35,13 @@ type Found = Condition & {
   readonly excursion?: AlarmFacts['excursions'][number]
 }
 
+export type Look = {
+  readonly readySince: number
+  readonly since: number
+  /** When each became known, by the id of an ended excursion. */
+  readonly lookedAt?: Map<number, number>
+}
+
 /**
  * Look at everything once: raise what is due and has no case yet, note what got worse, what is over and what began again,
  * and page the next where nobody has acknowledged it. What it finds it writes in one transaction, by a few statements,
@@ -42,15 +49,17 @@ type Found = Condition & {
  *
  * @param readySince since when the service could have heard from devices, ms UTC
  * @param since what became known before then was looked at already, ms UTC
+ * @param lookedAt of what became known since and is over for good, what was looked at already; this look adds its own
  * @returns how much was told
  */
 export async function watchAlarms(
   { database, now: clock }: Pick<Deps, 'database' | 'now'>,
-  { readySince, since }: { readonly readySince: number; readonly since: number },
+  { readySince, since, lookedAt = new Map() }: Look,
 ): Promise<number> {
   const { db } = database
   const now = clock()
-  const facts = await alarmFacts(db, now, since, deviceRules.batteryLow)
+  const { batteryLow } = deviceRules
+  const facts = await alarmFacts(db, now, { since, lookedAt: lookedAt.keys(), batteryLow })
   const names = [...facts.excursions, ...facts.powers, ...facts.doors].map(({ device }) => device)
   const devices = await lookUpDevices(db, [...new Set(names)])
   const policies = names.length > 0 ? await listPolicies(db) : []
@@ -64,7 +73,7 @@ export async function watchAlarms(
     const key = keyOf(condition)
     found.set(key, [...(found.get(key) ?? []), condition])
   }
-  return db.transaction(async (tx) => {
+  const told = await db.transaction(async (tx) => {
     const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
     const added: NewCase[] = []
     const changed: { id: number; after: Case }[] = []
@@ -99,6 +108,19 @@ export async function watchAlarms(
     await appendAlarmEvents(tx, watcher, events, now)
     return events.length
   })
+  remember(lookedAt, facts.excursions, since)
+  return told
+}
+
+/** More is not remembered: what is forgotten is looked at once more, and nothing new is found of it. */
+const mostRemembered = 10_000
+
+/** What has ended is as it is for ever, and so is what was made of it; what is older than `since` nobody asks for again. */
+function remember(lookedAt: Map<number, number>, excursions: AlarmFacts['excursions'], since: number): void {
+  for (const { excursionId, to, knownFrom } of excursions)
+    if (to !== null) lookedAt.set(excursionId, knownFrom)
+  for (const [id, knownFrom] of lookedAt)
+    if (knownFrom < since || lookedAt.size > mostRemembered) lookedAt.delete(id)
 }
 
 function keyOf({
