@@ -152,12 +152,17 @@ export type CauseSign = (typeof causeSigns)[number]
 export const sides = ['low', 'high'] as const
 export type Side = (typeof sides)[number]
 
-/** What an alarm is about: a load or air probe beyond its limits, a probe that went silent, a door, the power. */
+/**
+ * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a probe that went silent,
+ * a door, the power.
+ */
 export const alarmKinds = [
   'load_high',
   'load_low',
   'air_high',
   'air_low',
+  'load_high_soon',
+  'load_low_soon',
   'silent',
   'door_open',
   'mains_lost',

@@ -1,5 +1,6 @@
 import type { AlarmClass, AlarmKind, ProbeKind, Side } from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
+import type { Outlook } from './thermal/outlook.ts'
 
 /** Something is wrong with a device, in event time; `to` is null while it lasts. */
 export type Condition = {
@@ -11,6 +12,8 @@ export type Condition = {
   readonly class: AlarmClass
   /** From when on it is worth an alarm: until then it may pass by itself. */
   readonly dueAt: number
+  /** What is foretold, where that is all there is. */
+  readonly outlook?: Outlook
 }
 
 /** How long what may last before it alarms, ms; hundredths of a degree Celsius; percent. */
@@ -127,6 +130,29 @@ export function doorCondition(door: string, openSince: number, rules: AlarmRules
   }
 }
 
+/**
+ * The condition of a load that is inside its limits still and foretold to leave them soon; null where it is not soon.
+ *
+ * @param since the newest reading by which it was foretold first, ms UTC
+ */
+export function foreseenCondition(
+  outlook: Outlook,
+  { withinMinutes, forMs }: { readonly withinMinutes: number; readonly forMs: number },
+  since: number,
+): Condition | null {
+  if (outlook.early > withinMinutes) return null
+  const { probe, side } = outlook
+  return {
+    kind: `load_${side}_soon`,
+    part: probe,
+    from: since,
+    to: null,
+    class: 'alert',
+    dueAt: since + forMs,
+    outlook,
+  }
+}
+
 const gravity: Readonly<Record<AlarmClass, number>> = { alert: 0, fault: 1, action: 2 }
 
 function isGraver(one: AlarmClass, than: AlarmClass): boolean {
@@ -209,9 +235,14 @@ export function lookAtCase(
   return { after, news }
 }
 
-function aboutOf({ from, to, class: graveness }: Condition): object {
+function aboutOf({ from, to, class: graveness, outlook }: Condition): object {
   const instant = (at: number) => new Date(at).toISOString()
-  return { class: graveness, from: instant(from), to: to === null ? null : instant(to) }
+  return {
+    class: graveness,
+    from: instant(from),
+    to: to === null ? null : instant(to),
+    ...(outlook ? { outlook: { ...outlook, at: instant(outlook.at) } } : {}),
+  }
 }
 
 export type CaseFacts = {

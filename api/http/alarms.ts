@@ -3,6 +3,7 @@ import { AlarmCommentInput, AlarmDetail, AlarmParams, Alarms, AlarmsQuery } from
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
+import type { Outlook } from '../domain/thermal/outlook.ts'
 import { alarmWords } from '../policies/alarms.ts'
 import { causeWords } from '../policies/causes.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
@@ -13,6 +14,7 @@ import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso, isoOrNull } from './units.ts'
+import { outlookView } from './views/outlook.ts'
 
 const tags = ['Alarms']
 const missing = problem('No such alarm')
@@ -100,7 +102,18 @@ async function detailOf(ctx: Context, id: number) {
   }
 }
 
-function alarmView({ id, device, facility, kind, part, steps, cause, causeSigns, ...row }: ShownCase) {
+function alarmView({
+  id,
+  device,
+  facility,
+  kind,
+  part,
+  steps,
+  cause,
+  causeSigns,
+  outlook,
+  ...row
+}: ShownCase) {
   const signs = [...(causeSigns ?? [])]
   return {
     ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
@@ -109,6 +122,7 @@ function alarmView({ id, device, facility, kind, part, steps, cause, causeSigns,
     acknowledgedAt: isoOrNull(row.acknowledgedAt),
     endedAt: isoOrNull(row.endedAt),
     closedAt: isoOrNull(row.closedAt),
+    outlook: outlookView(outlook as Outlook | null),
     cause: cause && { cause, signs, ...causeWords(cause, signs) },
   }
 }

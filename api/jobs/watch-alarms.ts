@@ -3,6 +3,7 @@ import type { Deps } from '../context.ts'
 import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { explainAlarms } from '../usecases/explain-alarms.ts'
+import { createForesight } from '../usecases/foresee.ts'
 import { watchAlarms } from '../usecases/watch-alarms.ts'
 
 /** Whoever begins to watch looks at what became known in so long, ms; and then again only at what may have come since. */
@@ -31,16 +32,23 @@ export function startAlarmWatch(
   let since = now() - lateMs
   let isExplained = false
   const lookedAtEnded = new Map<number, number>()
+  let foresight = createForesight(deps)
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (now() - lookedAt > blindMs) readySince = now()
       const begun = now()
-      const told = await watchAlarms(deps, { readySince, since, lookedAt: lookedAtEnded })
+      const told = await watchAlarms(deps, {
+        readySince,
+        since,
+        foreseen: foresight.found(),
+        lookedAt: lookedAtEnded,
+      })
       if (told > 0) tell()
       since = begun - overlapMs
       lookedAt = now()
-      // Only once all are paged is it asked why.
+      // Only once all are paged is it asked what comes, and why.
+      await foresight.look()
       if (told > 0 || !isExplained) {
         const explained = await explainAlarms(deps)
         if (explained > 0) tell()
@@ -58,6 +66,7 @@ export function startAlarmWatch(
         if (!isLeader) lookedAt = now()
         since = now() - lateMs
         isExplained = false
+        foresight = createForesight(deps)
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'alarms could not be watched')
       }

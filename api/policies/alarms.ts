@@ -15,6 +15,13 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
   batteryEmpty: 10,
 }
 
+/**
+ * When a forecast is worth an alarm: the earliest it may leave its limits is so near, and has been for so long. Looked at
+ * are loads within such a share of the band between their limits of one of them, that have moved towards it by so many
+ * hundredths of a degree in ten minutes.
+ */
+export const foresight = { withinMinutes: 30, forMs: 3 * minute, nearShare: 0.4, leastMove: 5 } as const
+
 /** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
 export const settleMs = 5 * minute
 
@@ -34,6 +41,8 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   load_low: { zh: '血液温度过低', en: 'The blood is too cold' },
   air_high: { zh: '箱内空气温度过高', en: 'The air inside is too warm' },
   air_low: { zh: '箱内空气温度过低', en: 'The air inside is too cold' },
+  load_high_soon: { zh: '血液即将过热', en: 'The blood will soon be too warm' },
+  load_low_soon: { zh: '血液即将过冷', en: 'The blood will soon be too cold' },
   silent: { zh: '探头无数据，温度未知', en: 'Nothing is heard of the probe: how cold it is nobody knows' },
   door_open: { zh: '门未关：请关门', en: 'The door stands open: close it' },
   mains_lost: { zh: '市电中断', en: 'The mains are lost' },

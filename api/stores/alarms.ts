@@ -16,6 +16,7 @@ import type { Actor } from '../domain/actor.ts'
 import type { Case, KnownExcursion } from '../domain/alarm.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
+import type { Outlook } from '../domain/thermal/outlook.ts'
 import { appendAudits } from './audit.ts'
 import { offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
@@ -271,6 +272,7 @@ export type Explanation = {
   readonly of: NamedCase
   readonly cause: Cause
   readonly signs: readonly CauseSign[]
+  readonly outlook: Outlook | null
   readonly data: object
 }
 
@@ -282,10 +284,10 @@ export async function explainCases(
   now: number,
 ): Promise<void> {
   const events: AlarmEventInput[] = []
-  for (const { of, cause, signs, data } of explanations) {
+  for (const { of, cause, signs, outlook, data } of explanations) {
     const { rowCount } = await tx
       .update(alarmCase)
-      .set({ cause, causeSigns: signs })
+      .set({ cause, causeSigns: signs, outlook })
       .where(and(eq(alarmCase.id, of.id), isNull(alarmCase.cause)))
     if (rowCount === 1) events.push({ of, verb: 'explained', data })
   }

@@ -2,7 +2,9 @@ import type { AlarmKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { causeOf } from '../domain/thermal/cause.ts'
+import { outlookOf } from '../domain/thermal/outlook.ts'
 import { causeWords, cnCauseRule } from '../policies/causes.ts'
+import { cnForecastRule, outlookWords } from '../policies/forecast.ts'
 import { type Explanation, explainCases, unexplainedCases } from '../stores/alarms.ts'
 import { lookUpDevices } from '../stores/devices.ts'
 import { thermalFacts } from './thermal-facts.ts'
@@ -43,6 +45,7 @@ export async function explainAlarms({
     const at = overAt === null ? Math.max(of.raisedAt, of.conditionFrom) : overAt - 1
     const facts = await thermalFacts(db, device, at, cnCauseRule.lookbackMs)
     const { cause, signs } = causeOf(facts, cnCauseRule)
+    const outlook = outlookOf('load', facts.readings, facts.profile, cnForecastRule)
     const { air = [], load = [], ambient = [] } = facts.readings
     const evidence = {
       from: new Date(at - cnCauseRule.lookbackMs).toISOString(),
@@ -51,7 +54,13 @@ export async function explainAlarms({
       openings: facts.doors?.length,
       power: facts.power.length,
     }
-    found.push({ of, cause, signs, data: { cause, signs, ...causeWords(cause, signs), evidence } })
+    const foretold = outlook && {
+      ...outlook,
+      at: new Date(outlook.at).toISOString(),
+      ...outlookWords(outlook),
+    }
+    const data = { cause, signs, ...causeWords(cause, signs), outlook: foretold, evidence }
+    found.push({ of, cause, signs, outlook, data })
   }
   await db.transaction((tx) => explainCases(tx, watcher, found, clock()))
   return found.length

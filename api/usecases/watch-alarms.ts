@@ -30,7 +30,7 @@ import { listPolicies, type Policy } from '../stores/policies.ts'
 const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
 /** A condition, whose it is, and the excursion it is where it is one. */
-type Found = Condition & {
+export type Found = Condition & {
   readonly whose: Whose
   readonly excursion?: AlarmFacts['excursions'][number]
 }
@@ -38,6 +38,8 @@ type Found = Condition & {
 export type Look = {
   readonly readySince: number
   readonly since: number
+  /** What is foretold at present. */
+  readonly foreseen?: readonly Found[]
   /** When each became known, by the id of an ended excursion. */
   readonly lookedAt?: Map<number, number>
 }
@@ -49,12 +51,13 @@ export type Look = {
  *
  * @param readySince since when the service could have heard from devices, ms UTC
  * @param since what became known before then was looked at already, ms UTC
+ * @param foreseen loads foretold to leave their limits soon
  * @param lookedAt of what became known since and is over for good, what was looked at already; this look adds its own
  * @returns how much was told
  */
 export async function watchAlarms(
   { database, now: clock }: Pick<Deps, 'database' | 'now'>,
-  { readySince, since, lookedAt = new Map() }: Look,
+  { readySince, since, foreseen = [], lookedAt = new Map() }: Look,
 ): Promise<number> {
   const { db } = database
   const now = clock()
@@ -69,7 +72,7 @@ export async function watchAlarms(
     return rulesOf(profiles ? inForce(profiles, now) : null, theirs, now)
   }
   const found = new Map<string, Found[]>()
-  for (const condition of conditionsIn(facts, rulesFor, readySince, now)) {
+  for (const condition of [...conditionsIn(facts, rulesFor, readySince, now), ...foreseen]) {
     const key = keyOf(condition)
     found.set(key, [...(found.get(key) ?? []), condition])
   }
@@ -88,8 +91,8 @@ export async function watchAlarms(
       if (before) {
         if (isOther(before, after)) changed.push({ id: before.id, after })
       } else if (conditions[0]) {
-        const { whose, kind, part } = conditions[0]
-        added.push({ ...whose, kind, part, ...after })
+        const { whose, kind, part, outlook } = conditions[0]
+        added.push({ ...whose, kind, part, ...after, outlook })
       }
     }
     for (const one of await insertCases(tx, added)) open.set(keyOf({ ...one, whose: one }), one)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
 import { actorKinds, alarmClasses, alarmKinds, alarmVerbs, causeSigns, causes } from '../vocabulary.ts'
+import { Outlook } from './outlook.ts'
 import { InstantText, limit, orNull, text } from './values.ts'
 
 const AlarmNumber = z.coerce.number().int().min(1).max(2_147_483_647)
@@ -45,6 +46,9 @@ const alarm = {
   ).meta({
     description:
       'why, as it looked when it was raised; null while that is not known, and where it needs none',
+  }),
+  outlook: orNull(Outlook).meta({
+    description: 'when the load was foretold to leave its limits, as it looked when it was raised',
   }),
 }
 

@@ -51,6 +51,8 @@ export const alarmCase = pgTable(
     /** Why, as found when it was raised, and what decided; null until that was asked, and where nobody asks. */
     cause: text({ enum: causes }),
     causeSigns: jsonb().$type<readonly CauseSign[]>(),
+    /** When the load was foretold then to leave its limits. */
+    outlook: jsonb(),
   },
   (t) => [
     oneOf('alarm_case_kind', t.kind, alarmKinds),

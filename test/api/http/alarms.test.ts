@@ -72,6 +72,7 @@ describe('an alarm', () => {
         closedAt: null,
         steps: 1,
         cause: null,
+        outlook: null,
       },
     ])
     const path = `/alarms/${raised?.id}`

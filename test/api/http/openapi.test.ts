@@ -66,6 +66,7 @@ describe('the description of the API', () => {
       'get /devices/{name}/logger-days',
       'get /devices/{name}/logger-imports',
       'get /devices/{name}/logger-imports/{importId}',
+      'get /devices/{name}/outlook',
       'get /devices/{name}/readings',
       'get /devices/{name}/telemetry',
       'get /donations/{din}',
