@@ -1,4 +1,4 @@
-import type { AlarmClass, AlarmKind, ProbeKind, Side } from '../../schema/vocabulary.ts'
+import type { AlarmClass, AlarmKind, ProbeFaultKind, ProbeKind, Side } from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
 import type { Outlook } from './thermal/outlook.ts'
 
@@ -94,6 +94,16 @@ export function silenceOf(
     class: isLong ? 'action' : 'fault',
     dueAt,
   }
+}
+
+/** A probe, or its quarrel with the other one, is not to be believed. It may be the blood that is not as it says. */
+export function faultCondition(
+  kind: ProbeFaultKind | 'disagree',
+  part: string,
+  { from, to }: { readonly from: number; readonly to: number | null },
+): Condition {
+  const name = kind === 'disagree' ? 'probes_disagree' : (`probe_${kind}` as const)
+  return { kind: name, part, from, to, class: 'fault', dueAt: from }
 }
 
 /** What is wrong with a device's power by its newest word, and since when it has said so. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../context.ts'
 import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
+import { createFaultWatch } from '../usecases/derive-faults.ts'
 import { explainAlarms } from '../usecases/explain-alarms.ts'
 import { createForesight } from '../usecases/foresee.ts'
 import { watchAlarms } from '../usecases/watch-alarms.ts'
@@ -33,6 +34,7 @@ export function startAlarmWatch(
   let isExplained = false
   const lookedAtEnded = new Map<number, number>()
   let foresight = createForesight(deps)
+  let faults = createFaultWatch(deps)
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -41,7 +43,7 @@ export function startAlarmWatch(
       const told = await watchAlarms(deps, {
         readySince,
         since,
-        foreseen: foresight.found(),
+        foreseen: [...foresight.found(), ...faults.found()],
         lookedAt: lookedAtEnded,
       })
       if (told > 0) tell()
@@ -49,6 +51,7 @@ export function startAlarmWatch(
       lookedAt = now()
       // Only once all are paged is it asked what comes, and why.
       await foresight.look()
+      await faults.look()
       if (told > 0 || !isExplained) {
         const explained = await explainAlarms(deps)
         if (explained > 0) tell()
@@ -67,6 +70,7 @@ export function startAlarmWatch(
         since = now() - lateMs
         isExplained = false
         foresight = createForesight(deps)
+        faults = createFaultWatch(deps)
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'alarms could not be watched')
       }

@@ -20,7 +20,7 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
  * are loads within such a share of the band between their limits of one of them, that have moved towards it by so many
  * hundredths of a degree in ten minutes.
  */
-export const foresight = { withinMinutes: 30, forMs: 3 * minute, nearShare: 0.4, leastMove: 5 } as const
+export const foresight = { withinMinutes: 20, forMs: 3 * minute, nearShare: 0.4, leastMove: 5 } as const
 
 /** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
 export const settleMs = 5 * minute
@@ -44,6 +44,18 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   load_high_soon: { zh: '血液即将过热', en: 'The blood will soon be too warm' },
   load_low_soon: { zh: '血液即将过冷', en: 'The blood will soon be too cold' },
   silent: { zh: '探头无数据，温度未知', en: 'Nothing is heard of the probe: how cold it is nobody knows' },
+  probe_stuck: {
+    zh: '探头读数长时间不变，不可信：请检查探头',
+    en: 'A probe tells one value for too long and is not to be believed: see to it',
+  },
+  probe_implausible: {
+    zh: '探头读数突变，不可信：请检查探头',
+    en: 'A probe steps as none can and is not to be believed: see to it',
+  },
+  probes_disagree: {
+    zh: '空气与负载探头互相矛盾：请检查探头',
+    en: 'Air and load contradict each other: see to the probes',
+  },
   door_open: { zh: '门未关：请关门', en: 'The door stands open: close it' },
   mains_lost: { zh: '市电中断', en: 'The mains are lost' },
   battery_low: { zh: '电池电量低', en: 'The battery is low' },

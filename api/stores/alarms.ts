@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gte, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { alarmCase, alarmEvent, alarmLink } from '../../schema/tables/alarms.ts'
-import { excursion } from '../../schema/tables/derived.ts'
+import { excursion, probeFault } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
@@ -16,6 +16,7 @@ import type { Actor } from '../domain/actor.ts'
 import type { Case, KnownExcursion } from '../domain/alarm.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
+import type { FaultStretch } from '../domain/thermal/fault-stretches.ts'
 import type { Outlook } from '../domain/thermal/outlook.ts'
 import { appendAudits } from './audit.ts'
 import { offsetInSql } from './clocks.ts'
@@ -46,6 +47,7 @@ export type AlarmFacts = {
     readonly at: number
   })[]
   readonly doors: readonly (Whose & { readonly door: string; readonly openSince: number })[]
+  readonly faults: readonly (Whose & FaultStretch & { readonly probe: ProbeKind })[]
 }
 
 /** A device, where it stands now, and whose policies are in force there. */
@@ -59,8 +61,8 @@ export type Whose = {
 export type LookedAt = { readonly since: number; readonly lookedAt: Iterable<number> }
 
 /**
- * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes not
- * heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
+ * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes that
+ * are not to be believed, or not heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
  * agitator or an open door.
  *
  * @param since what became known before then was looked at already, ms UTC
@@ -117,7 +119,18 @@ export async function alarmFacts(
     from ${deviceState} s join ${device} d on d.id = s.device_id, jsonb_each(s.doors) door
     where d.revoked_at is null and (door.value->>'open')::boolean
     order by d.id, door.key`)
-  return { excursions: excursions.rows, silences: silences.rows, powers: powers.rows, doors: doors.rows }
+  const faults = await db.execute<AlarmFacts['faults'][number]>(sql`
+    select ${of}, p.kind as probe, f.kind, f."from", case when f."to" > ${now} then null else f."to" end as "to"
+    from ${probeFault} f join ${probe} p on p.id = f.probe_id join ${device} d on d.id = p.device_id
+    where f.known_to is null and (f."to" is null or f."to" > ${now}) and d.revoked_at is null
+    order by f."from", p.id`)
+  return {
+    faults: faults.rows,
+    excursions: excursions.rows,
+    silences: silences.rows,
+    powers: powers.rows,
+    doors: doors.rows,
+  }
 }
 
 /** Since when, by event time, a device has said so without saying otherwise in between; null where it does not. */

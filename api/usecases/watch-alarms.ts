@@ -7,6 +7,7 @@ import {
   type Condition,
   conditionOf,
   doorCondition,
+  faultCondition,
   lookAtCase,
   powerConditions,
   silenceOf,
@@ -147,7 +148,7 @@ function isOther(before: Case, after: Case): boolean {
 }
 
 function conditionsIn(
-  { excursions, silences, powers, doors }: AlarmFacts,
+  { excursions, faults, silences, powers, doors }: AlarmFacts,
   rulesFor: (whose: Whose) => AlarmRules,
   readySince: number,
   now: number,
@@ -157,6 +158,7 @@ function conditionsIn(
     const condition = conditionOf(excursion, rulesFor(excursion), now)
     if (condition) found.push({ ...condition, whose: excursion, excursion })
   }
+  for (const fault of faults) found.push({ ...faultCondition(fault.kind, fault.probe, fault), whose: fault })
   for (const heard of silences) {
     const condition = silenceOf(heard, anyRules, readySince, now)
     if (condition) found.push({ ...condition, whose: heard })
