@@ -3,6 +3,7 @@ import { usage as devicesUsage, listDevices } from './cli/devices.ts'
 import { forwardStoredReadings, usage as forwardStoredUsage } from './cli/forward-stored.ts'
 import { judgeFile, usage as judgeUsage } from './cli/judge.ts'
 import { migrateDatabase, usage as migrateUsage } from './cli/migrate.ts'
+import { rescueBags, usage as rescueUsage } from './cli/rescue.ts'
 import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from './cli/sign-in.ts'
 import { holdsUsage, listHolds, listStock, stockUsage } from './cli/stock.ts'
 import { type Terminal, UsageError } from './cli/terminal.ts'
@@ -18,6 +19,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['trace', { run: traceBag, usage: traceUsage }],
   ['stock', { run: listStock, usage: stockUsage }],
   ['holds', { run: listHolds, usage: holdsUsage }],
+  ['rescue', { run: rescueBags, usage: rescueUsage }],
   ['devices', { run: listDevices, usage: devicesUsage }],
   ['migrate', { run: migrateDatabase, usage: migrateUsage }],
   ['forward-stored', { run: forwardStoredReadings, usage: forwardStoredUsage }],

@@ -9,8 +9,11 @@ import type { Deps, Log } from './context.ts'
 import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
+import { startFindingHoles } from './jobs/find-holes.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
+import { startHeartbeat } from './jobs/heartbeat.ts'
 import { startJudging } from './jobs/judge-bags.ts'
+import { keepConfigured } from './jobs/keep-configured.ts'
 import { startPacking } from './jobs/pack-hours.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -124,10 +127,14 @@ async function open(
   const forwarding = telemetry.isElsewhere ? startForwarding(deps) : null
   if (forwarding) opened.push(forwarding.stop)
   opened.push(startPacking(deps))
+  opened.push(keepConfigured(deps))
+  opened.push(startFindingHoles(deps))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
 
   let isStopping = false
+  const obstacle = () => (isStopping ? 'the service is stopping' : ingest.obstacle())
+  if (config.heartbeat) opened.push(startHeartbeat({ ...deps, obstacle }, config.heartbeat))
   const app = createHttp({
     ...deps,
     memory: ingest.memory,
@@ -138,7 +145,7 @@ async function open(
     }),
     news,
     telemetryTrouble: () => forwarding?.trouble() ?? null,
-    obstacle: () => (isStopping ? 'the service is stopping' : ingest.obstacle()),
+    obstacle,
   })
   const servers: Server[] = []
   const urls: { http?: string; https?: string } = {}

@@ -46,6 +46,8 @@ const Environment = DatabaseEnvironment.extend(InfluxEnvironment.shape).extend({
   OIDC_ISSUER: url.optional(),
   OIDC_CLIENT_ID: text.optional(),
   OIDC_CLIENT_SECRET: text.optional(),
+  HEARTBEAT_URL: z.url({ protocol: /^https?$/ }).optional(),
+  HEARTBEAT_SECONDS: z.coerce.number().min(5).max(3_600).default(60),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -79,6 +81,8 @@ export type Config = {
   readonly openId?: OpenIdProvider | undefined
   /** Where telemetry is kept; in the database where this is not said. */
   readonly influx?: InfluxPlace | undefined
+  /** What outside address is told that the service works, and how often; nobody where this is not said. */
+  readonly heartbeat?: { readonly url: string; readonly everyMs: number } | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -118,6 +122,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     publicUrl: e.PUBLIC_URL,
     openId: openIdOf(e),
     influx: influxOf(e),
+    heartbeat: e.HEARTBEAT_URL ? { url: e.HEARTBEAT_URL, everyMs: e.HEARTBEAT_SECONDS * 1_000 } : undefined,
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }

@@ -10,6 +10,7 @@ import {
   writeListeners,
 } from './stores/commands.ts'
 import { failureClass } from './stores/sql-state.ts'
+import { configureDevices } from './usecases/configure-devices.ts'
 
 /** What waits is looked for this often, ms: a notice may be lost without a word, and a door waits no longer than 15 s. */
 const sweepMs = 5_000
@@ -18,7 +19,8 @@ const actor: Actor = { kind: 'job', id: 'dispatch' }
 
 /**
  * Sends devices that are connected here their commands. A command is taken in the database first, as sent, and then
- * written to the connection it was taken for; what could not be written is queued again.
+ * written to the connection it was taken for; what could not be written is queued again. A device that begins to listen
+ * and does not know its limits is told them.
  */
 export function createDispatch({ database: { db }, log, now }: Pick<Deps, 'database' | 'log' | 'now'>) {
   /** Devices that may have something to be sent. */
@@ -61,6 +63,11 @@ export function createDispatch({ database: { db }, log, now }: Pick<Deps, 'datab
 
   async function serve(listening: readonly Listening[]): Promise<void> {
     const begun = listening.filter(({ device, connection }) => written.get(device) !== connection)
+    // A door must open though nobody knows what its fridge is to keep.
+    await configureDevices(
+      { database: { db }, now },
+      begun.map(({ device }) => device),
+    ).catch(complain)
     const claimed = await db.transaction(async (tx) => {
       await writeListeners(tx, begun, now())
       return claimCommands(tx, actor, listening, now())

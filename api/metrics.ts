@@ -80,6 +80,12 @@ export function createMetrics() {
       help: 'Readings the telemetry store refused that have not been sent again',
       registers,
     }),
+    heartbeats: new Counter({
+      name: 'hemotrail_heartbeats_total',
+      help: 'Heartbeats to the outside: sent, failed on their way, or withheld because the service does not do its work',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     clockFaults: new Gauge({
       name: 'hemotrail_devices_in_clock_fault',
       help: 'Devices whose time is not believed',

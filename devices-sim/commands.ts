@@ -1,4 +1,4 @@
-import { Command, UnlockBody } from '../schema/messages.ts'
+import { Command, type Reply, UnlockBody } from '../schema/messages.ts'
 
 /** Read a command as it came; null where it cannot even be answered. */
 export function readCommand(payload: string): Command | null {
@@ -14,6 +14,12 @@ export function refusal(command: Command, clockMs: number, seen: ReadonlySet<str
   if (seen.has(command.id)) return 'repeated'
   if (clockMs >= command.expiresAt) return 'expired'
   return null
+}
+
+/** What is answered, by why it was refused or could not be done. */
+export function outcomeOf(refused: string | null, failed: string | null): Omit<Reply, 'command'> {
+  if (refused !== null) return { state: 'refused', reason: refused }
+  return failed === null ? { state: 'done' } : { state: 'failed', reason: failed }
 }
 
 /** What an opening is called: as the command says, or else by the command itself. */

@@ -1,8 +1,9 @@
 import type { EventEmitter } from 'node:events'
-import type { Command } from '../schema/messages.ts'
-import { readCommand, refusal, sessionOf } from './commands.ts'
+import { type Command, ConfigureBody } from '../schema/messages.ts'
+import { outcomeOf, readCommand, refusal, sessionOf } from './commands.ts'
 import type { Container } from './container.ts'
 import type { Journal } from './journal.ts'
+import { createWatch } from './limits.ts'
 import { type Address, type LinkEvents, openLink, type Patience } from './link.ts'
 import { createOutbox, type Habits, type Happening, type Leftover, type Outbox } from './outbox.ts'
 import type { Random } from './random.ts'
@@ -23,7 +24,7 @@ export type DeviceOptions = Address &
     readonly clockErrorMs?: number
     readonly journal?: Journal | undefined
     readonly patience?: Patience | undefined
-    /** It was told to make itself heard. */
+    /** It makes itself heard: it was told to, or is beyond what it was told to keep. */
     readonly onSound?: (() => void) | undefined
   }
 
@@ -35,6 +36,10 @@ export type Device = {
   readonly counts: { readonly sent: number; readonly acknowledged: number; readonly connects: number }
   boot(): string
   isConnected(): boolean
+  /** What it was told to keep; null where it was not. It outlives a restart, and so does what it has obeyed. */
+  limits(): ConfigureBody | null
+  /** Is it heard, by its own judgement? */
+  isSounding(): boolean
   /** Readings in no message yet. */
   waiting(): number
   /** Live up to now and measure once. */
@@ -63,6 +68,7 @@ export function startDevice(options: DeviceOptions): Device {
   const boots = options.boots ?? random.fork('boots')
   const chaos = random.fork('chaos')
   const seen = new Set<string>()
+  const watch = createWatch()
   let clockErrorMs = options.clockErrorMs ?? 0
   let livedUntil = now()
   let poweredAt = livedUntil
@@ -106,7 +112,10 @@ export function startDevice(options: DeviceOptions): Device {
   function tick(): void {
     catchUp()
     const at = Math.round(livedUntil + clockErrorMs)
-    const readings = container.measure().map((measurement) => ({ at, ...measurement }))
+    const measured = container.measure()
+    // By time that does not step: no clock that is set silences it.
+    if (watch.look(measured, livedUntil)) options.onSound?.()
+    const readings = measured.map((measurement) => ({ at, ...measurement }))
     if (readings.length > 0) outbox.measured(readings)
     const day = Math.floor(at / dayMs)
     if (day !== inventoryDay) tell(outbox, [container.inventory(at)])
@@ -117,25 +126,27 @@ export function startDevice(options: DeviceOptions): Device {
   function onCommand(payload: string): void {
     const command = readCommand(payload)
     if (!command) return
-    const reason = refusal(command, clock(), seen)
-    if (reason === null) {
-      seen.add(command.id)
-      obey(command)
-    }
-    const element = reason
-      ? ({ command: command.id, state: 'refused', reason } as const)
-      : ({ command: command.id, state: 'done' } as const)
+    const refused = refusal(command, clock(), seen)
+    if (refused === null) seen.add(command.id)
+    const failed = refused === null ? obey(command) : null
+    const element = { command: command.id, ...outcomeOf(refused, failed) }
     outbox.happened({ channel: 'replies', element })
     link.send()
   }
 
-  /** There is nothing to configure and no list to keep: those commands are done by saying so. */
-  function obey(command: Command): void {
+  /** There is no list to keep: that command is done by saying so. Returns why it could not be done; null where it was. */
+  function obey(command: Command): string | null {
     catchUp()
     if (command.kind === 'unlock') container.visit(sessionOf(command))
     if (command.kind === 'sound') options.onSound?.()
     if (command.kind === 'inventory') tell(outbox, [container.inventory(clock())])
+    if (command.kind === 'configure') {
+      const told = ConfigureBody.safeParse(command.body)
+      if (!told.success) return 'unreadable'
+      watch.keep(told.data)
+    }
     catchUp()
+    return null
   }
 
   /** Ticks keep to their own grid; a device that comes late measures once, not for every tick missed. */
@@ -164,6 +175,8 @@ export function startDevice(options: DeviceOptions): Device {
     counts: link.counts,
     boot: () => outbox.boot,
     isConnected: link.isConnected,
+    limits: watch.limits,
+    isSounding: watch.isSounding,
     waiting: () => outbox.waiting(),
     tick,
     attend(act) {

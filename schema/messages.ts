@@ -112,3 +112,27 @@ export type Command = z.infer<typeof Command>
 /** The body of `unlock`: what the device calls the opening when it tells of its door and its bags. */
 export const UnlockBody = z.object({ session: Session })
 export type UnlockBody = z.infer<typeof UnlockBody>
+
+const Ms = z.int().min(0)
+
+/**
+ * The body of `configure`: what a device keeps watch over by itself, so that it is heard when nobody else watches. Limits
+ * are inclusive, degrees Celsius; delays are ms, each from the first reading outside.
+ */
+export const ConfigureBody = z
+  .object({
+    /** Of the load: those of its own profile, and how long after it left them it alarms. */
+    low: z.number(),
+    high: z.number(),
+    loadMs: Ms,
+    /** Of the air: wider, and how long after it left them it warns, and alarms. */
+    airLow: z.number(),
+    airHigh: z.number(),
+    airMs: Ms,
+    airActionMs: Ms,
+    /** A door that stands open for longer, and a probe that is silent for longer, alarm. */
+    doorMs: Ms,
+    maxSilenceMs: Ms.min(1),
+  })
+  .refine(({ low, high, airLow, airHigh }) => low < high && airLow < airHigh, 'limits must be in order')
+export type ConfigureBody = z.infer<typeof ConfigureBody>

@@ -30,6 +30,14 @@ export const taskKinds = [
   'seen_elsewhere',
   'taken_without_issue',
   'look_back',
+  'rescue_to_carry',
+  'rescue_overdue',
+  'calibration_due',
+  'mapping_due',
+  'device_unqualified',
+  'manual_reading_missing',
+  'manual_reading_differs',
+  'sequence_hole',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -53,6 +61,14 @@ export type TransfusionFault = (typeof transfusionFaults)[number]
 
 export const deviceKinds = ['fridge', 'freezer', 'incubator', 'box'] as const
 export type DeviceKind = (typeof deviceKinds)[number]
+
+/** What a device is qualified by, in this order: that it is installed, works, and keeps what it must where it stands. */
+export const qualificationStages = ['IQ', 'OQ', 'PQ'] as const
+export type QualificationStage = (typeof qualificationStages)[number]
+
+/** What came of a qualification, or of a mapping of temperatures. */
+export const equipmentResults = ['passed', 'failed'] as const
+export type EquipmentResult = (typeof equipmentResults)[number]
 
 export const facilityKinds = ['centre', 'hospital', 'ambulance'] as const
 export type FacilityKind = (typeof facilityKinds)[number]
@@ -106,6 +122,10 @@ export type RescueStay = (typeof rescueStays)[number]
 /** Who counts on a bag: a patient it is kept for, or whoever bleeds next. */
 export const rescueClaims = ['reserved', 'emergency_stock'] as const
 export type RescueClaim = (typeof rescueClaims)[number]
+
+/** What has become of a bag that is to be carried out of a failing device. */
+export const rescueMoveStates = ['intended', 'arrived', 'abandoned'] as const
+export type RescueMoveState = (typeof rescueMoveStates)[number]
 
 /** Where a probe sits: in the circulating air, in a buffered load that behaves like a bag, or outside the container. */
 export const probeKinds = ['air', 'load', 'ambient'] as const

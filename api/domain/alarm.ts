@@ -280,3 +280,14 @@ export function mustAllow(
   if (acknowledgedAt === null) throw new Refusal('conflict', `alarm ${id} is not acknowledged: do that first`)
   if (endedAt === null) throw new Refusal('conflict', `what alarm ${id} is about lasts still`)
 }
+
+/** Bags are carried away from what asks for action, and while its case is open. @throws Refusal `conflict` */
+export function mustAskForAction(
+  { class: graveness, closedAt }: Pick<CaseFacts, 'closedAt'> & { readonly class: AlarmClass },
+  id: number,
+): void {
+  if (closedAt !== null)
+    throw new Refusal('conflict', `alarm ${id} is closed: nothing is carried away for it`)
+  if (graveness !== 'action')
+    throw new Refusal('conflict', `alarm ${id} does not ask for action: nothing is carried away for it`)
+}

@@ -118,13 +118,31 @@ export function isOutside({ kind }: Pick<LedgerEntry, 'kind'>): boolean {
   return kind === 'low' || kind === 'high'
 }
 
-/** The allowance all that a bag ever was outside its limits keeps to; null where none is wide or long enough. */
-function allowanceFor(outside: readonly LedgerEntry[], allowances: readonly Allowance[]): Allowance | null {
+/**
+ * The allowance all that a bag ever was outside its limits keeps to, and so many occasions more; null where none is wide
+ * or long enough.
+ */
+function allowanceFor(
+  outside: readonly LedgerEntry[],
+  allowances: readonly Allowance[],
+  more = 0,
+): Allowance | null {
   const isKept = ({ low, high, longestMs, occasions }: Allowance) =>
-    outside.length <= occasions &&
+    outside.length + more <= occasions &&
     totalMs(outside) <= longestMs &&
     outside.every(({ coldest, warmest }) => (coldest ?? low) >= low && (warmest ?? high) <= high)
   return allowances.find(isKept) ?? null
+}
+
+/**
+ * How much longer a bag may be outside its limits, ms, by all that it ever was. What is over was an occasion, and there
+ * must be another one left; 0 where nothing is.
+ */
+export function allowanceLeftMs(entries: readonly LedgerEntry[], allowances: readonly Allowance[]): number {
+  const outside = entries.filter(isOutside)
+  const isOut = outside.some(({ ongoing }) => ongoing)
+  const allowance = allowanceFor(outside, allowances, isOut ? 0 : 1)
+  return allowance ? allowance.longestMs - totalMs(outside) : 0
 }
 
 function totalMs(entries: readonly LedgerEntry[]): number {

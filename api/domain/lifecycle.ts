@@ -1,4 +1,4 @@
-import type { BagState, BagVerb } from '../../schema/vocabulary.ts'
+import { type BagState, type BagVerb, bagStates } from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
 
 /**
@@ -52,6 +52,9 @@ export const fates: readonly BagState[] = ['transfused', 'discarded']
 export function isFinal(state: BagState): boolean {
   return state === 'processed' || fates.includes(state)
 }
+
+/** What is blood still, wherever it is. */
+export const living: readonly BagState[] = bagStates.filter((state) => !isFinal(state))
 
 /** @throws Refusal `illegal_move` saying what would be possible */
 export function move(state: BagState, verb: BagVerb, bag: string): BagState {

@@ -10,21 +10,16 @@ export type DayOf = (date: string) => { readonly from: number; readonly to: numb
  * @param timeZone of the IANA data base
  */
 export function daysIn(timeZone: string): DayOf {
-  const clock = new Intl.DateTimeFormat('en-CA', {
-    timeZone,
-    calendar: 'iso8601',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  })
+  const clock = clockOf(timeZone)
   return (date) => {
     const midnight = Date.parse(`${date}T00:00:00Z`)
     return { from: beginning(midnight, clock), to: beginning(midnight + dayMs, clock) }
   }
+}
+
+/** The day of a time zone an instant is in. */
+export function dayAt(timeZone: string, at: number): { readonly from: number; readonly to: number } {
+  return daysIn(timeZone)(new Date(shown(at, clockOf(timeZone))).toISOString().slice(0, 10))
 }
 
 /** @param midnight of the day, as if its zone were UTC */
@@ -43,4 +38,18 @@ function shown(at: number, clock: Intl.DateTimeFormat): number {
   const part = new Map(clock.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
   const of = (type: Intl.DateTimeFormatPartTypes) => part.get(type) ?? 0
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'))
+}
+
+function clockOf(timeZone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en-CA', {
+    timeZone,
+    calendar: 'iso8601',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  })
 }

@@ -2,7 +2,7 @@ import type { BagState, PlaceState, TransfusionFault, UnconfirmedReason } from '
 import { transfusionFaults } from '../../schema/vocabulary.ts'
 import { type CommandFacts, outcomeOf } from './command.ts'
 import { type Effective, inForce } from './effective.ts'
-import { fates, onShelf } from './lifecycle.ts'
+import { fates, isFinal, onShelf } from './lifecycle.ts'
 
 /** A bag has so long to leave its container once it is issued at it, ms. */
 export const removalMs = 60_000
@@ -100,4 +100,20 @@ export function takenWithoutIssueSince(
   if (state !== 'available' || place.state === 'inside') return null
   const overdueAt = Math.max(place.from, enteredAt) + handlingMs
   return now >= overdueAt ? overdueAt : null
+}
+
+/**
+ * Since when a bag that was to be carried out of a failing device is waited for; null where nobody need carry it any
+ * more: its fate is recorded, or it was issued and is in no container.
+ */
+export function toCarrySince(
+  { state, acceptedAt, isInside }: { state: BagState; acceptedAt: number; isInside: boolean },
+  now: number,
+  overdueMs: number,
+): { readonly kind: 'rescue_to_carry' | 'rescue_overdue'; readonly since: number } | null {
+  if (isFinal(state) || (state === 'issued' && !isInside)) return null
+  const overdueAt = acceptedAt + overdueMs
+  return now >= overdueAt
+    ? { kind: 'rescue_overdue', since: overdueAt }
+    : { kind: 'rescue_to_carry', since: acceptedAt }
 }

@@ -1,5 +1,12 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { AlarmCommentInput, AlarmDetail, AlarmParams, Alarms, AlarmsQuery } from '../../schema/http/alarms.ts'
+import {
+  AbandonedRescue,
+  Rescue,
+  RescueAbandonInput,
+  RescueInput,
+  RescuePlan,
+} from '../../schema/http/rescues.ts'
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
@@ -8,13 +15,17 @@ import { alarmWords } from '../policies/alarms.ts'
 import { causeWords } from '../policies/causes.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { movesOf } from '../stores/rescues.ts'
+import { abandonRescue, acceptRescue } from '../usecases/accept-rescue.ts'
 import { demandRight } from '../usecases/demand.ts'
 import { type AlarmAct, handleAlarm } from '../usecases/handle-alarm.ts'
+import { readRescue } from '../usecases/plan-rescue.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso, isoOrNull } from './units.ts'
 import { outlookView } from './views/outlook.ts'
+import { moveView, rescuePlanView } from './views/rescues.ts'
 
 const tags = ['Alarms']
 const missing = problem('No such alarm')
@@ -39,6 +50,51 @@ const read = createRoute({
   responses: { ...everywhere, 200: json(AlarmDetail, 'The alarm'), 404: missing },
 })
 
+const plan = createRoute({
+  method: 'get',
+  path: '/{id}/rescue',
+  tags,
+  summary: 'Where the bags of a failing device go, which first, and which must stay',
+  ...needs('alarm.read'),
+  request: { params: AlarmParams },
+  responses: {
+    ...everywhere,
+    200: json(RescuePlan, 'The plan, as of now'),
+    404: missing,
+    409: problem('It asks for no action, or is closed'),
+  },
+})
+
+const accept = createRoute({
+  method: 'post',
+  path: '/{id}/rescue',
+  tags,
+  summary: 'Have the bags of a failing device carried where the plan says',
+  ...needs('alarm.handle'),
+  request: { params: AlarmParams, body: body(RescueInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(Rescue, 'What is to be carried where, planned anew'),
+    404: missing,
+    409: problem('It asks for no action, is closed, or nothing is left to be carried'),
+  },
+})
+
+const abandon = createRoute({
+  method: 'post',
+  path: '/{id}/rescue/abandon',
+  tags,
+  summary: 'Give up what is still to be carried, so that it can be planned again',
+  ...needs('alarm.handle'),
+  request: { params: AlarmParams, body: body(RescueAbandonInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(AbandonedRescue, 'How much was given up'),
+    404: missing,
+    409: problem('Nothing is to be carried'),
+  },
+})
+
 const acts = {
   acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
   comment: { act: 'commented', summary: 'Write down what was found, or done' },
@@ -58,6 +114,21 @@ export const alarmRoutes = new OpenAPIHono<Env>()
     return c.json({ alarms, next: found.length > limit ? (alarms.at(-1)?.id ?? null) : null }, 200)
   })
   .openapi(read, async (c) => c.json(await detailOf(c.var.ctx, c.req.valid('param').id), 200))
+  .openapi(plan, async (c) =>
+    c.json(rescuePlanView(await readRescue(c.var.ctx, c.req.valid('param').id)), 200),
+  )
+  .openapi(accept, async (c) => {
+    const { ctx } = c.var
+    const { id } = c.req.valid('param')
+    const rescue = await acceptRescue(ctx, id, c.req.valid('json').comment)
+    const moves = await movesOf(ctx.database.db, { rescueId: rescue }, ctx.now())
+    return c.json({ rescue, alarm: id, moves: moves.map(moveView) }, 201)
+  })
+  .openapi(abandon, async (c) => {
+    const { id } = c.req.valid('param')
+    const abandoned = await abandonRescue(c.var.ctx, id, c.req.valid('json').reason)
+    return c.json({ alarm: id, abandoned }, 201)
+  })
 
 for (const [path, { act, summary }] of Object.entries(acts)) mount(path, act, summary)
 
@@ -112,9 +183,11 @@ function alarmView({
   cause,
   causeSigns,
   outlook,
+  bagsInside,
   ...row
 }: ShownCase) {
   const signs = [...(causeSigns ?? [])]
+  const isToRescue = row.class === 'action' && row.closedAt === null
   return {
     ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
     from: iso(row.conditionFrom),
@@ -124,5 +197,6 @@ function alarmView({
     closedAt: isoOrNull(row.closedAt),
     outlook: outlookView(outlook as Outlook | null),
     cause: cause && { cause, signs, ...causeWords(cause, signs) },
+    rescue: isToRescue ? { bags: bagsInside, plan: `/alarms/${id}/rescue` } : null,
   }
 }

@@ -16,6 +16,7 @@ import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
 import type { Env, Services } from './env.ts'
+import { equipmentRoutes } from './equipment.ts'
 import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
 import { ledgerRoutes } from './ledgers.ts'
@@ -27,6 +28,7 @@ import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
+import { sequenceHoleRoutes } from './sequence-holes.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
 import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
@@ -74,6 +76,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', clockRoutes)
   app.route('/devices', seriesRoutes)
   app.route('/devices', loggerRoutes)
+  app.route('/devices', equipmentRoutes)
+  app.route('/devices', sequenceHoleRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/', ledgerRoutes)

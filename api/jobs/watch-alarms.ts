@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Deps } from '../context.ts'
+import { recordDuty } from '../stores/duties.ts'
 import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { createFaultWatch } from '../usecases/derive-faults.ts'
@@ -13,6 +14,9 @@ const overlapMs = 60_000
 
 /** A process that could not look for so long is as new to what it sees as one that has just started, ms. */
 const blindMs = 30_000
+
+/** The other processes are told so often that it looks, ms. */
+const tellsMs = 5_000
 
 /**
  * Watch for alarms in one process of all, every second. What could not be heard is no silence: it is counted from when
@@ -35,6 +39,7 @@ export function startAlarmWatch(
   const lookedAtEnded = new Map<number, number>()
   let foresight = createForesight(deps)
   let faults = createFaultWatch(deps)
+  let toldAt = Number.NEGATIVE_INFINITY
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -56,6 +61,10 @@ export function startAlarmWatch(
         const explained = await explainAlarms(deps)
         if (explained > 0) tell()
         isExplained = explained === 0
+      }
+      if (Math.abs(lookedAt - toldAt) >= tellsMs) {
+        await recordDuty(database.db, 'alarm', lookedAt)
+        toldAt = lookedAt
       }
       await pause(everyMs, signal)
     }

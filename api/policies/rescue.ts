@@ -5,6 +5,7 @@ import type {
   RescueStay,
   RescueWay,
 } from '../../schema/vocabulary.ts'
+import type { RescueRoutes } from '../domain/rescue-route.ts'
 import type { RescuePolicy } from '../domain/rescue-target.ts'
 import type { Words } from './tasks.ts'
 
@@ -30,6 +31,20 @@ export const cnRescue: RescuePolicy = {
   maxWayMs: { foot: 15 * 60_000, car: 2 * 3_600_000 },
   bagsPerTrip: { foot: 10, car: 40 },
 }
+
+/**
+ * How long ways are taken to be: within a facility, and by car between devices that tell where they are. Engineering
+ * defaults, as the others.
+ */
+export const cnRescueRoutes: RescueRoutes = {
+  withinMs: 5 * 60_000,
+  loadingMs: 10 * 60_000,
+  detour: 1.35,
+  kmh: 30,
+}
+
+/** Who was to carry a bag and was not seen to have done it after so long is reminded, ms. */
+export const cnRescueOverdueMs = 30 * 60_000
 
 export const cnRescueWays: Readonly<Record<RescueWay, Words>> = {
   foot: { zh: '步行手提', en: 'carried by hand' },

@@ -54,3 +54,32 @@ export const cnLookBack: Words = {
   zh: '已输注，事后发现储存温度超限：请追溯患者，并记录结论',
   en: 'Transfused, and found since to have been kept outside its limits: see to the patient, and record the conclusion',
 }
+
+export type RescueTaskFacts = {
+  readonly to: string
+  /** The device it is seen inside of, where that is neither the one that fails nor the one it is to go to. */
+  readonly elsewhere: string | null
+  /** Where it is to go fails as well by now. */
+  readonly isToInAlarm: boolean
+}
+
+export function cnRescueTask(
+  kind: 'rescue_to_carry' | 'rescue_overdue',
+  { to, elsewhere, isToInAlarm }: RescueTaskFacts,
+): Words {
+  if (isToInAlarm)
+    return {
+      zh: `原定转移至 ${to}，但该设备也在报警：请放弃该转移，重新制定方案`,
+      en: `It was to be carried to ${to}, which is in alarm now: give that up, and plan again`,
+    }
+  const seen =
+    elsewhere === null
+      ? { zh: '', en: '' }
+      : { zh: `（现在 ${elsewhere} 内）`, en: `; it is inside ${elsewhere}` }
+  return kind === 'rescue_to_carry'
+    ? { zh: `设备故障，请将血袋转移至 ${to}${seen.zh}`, en: `Its device fails: carry it to ${to}${seen.en}` }
+    : {
+        zh: `应已转移至 ${to}，但未见放入${seen.zh}：请立即查找`,
+        en: `It was to be carried to ${to}, and was not seen there${seen.en}: look for it now`,
+      }
+}

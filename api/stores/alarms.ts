@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gte, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { alarmCase, alarmEvent, alarmLink } from '../../schema/tables/alarms.ts'
+import { bag, bagPlace } from '../../schema/tables/bags.ts'
 import { excursion, probeFault } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
@@ -14,6 +15,7 @@ import type {
 } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Case, KnownExcursion } from '../domain/alarm.ts'
+import { living } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import type { FaultStretch } from '../domain/thermal/fault-stretches.ts'
@@ -24,7 +26,7 @@ import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { appendNews } from './news.ts'
-import { insertRows, isIn } from './rows.ts'
+import { insertRows, isIn, isOneOf } from './rows.ts'
 
 export type AlarmCase = typeof alarmCase.$inferSelect
 
@@ -309,9 +311,22 @@ export async function explainCases(
 
 export const noAlarm = (id: number) => `no alarm has the number ${id}`
 
-const view = { case: alarmCase, device: device.name, facility: facility.code }
+const view = {
+  case: alarmCase,
+  device: device.name,
+  facility: facility.code,
+  bagsInside: sql<number>`(
+    select count(*) from ${bagPlace} p join ${bag} on ${bag.id} = p.bag_id
+    where p.device_id = ${alarmCase.deviceId} and p.known_to is null and p."to" is null and p.state = 'inside'
+      and ${isOneOf(bag.state, living)}
+  )`,
+}
 
-export type ShownCase = NamedCase & { readonly facility: string }
+export type ShownCase = NamedCase & {
+  readonly facility: string
+  /** How many bags are inside its device now, but for those that nothing more is done with. */
+  readonly bagsInside: number
+}
 
 /** The cases within reach, the newest first. */
 export async function listCases(
@@ -354,7 +369,8 @@ export async function findCase(db: Database | Transaction, id: number): Promise<
     .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
     .where(eq(alarmCase.id, id))
   if (!found) throw new Refusal('not_found', noAlarm(id))
-  return { ...found.case, device: found.device, facility: found.facility }
+  const { case: row, ...shown } = found
+  return { ...row, ...shown }
 }
 
 /** The case, locked until the transaction ends. */

@@ -24,6 +24,7 @@ export type AuditEntry = {
     | 'policy_proposal'
     | 'alarm'
     | 'look_back'
+    | 'rescue'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

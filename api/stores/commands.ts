@@ -53,6 +53,57 @@ export async function insertCommand(
   return added as DeviceCommand
 }
 
+/** The newest settings devices were told: the one that stands, or else the last; of those never told any, nothing. */
+export async function newestSettings(
+  db: Database | Transaction,
+  deviceIds: readonly number[],
+  now: number,
+): Promise<Map<number, DeviceCommand>> {
+  const stands = sql`${deviceCommand.repliedAt} is null and ${deviceCommand.expiresAt} > ${now}::bigint`
+  // Written out, for the index of just these to serve.
+  const areSettings = sql`${deviceCommand.kind} = 'configure'`
+  const rows = await db
+    .selectDistinctOn([deviceCommand.deviceId])
+    .from(deviceCommand)
+    .where(and(isOneOf(deviceCommand.deviceId, deviceIds), areSettings))
+    .orderBy(
+      deviceCommand.deviceId,
+      sql`(${stands}) desc`,
+      desc(deviceCommand.issuedAt),
+      desc(deviceCommand.id),
+    )
+  return new Map(rows.map((row) => [row.deviceId, row]))
+}
+
+/** Let the settings a device has not replied to expire now: others take their place. The device must be locked. */
+export async function supersedeSettings(
+  tx: Transaction,
+  actor: Actor,
+  deviceId: number,
+  now: number,
+): Promise<void> {
+  const superseded = await tx
+    .update(deviceCommand)
+    .set({ expiresAt: sql`greatest(${now}::bigint, ${deviceCommand.issuedAt} + 1)` })
+    .where(
+      and(
+        eq(deviceCommand.deviceId, deviceId),
+        eq(deviceCommand.kind, 'configure'),
+        isNull(deviceCommand.repliedAt),
+        sql`${deviceCommand.expiresAt} > ${now}::bigint`,
+      ),
+    )
+    .returning()
+  for (const { id, expiresAt } of superseded)
+    await appendAudit(tx, actor, {
+      at: now,
+      action: 'command.superseded',
+      subjectKind: 'command',
+      subject: id,
+      after: { expiresAt },
+    })
+}
+
 /** The commands of a device, newest first. */
 export async function listCommands(db: Database, deviceId: number, limit: number): Promise<DeviceCommand[]> {
   return db

@@ -9,6 +9,8 @@ import * as bags from '../../schema/tables/bags.ts'
 import * as commands from '../../schema/tables/commands.ts'
 import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
+import * as duties from '../../schema/tables/duties.ts'
+import * as equipment from '../../schema/tables/equipment.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
 import * as ledgers from '../../schema/tables/ledgers.ts'
 import * as loggers from '../../schema/tables/loggers.ts'
@@ -16,6 +18,7 @@ import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
+import * as rescues from '../../schema/tables/rescues.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -31,6 +34,8 @@ export const tables = {
   ...commands,
   ...derived,
   ...devices,
+  ...duties,
+  ...equipment,
   ...facilities,
   ...ledgers,
   ...loggers,
@@ -38,6 +43,7 @@ export const tables = {
   ...news,
   ...people,
   ...policies,
+  ...rescues,
   ...telemetry,
 }
 

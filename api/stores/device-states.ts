@@ -160,7 +160,7 @@ export async function readDeviceState(db: Database, deviceId: number) {
 }
 
 /** The newest reading of each probe, by event time, and when its device last sent one. */
-export async function newestReadings(db: Database, deviceIds: readonly number[]) {
+export async function newestReadings(db: Database | Transaction, deviceIds: readonly number[]) {
   return db
     .select({
       deviceId: probe.deviceId,

@@ -10,6 +10,7 @@ import {
   probeState,
 } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
+import { policy } from '../../schema/tables/policies.ts'
 import type { DeviceKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { ClockFact } from '../domain/clock.ts'
@@ -137,6 +138,28 @@ function byDevice<T extends { readonly deviceId: number }>(rows: readonly T[]): 
 /** Every device there is, by name. */
 export function everyDevice(db: Database): Promise<{ id: number; name: string }[]> {
   return db.select({ id: device.id, name: device.name }).from(device).orderBy(asc(device.name))
+}
+
+/** The devices whose profile changed in (after, until], or the policies of the facility they stand at, by name. */
+export async function devicesToldOtherwise(
+  db: Database,
+  { after, until }: { readonly after: number; readonly until: number },
+): Promise<string[]> {
+  const rows = await db
+    .select({ name: device.name })
+    .from(device)
+    .where(sql`${device.revokedAt} is null and (
+      exists (
+        select from ${deviceProfile} p
+        where p.device_id = ${device}.id and p."from" > ${after}::bigint and p."from" <= ${until}::bigint
+      ) or exists (
+        select from ${policy} v join ${facility} f on f.jurisdiction = v.jurisdiction
+        where v.effective_from > ${after}::bigint and v.effective_from <= ${until}::bigint
+          and f.id = ${standsIn(sql`${device}.id`, until)}
+      )
+    )`)
+    .orderBy(asc(device.id))
+  return rows.map(({ name }) => name)
 }
 
 /** @throws Refusal `already_exists` */

@@ -43,6 +43,18 @@ export async function jurisdictionOf(
   return found?.jurisdiction ?? usualJurisdiction
 }
 
+/** The same of many, by id. */
+export async function jurisdictionsOf(
+  db: Database | Transaction,
+  facilityIds: readonly number[],
+): Promise<Map<number, Jurisdiction>> {
+  const rows = await db
+    .select({ id: facility.id, jurisdiction: facility.jurisdiction })
+    .from(facility)
+    .where(isOneOf(facility.id, facilityIds))
+  return new Map(rows.map(({ id, jurisdiction }) => [id, jurisdiction]))
+}
+
 /** The same in SQL. */
 export function jurisdictionAt(facilityId: SQL): SQL {
   return sql`coalesce((select f.jurisdiction from ${facility} f where f.id = ${facilityId}), ${sql.raw(`'${usualJurisdiction}'`)})`

@@ -3,7 +3,16 @@ import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
 
 /** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
-const locks = { deliver: 4840, forward: 4841, pack: 4842, alarm: 4843, judge: 4844 } as const
+const locks = {
+  deliver: 4840,
+  forward: 4841,
+  pack: 4842,
+  alarm: 4843,
+  judge: 4844,
+  configure: 4846,
+  holes: 4847,
+} as const
+export type Duty = keyof typeof locks
 
 /** How long a server is waited for: to say whose the lock is, and to say goodbye, ms. */
 const lockMs = 10_000
@@ -19,7 +28,7 @@ const goodbyeMs = 2_000
  */
 export async function leadAlone(
   { kind, pool }: OpenDatabase,
-  duty: keyof typeof locks,
+  duty: Duty,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<boolean> {

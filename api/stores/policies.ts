@@ -32,7 +32,7 @@ export async function policyVersions(
   return rows.map(versionOf)
 }
 
-export async function listPolicies(db: Database): Promise<Policy[]> {
+export async function listPolicies(db: Database | Transaction): Promise<Policy[]> {
   const rows = await db
     .select()
     .from(policy)

@@ -12,6 +12,7 @@ import { type ClockFault, clockFaultsOf, isTimeVerified, offsetInSql } from './c
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { dueForBags } from './ledger-due.ts'
+import { settleMove } from './rescues.ts'
 import { insertRows, isIn } from './rows.ts'
 
 export type SightingRow = typeof sighting.$inferInsert
@@ -98,7 +99,10 @@ export async function bagsPlacedIn(tx: Transaction, deviceId: number): Promise<s
   return rows.map(({ bagId }) => bagId)
 }
 
-/** Fold all that was seen of a bag into its places again, superseding those that are no longer believed. */
+/**
+ * Fold all that was seen of a bag into its places again, superseding those that are no longer believed. Where it was to
+ * be carried and is seen to be by now, that is settled.
+ */
 export async function refoldPlaces(tx: Transaction, bagId: string, now: number): Promise<readonly Place[]> {
   const places = foldPlaces(await sightingsOfBag(tx, bagId))
   const old = await tx
@@ -119,6 +123,7 @@ export async function refoldPlaces(tx: Transaction, bagId: string, now: number):
     bagPlace,
     added.map(({ state, deviceId, from, to }) => ({ bagId, knownFrom: now, state, deviceId, from, to })),
   )
+  if (added.some(({ state }) => state === 'inside')) await settleMove(tx, bagId, now)
   return places
 }
 

@@ -4,14 +4,16 @@ import { bag, bagEvent, bagPlace, takeOut } from '../../schema/tables/bags.ts'
 import { deviceCommand } from '../../schema/tables/commands.ts'
 import { device, devicePlacement } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
+import { rescue, rescueMove } from '../../schema/tables/rescues.ts'
 import type { BagState, PlaceState } from '../../schema/vocabulary.ts'
 import type { Effective } from '../domain/effective.ts'
-import { fates, onShelf } from '../domain/lifecycle.ts'
+import { fates, living, onShelf } from '../domain/lifecycle.ts'
 import type { Reach } from '../domain/rights.ts'
 import type { FridgeIssue, SeenBag } from '../domain/task.ts'
 import { type Bag, labelOf } from './bags.ts'
 import { factsOfCommand } from './commands.ts'
 import type { Database } from './database.ts'
+import { isInAlarm } from './rescues.ts'
 import { isIn, isOneOf } from './rows.ts'
 
 /** What a task is about. */
@@ -134,6 +136,62 @@ export function takenWithoutIssue(
     where: (known) => sql`${since(known)} <= ${now - handlingMs}`,
     since,
   })
+}
+
+export type ToCarry = About & {
+  readonly state: BagState
+  readonly acceptedAt: number
+  readonly from: string
+  readonly to: string
+  /** The device it is inside of; null where it is in none. */
+  readonly inside: string | null
+  /** Where it is to go fails as well by now. */
+  readonly isToInAlarm: boolean
+}
+
+/** The bags held within reach that are to be carried out of a failing device, since before `until` or since then. */
+export async function bagsToCarry(
+  db: Database,
+  reach: Reach,
+  accepted: { readonly until: number; readonly isBefore: boolean },
+): Promise<ToCarry[]> {
+  const [from, to] = [alias(device, 'f'), alias(device, 't')]
+  const rows = await db
+    .select({
+      bag,
+      acceptedAt: rescue.at,
+      from: from.name,
+      to: to.name,
+      isToInAlarm: isInAlarm(to.id),
+      place: bagPlace.state,
+      device: device.name,
+      facility: facility.code,
+    })
+    .from(rescueMove)
+    .innerJoin(rescue, eq(rescue.id, rescueMove.rescueId))
+    .innerJoin(bag, eq(bag.id, rescueMove.bagId))
+    .innerJoin(from, eq(from.id, rescueMove.fromId))
+    .innerJoin(to, eq(to.id, rescueMove.toId))
+    .innerJoin(facility, eq(facility.id, bag.holderId))
+    .leftJoin(bagPlace, and(eq(bagPlace.bagId, bag.id), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+    .leftJoin(device, eq(device.id, bagPlace.deviceId))
+    .where(
+      and(
+        eq(rescueMove.state, 'intended'),
+        sql`(${rescue.at} <= ${accepted.until}) = ${accepted.isBefore}`,
+        isIn(reach, bag.holderId),
+        isOneOf(bag.state, living),
+      ),
+    )
+    .orderBy(rescue.at, rescue.id, rescueMove.order)
+    .limit(mostOfAKind)
+  return rows.map(({ bag: row, place, ...seen }) => ({
+    ...seen,
+    bagId: row.id,
+    label: labelOf(row),
+    state: row.state,
+    inside: place === 'inside' ? seen.device : null,
+  }))
 }
 
 async function choose(db: Database, reach: Reach, now: number, choice: Choice): Promise<Seen[]> {

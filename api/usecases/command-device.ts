@@ -12,8 +12,8 @@ import { uuidv7 } from './register-bag.ts'
 
 export type CommandInput = {
   readonly device: string
-  /** Doors are opened for a take-out, and for nothing else. */
-  readonly kind: Exclude<CommandKind, 'unlock'>
+  /** Doors are opened for a take-out, and for nothing else; settings follow from profile and policy. */
+  readonly kind: Exclude<CommandKind, 'unlock' | 'configure'>
   readonly body: object
 }
 

@@ -18,18 +18,20 @@ import { traceBag } from './trace-bag.ts'
  *
  * Where no clock is or was in doubt the stays are what they were folded into, and need not be folded again.
  *
+ * @param read tells readings as `keptBy` does; who asks of many bags in one device need not read the same ones again
  * @returns null where no policy speaks of it
  */
 export async function howKept(
   ctx: Pick<Context, 'database' | 'now'>,
   facts: KeptFacts & { readonly bagId: string },
+  read: typeof keptBy = keptBy,
 ): Promise<Kept | null> {
   if (facts.lives.some(({ component }) => !facts.policies[component])) return null
   const now = ctx.now()
   const handlingMs = handlingMsOf(facts, now)
   const { total, carriedMs } = facts.hasClockMatters
     ? await asTraced(ctx, facts, now)
-    : await asFolded(ctx.database.db, facts, now)
+    : await asFolded(ctx.database.db, facts, now, read)
   const handledMs = Math.min(carriedMs, handlingMs)
   const kept = {
     wasOutOfRange: total.wasOutOfRange,
@@ -98,6 +100,7 @@ async function asFolded(
   db: Database | Transaction,
   { vouchedAt, lives, policies }: Pick<KeptFacts, 'vouchedAt' | 'lives' | 'policies'>,
   now: number,
+  read: typeof keptBy,
 ): Promise<Told> {
   const total = { wasOutOfRange: false, unverifiedMs: 0, uncontrolledMs: 0 }
   let carriedMs = 0
@@ -115,7 +118,7 @@ async function asFolded(
       else if (stay.state === 'in_hand') total.uncontrolledMs += countedMs
       else {
         const versions = policies[component]?.[phaseIn(stay.kind)] ?? []
-        const told = await inside(db, stay, counted, versions, now)
+        const told = await inside(db, stay, counted, versions, now, read)
         total.wasOutOfRange ||= told.wasOutside
         total.unverifiedMs += told.unverifiedMs
       }
@@ -132,6 +135,7 @@ async function inside(
   counted: Span,
   policies: readonly PolicyVersion[],
   now: number,
+  read: typeof keptBy,
 ): Promise<{ readonly wasOutside: boolean; readonly unverifiedMs: number }> {
   const limitsAt = (at: number): Limits => {
     const limits = inForce(policies, at)
@@ -146,7 +150,7 @@ async function inside(
     if (!probe) unverifiedMs += countedMs
     else if (!isCalm(stay.profiles, probe, counts, policies, now)) {
       const { deviceId } = stay
-      const readings = await keptBy(db, { deviceId, kind: probe.kind, ...part })
+      const readings = await read(db, { deviceId, kind: probe.kind, ...part })
       const timed = readings
         .filter(({ at }) => at <= now)
         .map((reading) => ({ ...reading, timeVerified: true }))

@@ -1,4 +1,4 @@
-import type { TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
+import type { ProbeKind, TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import {
@@ -6,11 +6,14 @@ import {
   seenAfterFateSince,
   seenElsewhereSince,
   takenWithoutIssueSince,
+  toCarrySince,
   unconfirmedSince,
 } from '../domain/task.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
+import { cnRescueOverdueMs } from '../policies/rescue.ts'
 import {
   cnLookBack,
+  cnRescueTask,
   cnSeenAfterFate,
   cnSeenElsewhere,
   cnTakenWithoutIssue,
@@ -21,6 +24,7 @@ import { findFacility, noFacility } from '../stores/facilities.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
 import {
   type About,
+  bagsToCarry,
   issuedAtFridges,
   type Seen,
   seenAfterFate,
@@ -29,10 +33,16 @@ import {
   transfusedAgainst,
 } from '../stores/tasks.ts'
 import { demandRight } from './demand.ts'
+import { equipmentFinders } from './find-equipment-tasks.ts'
 
 /** Something somebody must see to. Found each time it is asked for, and stored nowhere: what is done is no task. */
-export type Task = About & {
+export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly kind: TaskKind
+  /** Null where it is about a device. */
+  readonly bagId: string | null
+  readonly label: string | null
+  /** Which probe of the device, where it is about one. */
+  readonly probe?: ProbeKind
   readonly since: number
   readonly zh: string
   readonly en: string
@@ -52,7 +62,12 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   seen_elsewhere: bagsSeenElsewhere,
   taken_without_issue: bagsTakenWithoutIssue,
   look_back: lookBacks,
+  rescue_to_carry: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_to_carry'),
+  rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
+  ...equipmentFinders,
 }
+
+const aboutEquipment = new Set<string>(Object.keys(equipmentFinders))
 
 /**
  * What is to be done within reach: transfusions to be looked into, the newest first, then what waits the longest.
@@ -64,10 +79,22 @@ export async function listTasks(
   { facility, kind }: { readonly facility?: string | undefined; readonly kind?: TaskKind | undefined },
 ): Promise<Task[]> {
   const reach = facility === undefined ? reachOf(ctx.grants, right) : await only(ctx, facility)
+  // Who looks after devices knows of no bag.
+  const bagReach = both(reach, reachOf(ctx.grants, 'bag.read'))
   const found: Task[] = []
   for (const [name, find] of Object.entries(finders))
-    if (kind === undefined || kind === name) found.push(...(await find(ctx, reach)))
-  return found.sort((a, b) => turnOf(a) - turnOf(b) || (a.bagId < b.bagId ? -1 : 1))
+    if (kind === undefined || kind === name)
+      found.push(...(await find(ctx, aboutEquipment.has(name) ? reach : bagReach)))
+  return found.sort((a, b) => turnOf(a) - turnOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1))
+}
+
+function nameOf({ bagId, device, probe }: Task): string {
+  return bagId ?? `${device}/${probe ?? ''}`
+}
+
+function both(one: Reach, other: Reach): Reach {
+  if (one === 'all') return other
+  return new Set([...one].filter((id) => isWithin(other, [id])))
 }
 
 /** No transfusion can be undone, so the newest matters most; all else gets worse while it waits. */
@@ -140,6 +167,22 @@ async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {
     since,
     ...cnLookBack,
   }))
+}
+
+async function bagsNotCarried(
+  ctx: Context,
+  reach: Reach,
+  kind: 'rescue_to_carry' | 'rescue_overdue',
+): Promise<Task[]> {
+  const now = ctx.now()
+  const isBefore = kind === 'rescue_overdue'
+  const moves = await bagsToCarry(ctx.database.db, reach, { until: now - cnRescueOverdueMs, isBefore })
+  return moves.flatMap(({ state, acceptedAt, from, to, inside, isToInAlarm, ...about }) => {
+    const found = toCarrySince({ state, acceptedAt, isInside: inside !== null }, now, cnRescueOverdueMs)
+    if (found === null) return []
+    const elsewhere = inside === from ? null : inside
+    return [{ ...about, ...found, ...cnRescueTask(found.kind, { to, elsewhere, isToInAlarm }) }]
+  })
 }
 
 function aboutOf({ bagId, label, device, facility }: Seen): About {

@@ -2,12 +2,13 @@ import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendProfile, findDevice, type Profile } from '../stores/devices.ts'
 import { signalDevice } from '../stores/signals.ts'
+import { configureDevice } from './configure-devices.ts'
 import { reachDevice } from './demand.ts'
 import { rederiveDevice } from './rederive-device.ts'
 
 /**
  * Set a device's limits from an instant on, now where none is said. Never for the past: readings that were judged by
- * what was then in force stay judged.
+ * what was then in force stay judged. The device is told as soon as it is in force.
  *
  * @throws Refusal `invalid_request` for an instant in the past
  */
@@ -32,6 +33,7 @@ export async function setDeviceProfile(
       state.last.at < profile.from ? null : { from: profile.from, to: state.last.at }
     await rederiveDevice(tx, device, touched, now, ctx.telemetry.isElsewhere)
     await signalDevice(tx, { device: name, disconnect: false })
+    if (profile.from <= now) await configureDevice(tx, ctx.actor, name, now)
   })
   return profile
 }

@@ -25,8 +25,9 @@ import {
   updateCases,
   type Whose,
 } from '../stores/alarms.ts'
-import { lookUpDevices, type Profile } from '../stores/devices.ts'
-import { listPolicies, type Policy } from '../stores/policies.ts'
+import { lookUpDevices } from '../stores/devices.ts'
+import { listPolicies } from '../stores/policies.ts'
+import { anyRules, rulesOf } from './alarm-rules.ts'
 
 const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
@@ -181,30 +182,4 @@ function conditionsIn(
   for (const open of doors)
     found.push({ ...doorCondition(open.door, open.openSince, rulesFor(open)), whose: open })
   return found
-}
-
-/** What hangs on no component. */
-const anyRules: AlarmRules = { ...deviceRules, loadMs: 0, airLow: 0, airHigh: 0, airMs: 0, airActionMs: 0 }
-
-/**
- * What a device alarms by: the strictest of the policies whose limits hold its own, for those are the components it is
- * for. One that is for none alarms at once, by its own limits.
- */
-function rulesOf(profile: Profile | null, policies: readonly Policy[], now: number): AlarmRules {
-  const known = new Map<string, Policy>()
-  for (const policy of policies)
-    if (policy.phase === 'storage' && policy.from <= now) known.set(policy.component, policy)
-  const { low, high } = profile ?? { low: 0, high: 0 }
-  const theirs = [...known.values()].flatMap((policy) =>
-    profile && policy.alarm && policy.low <= low && high <= policy.high ? [policy.alarm] : [],
-  )
-  if (theirs.length === 0) return { ...anyRules, airLow: low, airHigh: high }
-  return {
-    ...deviceRules,
-    loadMs: Math.min(...theirs.map(({ loadMs }) => loadMs)),
-    airLow: Math.max(...theirs.map(({ airLow }) => airLow)),
-    airHigh: Math.min(...theirs.map(({ airHigh }) => airHigh)),
-    airMs: Math.min(...theirs.map(({ airMs }) => airMs)),
-    airActionMs: Math.min(...theirs.map(({ airActionMs }) => airActionMs)),
-  }
 }

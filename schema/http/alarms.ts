@@ -50,6 +50,10 @@ const alarm = {
   outlook: orNull(Outlook).meta({
     description: 'when the load was foretold to leave its limits, as it looked when it was raised',
   }),
+  rescue: orNull(z.object({ bags: z.int(), plan: z.string() })).meta({
+    description:
+      'how many bags are inside, and where to ask for the plan; null where it asks for no action, or is closed',
+  }),
 }
 
 export const Alarms = z

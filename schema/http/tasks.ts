@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { taskKinds, transfusionFaults } from '../vocabulary.ts'
+import { probeKinds, taskKinds, transfusionFaults } from '../vocabulary.ts'
 import { InstantText, orNull } from './values.ts'
 
 export const TasksQuery = z.strictObject({
@@ -15,14 +15,23 @@ const Task = z
         'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave. transfused_against: it was given ' +
         'although something spoke against it, once for each time that was told. seen_after_fate: it was seen inside a device after its fate was ' +
         'recorded. seen_elsewhere: it is in stock, and inside a device of another facility. taken_without_issue: it ' +
-        'may be issued, was not, and has been out of every container for too long',
+        'may be issued, was not, and has been out of every container for too long. rescue_to_carry: it is to be ' +
+        'carried out of a failing device. rescue_overdue: it was to be, and was not seen there in time. ' +
+        'calibration_due, mapping_due: of a ' +
+        'probe or a device it is missing, or runs out. device_unqualified: bags are inside a device that is not qualified, ' +
+        'or out of service. manual_reading_missing: nobody has read it often enough today, by the day of its facility. ' +
+        'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
+        'come for longer than a day',
     }),
-    bagId: z.uuid(),
-    label: z.string().meta({ description: 'donation with check character, and product' }),
+    bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
+    label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),
+    probe: z.enum(probeKinds).optional().meta({ description: 'which of the device, where it is about one' }),
     device: orNull(z.string()).meta({
-      description: 'where to look: the device it is inside, or was last seen in',
+      description: 'where to look: the device it is about, the bag is inside, or was last seen in',
     }),
-    facility: z.string().meta({ description: 'who holds the bag, or opened the fridge it was issued at' }),
+    facility: z.string().meta({
+      description: 'who holds the bag, or opened the fridge it was issued at; or where the device stands',
+    }),
     since: InstantText,
     zh: z.string(),
     en: z.string(),

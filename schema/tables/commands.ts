@@ -42,6 +42,7 @@ export const deviceCommand = pgTable(
     check('device_command_replied', sql`(${t.repliedAt} is null) = (${t.replyState} is null)`),
     index('device_command_device').on(t.deviceId, t.issuedAt),
     index('device_command_open').on(t.deviceId, t.expiresAt).where(sql`replied_at is null`),
+    index('device_command_settings').on(t.deviceId, t.issuedAt).where(sql`kind = 'configure'`),
     index('device_command_unsent').on(t.expiresAt).where(sql`sent_at is null`),
   ],
 )

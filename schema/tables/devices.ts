@@ -77,6 +77,27 @@ export const deviceProfile = pgTable(
   ],
 )
 
+/**
+ * How many bags a device takes in all, and until when somebody says that it may be trusted, from when; null is not known.
+ * Before the first of them nothing is. Append-only.
+ */
+export const deviceFitness = pgTable(
+  'device_fitness',
+  {
+    deviceId: integer()
+      .notNull()
+      .references(() => device.id),
+    from: instant().notNull(),
+    capacity: integer(),
+    qualifiedUntil: instant(),
+    calibratedUntil: instant(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.deviceId, t.from] }),
+    check('device_fitness_capacity', sql`${t.capacity} >= 0`),
+  ],
+)
+
 /** One power-up of a device, and what its clock has shown since. */
 export const boot = pgTable(
   'boot',

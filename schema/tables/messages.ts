@@ -146,3 +146,33 @@ export const rejectedMessage = pgTable(
     check('rejected_message_seq', sql`${t.seq} is null or ${t.boot} is not null`),
   ],
 )
+
+/**
+ * Numbers of a boot that no message was received with, [from, to] inclusive, as far as `sequenceCheck` has looked. What
+ * has come since stands in `message`: whoever asks looks there too.
+ */
+export const sequenceHole = pgTable(
+  'sequence_hole',
+  {
+    bootId: integer()
+      .notNull()
+      .references(() => boot.id),
+    fromSeq: integer().notNull(),
+    toSeq: integer().notNull(),
+    /** When the message behind it was received. */
+    seenAt: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.bootId, t.fromSeq] }),
+    check('sequence_hole_length', sql`${t.fromSeq} <= ${t.toSeq}`),
+    index('sequence_hole_seen').on(t.seenAt),
+  ],
+)
+
+/** How far the numbers of a boot have been looked at for holes, inclusive. */
+export const sequenceCheck = pgTable('sequence_check', {
+  bootId: integer()
+    .primaryKey()
+    .references(() => boot.id),
+  upTo: integer().notNull(),
+})

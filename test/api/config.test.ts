@@ -34,3 +34,22 @@ describe('where telemetry is kept', () => {
     expect(() => influxOf(env)).toThrow(/INFLUX_URL/)
   })
 })
+
+describe('the heartbeat', () => {
+  const heartbeatOf = (env: Record<string, string>) => readConfig({ ...least, ...env }).heartbeat
+
+  test('goes to an address as it is written, every minute unless told, and nowhere unless told', () => {
+    expect(heartbeatOf({})).toBeUndefined()
+    expect(heartbeatOf({ HEARTBEAT_SECONDS: '30' })).toBeUndefined()
+    const url = 'https://watch.test/ping/'
+    expect(heartbeatOf({ HEARTBEAT_URL: url })).toEqual({ url, everyMs: 60_000 })
+    expect(heartbeatOf({ HEARTBEAT_URL: url, HEARTBEAT_SECONDS: '5' })).toEqual({ url, everyMs: 5_000 })
+  })
+
+  test.for([
+    { HEARTBEAT_URL: 'ftp://watch.test/' },
+    { HEARTBEAT_URL: 'https://watch.test/', HEARTBEAT_SECONDS: '0' },
+  ])('is not guessed from %o', (env) => {
+    expect(() => heartbeatOf(env)).toThrow(/HEARTBEAT/)
+  })
+})

@@ -6,9 +6,10 @@ import { startDevice } from '../../devices-sim/device.ts'
 import { presets } from '../../devices-sim/heat.ts'
 import { createRandom } from '../../devices-sim/random.ts'
 import { DeviceCommand, DeviceCommands } from '../../schema/http/commands.ts'
-import { Device } from '../../schema/http/devices.ts'
+import { Device, Profile } from '../../schema/http/devices.ts'
 import { TakeOut, TakeOutSession } from '../../schema/http/life.ts'
 import { Person, Session } from '../../schema/http/people.ts'
+import { type Command, ConfigureBody } from '../../schema/messages.ts'
 import { until } from '../support/outcomes.ts'
 import { type Listener, listenAs, type Running, runningKey, startRunning } from '../support/running.ts'
 import { aDevice } from '../support/world.ts'
@@ -33,7 +34,9 @@ const emergency = { emergency: true, reason: 'haemorrhage' }
 const open = (device: string) => running.ask(TakeOut, 'POST', '/take-outs', { device, ...emergency }, nurse)
 const read = (takeOutId: string) => running.ask(TakeOutSession, 'GET', `/take-outs/${takeOutId}`)
 const commandsOf = async (device: string) =>
-  (await running.ask(DeviceCommands, 'GET', `/devices/${device}/commands`)).commands
+  (await running.ask(DeviceCommands, 'GET', `/devices/${device}/commands`)).commands.filter(
+    ({ kind }) => kind !== 'configure',
+  )
 const sound = (device: string) =>
   running.ask(DeviceCommand, 'POST', `/devices/${device}/commands`, { kind: 'sound' })
 
@@ -178,12 +181,12 @@ describe('the door of a take-out', () => {
 describe('a command', () => {
   test('that says how things are is sent on each connection until it is replied to', async () => {
     const fridge = await aFridge()
-    const configure = { device: fridge.name, kind: 'configure', body: { intervalSeconds: 30 } } as const
-    const { id } = await commandDevice(running.ctx, configure)
+    const list = { device: fridge.name, kind: 'holdList', body: { bags: ['a'] } } as const
+    const { id } = await commandDevice(running.ctx, list)
     running.clock.now += 86_400_000
     for (let visit = 0; visit < 3; visit++) {
       const listener = await listenAs(running, fridge)
-      expect(await listener.next()).toMatchObject({ id, kind: 'configure', body: { intervalSeconds: 30 } })
+      expect(await listener.next()).toMatchObject({ id, kind: 'holdList', body: { bags: ['a'] } })
       if (visit === 2) await listener.reply({ command: id, state: 'done' })
       await listener.leave()
     }
@@ -224,5 +227,105 @@ describe('a command', () => {
     expect((await post({ kind: 'unlock' })).status).toBe(400)
     await running.ask({ parse: (it) => it }, 'POST', `/devices/${name}/revocation`, { reason: 'lost' })
     expect(await (await post({ kind: 'sound' })).json()).toMatchObject({ code: 'device_revoked' })
+  })
+})
+
+describe('the settings of a device', () => {
+  const settingsOf = async (device: string) =>
+    (await running.ask(DeviceCommands, 'GET', `/devices/${device}/commands`)).commands.filter(
+      ({ kind }) => kind === 'configure',
+    )
+  const told = (listener: Listener, count: number) => until(() => listener.settings.length === count)
+  const warmer = { low: 2, high: 5.5, maxSilenceSeconds: 600 }
+
+  test('are told when it begins to listen, on each connection until it replies, and then no more', async () => {
+    const fridge = await aFridge()
+    const ids: string[] = []
+    for (let visit = 0; visit < 3; visit++) {
+      const listener = await listenAs(running, fridge)
+      await told(listener, 1)
+      const [{ id, body }] = listener.settings as [Command]
+      ids.push(id)
+      // By the policies of red cells in China: the load at once, the air by wider limits and later.
+      expect(ConfigureBody.strict().parse(body)).toEqual({
+        ...{ low: 2, high: 6, loadMs: 0, airLow: 2, airHigh: 8, airMs: 600_000, airActionMs: 1_800_000 },
+        ...{ doorMs: 180_000, maxSilenceMs: 900_000 },
+      })
+      if (visit === 2) await listener.reply({ command: id, state: 'done' })
+      await listener.leave()
+    }
+    expect(new Set(ids).size).toBe(1)
+    const last = await listenAs(running, fridge)
+    await nextIsNew(fridge.name, last)
+    expect(last.settings).toEqual([])
+    expect(await settingsOf(fridge.name)).toMatchObject([{ state: 'replied', issuedBy: { kind: 'job' } }])
+    await last.leave()
+  })
+
+  test('follow its profile at once, and never two of them stand', async () => {
+    const fridge = await aFridge()
+    const first = await listenAs(running, fridge)
+    await told(first, 1)
+    running.clock.now += 60_000
+    await running.ask(Profile, 'PUT', `/devices/${fridge.name}/profile`, warmer)
+    await told(first, 2)
+    expect(first.settings[1]).toMatchObject({ body: { high: 5.5, maxSilenceMs: 600_000 } })
+    await first.leave()
+    expect(await settingsOf(fridge.name)).toMatchObject([{ state: 'sent' }, { state: 'expired' }])
+    const again = await listenAs(running, fridge)
+    await told(again, 1)
+    expect(again.settings[0]).toEqual(first.settings[1])
+    await again.reply({ command: again.settings[0]?.id as string, state: 'done' })
+    // Nothing new is said: nothing is told.
+    running.clock.now += 60_000
+    await running.ask(Profile, 'PUT', `/devices/${fridge.name}/profile`, warmer)
+    await nextIsNew(fridge.name, again)
+    expect(again.settings).toHaveLength(1)
+    await again.leave()
+  })
+
+  test('are told anew to one that could not take them, an hour later', async () => {
+    const fridge = await aFridge()
+    const first = await listenAs(running, fridge)
+    await told(first, 1)
+    await first.reply({ command: first.settings[0]?.id as string, state: 'failed', reason: 'no memory' })
+    await first.leave()
+    const second = await listenAs(running, fridge)
+    await nextIsNew(fridge.name, second)
+    expect(second.settings).toEqual([])
+    await second.leave()
+    running.clock.now += 3_600_000
+    const third = await listenAs(running, fridge)
+    await told(third, 1)
+    expect(third.settings[0]?.id).not.toBe(first.settings[0]?.id)
+    expect(third.settings[0]?.body).toEqual(first.settings[0]?.body)
+    await third.leave()
+  })
+
+  test('are kept by a simulated fridge, which sounds by itself with the network gone', async () => {
+    const { name, secret } = await aFridge()
+    const sounds: number[] = []
+    let warmth = 4
+    const container = createContainer({ random: createRandom('container'), heat: presets.bloodFridge })
+    const device = startDevice({
+      url: running.service.broker.urls.mqtt as string,
+      facility: 'H1',
+      device: name,
+      secret,
+      random: createRandom('device'),
+      container: { ...container, measure: () => [{ probe: 'load', celsius: warmth }] },
+      now: () => running.clock.now,
+      onSound: () => sounds.push(running.clock.now),
+    })
+    await until(async () => (await settingsOf(name))[0]?.reply?.state === 'done')
+    expect(device.limits()).toMatchObject({ low: 2, high: 6 })
+    device.cutNetwork()
+    device.tick()
+    warmth = 6.01
+    running.clock.now += 10_000
+    device.tick()
+    expect(sounds).toEqual([running.clock.now])
+    expect(device.isSounding()).toBe(true)
+    await device.close()
   })
 })

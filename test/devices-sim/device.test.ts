@@ -343,6 +343,102 @@ test('a door is opened in the session its command names, and a device that is to
   expect(sounds).toEqual(['beep'])
 })
 
+describe('what a device was told to keep', () => {
+  const limits = {
+    ...{ low: 2, high: 6, loadMs: 0, airLow: 2, airHigh: 8, airMs: 20_000, airActionMs: 40_000 },
+    ...{ doorMs: 180_000, maxSilenceMs: 60_000 },
+  }
+  const configure = (id: number, body: unknown = limits, expiresAt = noon + 3_600_000) => ({
+    id: `00000000-0000-4000-8000-00000000000${id}`,
+    kind: 'configure',
+    expiresAt,
+    body,
+  })
+  const replies = (heard: readonly Heard[]) =>
+    heard.filter(({ channel }) => channel === 'replies').map((message) => checkMessage(message).body)
+
+  /** A device that is told these, one after the other, and shows what it is made to show. */
+  async function told(...commands: object[]) {
+    const sounds: number[] = []
+    const shown: { load?: number; air?: number } = { load: 4, air: 4 }
+    const container = createContainer({ random: createRandom('container'), heat: presets.bloodFridge })
+    const { device, time, tick } = aDevice({
+      onSound: () => sounds.push((time.now - noon) / everyMs),
+      container: {
+        ...container,
+        measure: () =>
+          (['load', 'air'] as const).flatMap((probe) => {
+            const celsius = shown[probe]
+            return celsius === undefined ? [] : [{ probe, celsius }]
+          }),
+      },
+    })
+    await broker.subscribed('fridge')
+    for (const command of commands) await broker.send(commandTopic('hospital', 'fridge'), command)
+    await broker.until((heard) => replies(heard).length === commands.length)
+    return { device, tick, sounds, shown }
+  }
+
+  test('is the newest it was told that has not expired, and outlives a restart', async () => {
+    const { device } = await told(
+      configure(1),
+      configure(1, { ...limits, high: 5 }),
+      configure(2, { ...limits, high: 5 }, noon),
+      configure(3, { ...limits, high: 1 }),
+      configure(4, { ...limits, high: 5.5 }),
+    )
+    expect(replies(broker.heard)).toEqual([
+      { command: configure(1).id, state: 'done' },
+      { command: configure(1).id, state: 'refused', reason: 'repeated' },
+      { command: configure(2).id, state: 'refused', reason: 'expired' },
+      { command: configure(3).id, state: 'failed', reason: 'unreadable' },
+      { command: configure(4).id, state: 'done' },
+    ])
+    device.restart('lost')
+    expect(device.limits()).toEqual({ ...limits, high: 5.5 })
+  })
+
+  test('is watched without anybody: the load at once, the air after its delay, each once until it is well', async () => {
+    const { device, tick, sounds, shown } = await told(configure(1))
+    device.cutNetwork()
+    tick()
+    shown.load = 6.01
+    tick()
+    expect(sounds).toEqual([2])
+    tick(2)
+    expect(sounds).toEqual([2])
+    shown.load = 6
+    tick()
+    expect(device.isSounding()).toBe(false)
+    shown.air = 8.01
+    tick(2)
+    expect(device.isSounding()).toBe(false)
+    tick()
+    expect(sounds).toEqual([2, 8])
+    shown.air = 4
+    tick()
+    expect(device.isSounding()).toBe(false)
+  })
+
+  test('makes it sound when a probe falls silent', async () => {
+    const { device, tick, shown } = await told(configure(1))
+    tick()
+    delete shown.load
+    tick(6)
+    expect(device.isSounding()).toBe(false)
+    tick()
+    expect(device.isSounding()).toBe(true)
+  })
+
+  test('is nothing where it was told nothing', async () => {
+    const { device, tick, shown } = await told()
+    shown.load = 30
+    tick(3)
+    expect(device.limits()).toBeNull()
+    expect(device.isSounding()).toBe(false)
+  })
+})
+
 describe('a device whose secret is wrong', () => {
   test('is told so, and goes on trying', async () => {
     await broker.close()

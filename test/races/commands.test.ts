@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { configureDevices } from '../../api/usecases/configure-devices.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import { DeviceCommand } from '../../schema/http/commands.ts'
 import { createServerDatabase, describeOnServer } from '../support/database.ts'
@@ -52,7 +53,7 @@ describeOnServer('commands', (url) => {
     expect(left.heard.map(({ id }) => id)).toEqual(asked.slice(0, 1))
     expect(live.heard.map(({ id }) => id).sort()).toEqual(asked.slice(1).sort())
     const { rows } = await one.service.deps.database.pool.query(
-      `select action, count(*)::int as n from audit_entry where subject_kind = 'command' group by action order by action`,
+      `select action, count(*)::int as n from audit_entry where subject_kind = 'command' and after->>'kind' <> 'configure' group by action order by action`,
     )
     expect(rows).toEqual([
       { action: 'command.queued', n: asked.length },
@@ -99,5 +100,26 @@ describeOnServer('commands', (url) => {
     const { commandId } = await sound(other, fridge.name)
     expect(await listener.next()).toMatchObject({ id: commandId })
     await listener.leave()
+  })
+
+  test('with settings stand once for a device, whoever notices that it needs them', async () => {
+    const [one, other] = await aCluster(url)
+    const names = ['fridge-1', 'fridge-2', 'fridge-3']
+    for (const name of names) await aDevice(one, name)
+    const { pool } = one.service.deps.database
+    for (const high of [600, 580, 560]) {
+      one.clock.now += 1_000
+      other.clock.now = one.clock.now
+      await pool.query('update device_profile set high = $1', [high])
+      const rivals = Array.from({ length: 8 }, (_, n) => (n % 2 ? one : other).service.deps)
+      const told = await Promise.all(rivals.map((deps) => configureDevices(deps, names)))
+      expect(told.reduce((sum, n) => sum + n, 0)).toBe(names.length)
+      const { rows } = await pool.query(
+        `select count(*)::int as n, min((body->>'high')::float8) as high, max((body->>'high')::float8) as highest
+         from device_command where kind = 'configure' and replied_at is null and expires_at > $1`,
+        [one.clock.now],
+      )
+      expect(rows).toEqual([{ n: names.length, high: high / 100, highest: high / 100 }])
+    }
   })
 })

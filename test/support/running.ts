@@ -52,15 +52,17 @@ export async function runOn(environment: Record<string, string>, clock = { now: 
 }
 
 /** On a database of its own: the server's, or PGlite in a directory. */
-export async function startRunning(): Promise<Running & { stop(): Promise<void> }> {
+export async function startRunning(
+  more: Record<string, string> = {},
+): Promise<Running & { stop(): Promise<void> }> {
   const url = serverUrl()
   if (url !== undefined) {
     const created = await createServerDatabase(url)
-    const running = await runOn({ DATABASE_URL: created.url })
+    const running = await runOn({ DATABASE_URL: created.url, ...more })
     return { ...running, stop: () => running.service.close().then(created.drop) }
   }
   const directory = await mkdtemp(join(tmpdir(), 'hemotrail-running-'))
-  const running = await runOn({ HEMOTRAIL_DATA: directory })
+  const running = await runOn({ HEMOTRAIL_DATA: directory, ...more })
   return {
     ...running,
     stop: () => running.service.close().then(() => rm(directory, { recursive: true, force: true })),
@@ -70,9 +72,11 @@ export async function startRunning(): Promise<Running & { stop(): Promise<void> 
 /** A device by mqtt.js that listens to its commands. */
 export type Listener = {
   readonly client: MqttClient
-  /** All it was told, as it came. */
+  /** All it was told, as it came, but its settings. */
   readonly heard: readonly Command[]
-  /** What it is told next that it was not asked for yet. */
+  /** The settings it was told, as they came. It does not reply to them by itself. */
+  readonly settings: readonly Command[]
+  /** What it is told next that it was not asked for yet, but its settings. */
   next(): Promise<Command>
   /** Resolves when the reply is acknowledged. */
   reply(body: Reply): Promise<void>
@@ -93,9 +97,12 @@ export async function listenAs(
     reconnectPeriod: 0,
   })
   const heard: Command[] = []
+  const settings: Command[] = []
   const waiting: (() => void)[] = []
   client.on('message', (_topic, payload) => {
-    heard.push(Command.parse(JSON.parse(payload.toString())))
+    const command = Command.parse(JSON.parse(payload.toString()))
+    if (command.kind === 'configure') return void settings.push(command)
+    heard.push(command)
     waiting.shift()?.()
   })
   await client.subscribeAsync(commandTopic('+', name), { qos: 1 })
@@ -105,6 +112,7 @@ export async function listenAs(
   return {
     client,
     heard,
+    settings,
     async next() {
       const index = asked++
       if (index >= heard.length) await new Promise<void>((resolve) => waiting.push(resolve))

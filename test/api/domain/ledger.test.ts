@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { exposureOf, stretchesOf, type TimedReading } from '../../../api/domain/exposure.ts'
-import { judgeLedger, type LedgerEntry, type LedgerRules } from '../../../api/domain/ledger.ts'
+import {
+  allowanceLeftMs,
+  judgeLedger,
+  type LedgerEntry,
+  type LedgerRules,
+} from '../../../api/domain/ledger.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -171,4 +176,17 @@ test('the stretches of a custody add up to its exposure, and follow each other',
     }),
     { numRuns: 2_000 },
   )
+})
+
+test('of what a policy allows once in a life so much is left: all of it, the rest while it lasts, and none after', () => {
+  const lasting = entry({ from: now - hour, to: now, ongoing: true })
+  const left = (...entries: LedgerEntry[]) => allowanceLeftMs(entries, [once]) / hour
+  expect(left()).toBe(5)
+  expect(left(entry({ kind: 'unverified' }))).toBe(5)
+  expect(left(lasting)).toBe(4)
+  expect(left({ ...lasting, from: now - 6 * hour })).toBe(0)
+  expect(left({ ...lasting, warmest: 1_001 })).toBe(0)
+  expect(left(entry({}))).toBe(0)
+  expect(left(entry({}), lasting)).toBe(0)
+  expect(allowanceLeftMs([], [])).toBe(0)
 })

@@ -73,6 +73,7 @@ describe('an alarm', () => {
         steps: 1,
         cause: null,
         outlook: null,
+        rescue: { bags: 0, plan: `/alarms/${raised?.id}/rescue` },
       },
     ])
     const path = `/alarms/${raised?.id}`
