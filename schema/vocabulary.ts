@@ -169,17 +169,29 @@ export const causeSigns = [
 ] as const
 export type CauseSign = (typeof causeSigns)[number]
 
+/** What no working probe shows: one value for too long, or a step faster than it can follow. */
+export const probeFaultKinds = ['stuck', 'implausible'] as const
+export type ProbeFaultKind = (typeof probeFaultKinds)[number]
+
 /** Which limit an excursion crossed. */
 export const sides = ['low', 'high'] as const
 export type Side = (typeof sides)[number]
 
-/** What an alarm is about: a load or air probe beyond its limits, a probe that went silent, a door, the power. */
+/**
+ * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a probe that went silent
+ * or is not to be believed, a door, the power.
+ */
 export const alarmKinds = [
   'load_high',
   'load_low',
   'air_high',
   'air_low',
+  'load_high_soon',
+  'load_low_soon',
   'silent',
+  'probe_stuck',
+  'probe_implausible',
+  'probes_disagree',
   'door_open',
   'mains_lost',
   'battery_low',
@@ -197,6 +209,7 @@ export type AlarmClass = (typeof alarmClasses)[number]
  */
 export const alarmVerbs = [
   'raised',
+  'explained',
   'worsened',
   'ended',
   'began_again',

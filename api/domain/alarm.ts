@@ -3,10 +3,12 @@ import type {
   AlarmKind,
   AlarmVerb,
   EscalationStep,
+  ProbeFaultKind,
   ProbeKind,
   Side,
 } from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
+import type { Outlook } from './thermal/outlook.ts'
 
 /** Something is wrong with a device, in event time; `to` is null while it lasts. */
 export type Condition = {
@@ -18,6 +20,8 @@ export type Condition = {
   readonly class: AlarmClass
   /** From when on it is worth an alarm: until then it may pass by itself. */
   readonly dueAt: number
+  /** What is foretold, where that is all there is. */
+  readonly outlook?: Outlook
 }
 
 /** How long what may last before it alarms, ms; hundredths of a degree Celsius; percent. */
@@ -100,6 +104,16 @@ export function silenceOf(
   }
 }
 
+/** A probe, or its quarrel with the other one, is not to be believed. It may be the blood that is not as it says. */
+export function faultCondition(
+  kind: ProbeFaultKind | 'disagree',
+  part: string,
+  { from, to }: { readonly from: number; readonly to: number | null },
+): Condition {
+  const name = kind === 'disagree' ? 'probes_disagree' : (`probe_${kind}` as const)
+  return { kind: name, part, from, to, class: 'fault', dueAt: from }
+}
+
 /** What is wrong with a device's power by its newest word, and since when it has said so. */
 export function powerConditions(
   power: {
@@ -131,6 +145,29 @@ export function doorCondition(door: string, openSince: number, rules: AlarmRules
     to: null,
     class: 'alert',
     dueAt: openSince + rules.doorMs,
+  }
+}
+
+/**
+ * The condition of a load that is inside its limits still and foretold to leave them soon; null where it is not soon.
+ *
+ * @param since the newest reading by which it was foretold first, ms UTC
+ */
+export function foreseenCondition(
+  outlook: Outlook,
+  { withinMinutes, forMs }: { readonly withinMinutes: number; readonly forMs: number },
+  since: number,
+): Condition | null {
+  if (outlook.early > withinMinutes) return null
+  const { probe, side } = outlook
+  return {
+    kind: `load_${side}_soon`,
+    part: probe,
+    from: since,
+    to: null,
+    class: 'alert',
+    dueAt: since + forMs,
+    outlook,
   }
 }
 
@@ -268,8 +305,13 @@ function instant(at: number): string {
   return new Date(at).toISOString()
 }
 
-function aboutOf({ from, to, class: graveness }: Condition): object {
-  return { class: graveness, from: instant(from), to: to === null ? null : instant(to) }
+function aboutOf({ from, to, class: graveness, outlook }: Condition): object {
+  return {
+    class: graveness,
+    from: instant(from),
+    to: to === null ? null : instant(to),
+    ...(outlook ? { outlook: { ...outlook, at: instant(outlook.at) } } : {}),
+  }
 }
 
 export type CaseFacts = {

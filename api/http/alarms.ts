@@ -11,7 +11,9 @@ import { Notices, RosterQuery } from '../../schema/http/rosters.ts'
 import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { reachOf } from '../domain/rights.ts'
+import type { Outlook } from '../domain/thermal/outlook.ts'
 import { alarmWords } from '../policies/alarms.ts'
+import { causeWords } from '../policies/causes.ts'
 import { eventsOfCase, findCase, listCases, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { noticesOfCase } from '../stores/notices.ts'
@@ -24,6 +26,7 @@ import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso, isoOrNull } from './units.ts'
+import { outlookView } from './views/outlook.ts'
 import { moveView, rescuePlanView } from './views/rescues.ts'
 
 const tags = ['Alarms']
@@ -196,7 +199,20 @@ async function detailOf(ctx: Context, id: number) {
   }
 }
 
-function alarmView({ id, device, facility, kind, part, steps, bagsInside, ...row }: ShownCase) {
+function alarmView({
+  id,
+  device,
+  facility,
+  kind,
+  part,
+  steps,
+  cause,
+  causeSigns,
+  outlook,
+  bagsInside,
+  ...row
+}: ShownCase) {
+  const signs = [...(causeSigns ?? [])]
   const isToRescue = row.class === 'action' && row.closedAt === null
   return {
     ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
@@ -205,6 +221,8 @@ function alarmView({ id, device, facility, kind, part, steps, bagsInside, ...row
     acknowledgedAt: isoOrNull(row.acknowledgedAt),
     endedAt: isoOrNull(row.endedAt),
     closedAt: isoOrNull(row.closedAt),
+    outlook: outlookView(outlook as Outlook | null),
+    cause: cause && { cause, signs, ...causeWords(cause, signs) },
     rescue: isToRescue ? { bags: bagsInside, plan: `/alarms/${id}/rescue` } : null,
   }
 }

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { DeviceParams } from '../../schema/http/devices.ts'
+import { DeviceOutlook } from '../../schema/http/outlook.ts'
 import {
   Excursions,
   FindingsQuery,
@@ -11,11 +12,13 @@ import {
 } from '../../schema/http/series.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { reachDevice } from '../usecases/demand.ts'
+import { readOutlook } from '../usecases/read-outlook.ts'
 import { readExcursions, readGaps, readPage, readWindow } from '../usecases/read-series.ts'
 import { needs } from './admission.ts'
 import { everywhere, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { celsius, iso, isoOrNull } from './units.ts'
+import { outlookView } from './views/outlook.ts'
 import { bucketView, excursionView, gapView, rangeOf, totalOf } from './views/series.ts'
 
 const tags = ['Cold chain']
@@ -67,6 +70,16 @@ const gaps = createRoute({
   ...needs('device.read'),
   request: { params: DeviceParams, query: FindingsQuery },
   responses: { ...everywhere, 200: json(Gaps, 'A page of the gaps that touch the range'), 404: missing },
+})
+
+const outlook = createRoute({
+  method: 'get',
+  path: '/{name}/outlook',
+  tags,
+  summary: 'When its probes will leave their limits, if all goes on as it does',
+  ...needs('device.read'),
+  request: { params: DeviceParams },
+  responses: { ...everywhere, 200: json(DeviceOutlook, 'What is to be expected'), 404: missing },
 })
 
 export const seriesRoutes = new OpenAPIHono<Env>()
@@ -154,6 +167,27 @@ export const seriesRoutes = new OpenAPIHono<Env>()
         gaps: gaps.map(gapView),
         total: totalOf(gaps, asOf),
         next: isoOrNull(next),
+      },
+      200,
+    )
+  })
+  .openapi(outlook, async (c) => {
+    const { ctx } = c.var
+    const { name } = c.req.valid('param')
+    const device = await reachDevice(ctx, ctx.database.db, name, 'device.read')
+    const { asOf, probes } = await readOutlook(ctx, device)
+    return c.json(
+      {
+        device: name,
+        asOf: iso(asOf),
+        probes: probes.map(({ probe, at, centi, low, high, outlook }) => ({
+          probe,
+          at: iso(at),
+          celsius: celsius(centi),
+          low: celsius(low),
+          high: celsius(high),
+          outlook: outlookView(outlook),
+        })),
       },
       200,
     )

@@ -3,6 +3,9 @@ import type { Deps } from '../context.ts'
 import { recordDuty } from '../stores/duties.ts'
 import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
+import { createFaultWatch } from '../usecases/derive-faults.ts'
+import { explainAlarms } from '../usecases/explain-alarms.ts'
+import { createForesight } from '../usecases/foresee.ts'
 import { watchAlarms } from '../usecases/watch-alarms.ts'
 
 /** Whoever begins to watch looks at what became known in so long, ms; and then again only at what may have come since. */
@@ -32,15 +35,33 @@ export function startAlarmWatch(
   let readySince = now()
   let lookedAt = now()
   let since = now() - lateMs
+  let isExplained = false
+  const lookedAtEnded = new Map<number, number>()
+  let foresight = createForesight(deps)
+  let faults = createFaultWatch(deps)
   let toldAt = Number.NEGATIVE_INFINITY
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (now() - lookedAt > blindMs) readySince = now()
       const begun = now()
-      if ((await watchAlarms(deps, { readySince, since })) > 0) tell()
+      const told = await watchAlarms(deps, {
+        readySince,
+        since,
+        foreseen: [...foresight.found(), ...faults.found()],
+        lookedAt: lookedAtEnded,
+      })
+      if (told > 0) tell()
       since = begun - overlapMs
       lookedAt = now()
+      // Only once all are paged is it asked what comes, and why.
+      await foresight.look()
+      await faults.look()
+      if (told > 0 || !isExplained) {
+        const explained = await explainAlarms(deps)
+        if (explained > 0) tell()
+        isExplained = explained === 0
+      }
       if (Math.abs(lookedAt - toldAt) >= tellsMs) {
         await recordDuty(database.db, 'alarm', lookedAt)
         toldAt = lookedAt
@@ -56,6 +77,9 @@ export function startAlarmWatch(
         // Another process watches: this one could, too.
         if (!isLeader) lookedAt = now()
         since = now() - lateMs
+        isExplained = false
+        foresight = createForesight(deps)
+        faults = createFaultWatch(deps)
       } catch (error) {
         if (failureClass(error) !== 'away') log.error({ err: error }, 'alarms could not be watched')
       }

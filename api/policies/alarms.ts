@@ -15,6 +15,13 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
   batteryEmpty: 10,
 }
 
+/**
+ * When a forecast is worth an alarm: the earliest it may leave its limits is so near, and has been for so long. Looked at
+ * are loads within such a share of the band between their limits of one of them, that have moved towards it by so many
+ * hundredths of a degree in ten minutes.
+ */
+export const foresight = { withinMinutes: 20, forMs: 3 * minute, nearShare: 0.4, leastMove: 5 } as const
+
 /** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
 export const settleMs = 5 * minute
 
@@ -54,7 +61,21 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   load_low: { zh: '血液温度过低', en: 'The blood is too cold' },
   air_high: { zh: '箱内空气温度过高', en: 'The air inside is too warm' },
   air_low: { zh: '箱内空气温度过低', en: 'The air inside is too cold' },
+  load_high_soon: { zh: '血液即将过热', en: 'The blood will soon be too warm' },
+  load_low_soon: { zh: '血液即将过冷', en: 'The blood will soon be too cold' },
   silent: { zh: '探头无数据，温度未知', en: 'Nothing is heard of the probe: how cold it is nobody knows' },
+  probe_stuck: {
+    zh: '探头读数长时间不变，不可信：请检查探头',
+    en: 'A probe tells one value for too long and is not to be believed: see to it',
+  },
+  probe_implausible: {
+    zh: '探头读数突变，不可信：请检查探头',
+    en: 'A probe steps as none can and is not to be believed: see to it',
+  },
+  probes_disagree: {
+    zh: '空气与负载探头互相矛盾：请检查探头',
+    en: 'Air and load contradict each other: see to the probes',
+  },
   door_open: { zh: '门未关：请关门', en: 'The door stands open: close it' },
   mains_lost: { zh: '市电中断', en: 'The mains are lost' },
   battery_low: { zh: '电池电量低', en: 'The battery is low' },
@@ -78,11 +99,31 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
     zh: '请查看设备；血液可能冻结，暂停使用；温度不回升时转移血袋',
     en: 'Look at the device; the blood may have frozen, use none of it; move it where the temperature does not rise',
   },
+  load_high_soon: {
+    zh: '请关好门并查看制冷；做好转移血袋的准备',
+    en: 'Shut the door, see whether it cools, and make ready to move the blood',
+  },
+  load_low_soon: {
+    zh: '请查看制冷与温控设置；做好转移血袋的准备',
+    en: 'Look at the cooling and its setting, and make ready to move the blood',
+  },
   air_high: { zh: '请关好门并查看制冷', en: 'Shut the door, and see whether it cools' },
   air_low: { zh: '请查看制冷与温控设置', en: 'Look at the cooling and its setting' },
   silent: {
     zh: '请查看设备是否有电、有网，并用温度计手工测温',
     en: 'See whether the device has power and a network, and measure by hand',
+  },
+  probe_stuck: {
+    zh: '请用温度计手工测温，并更换或检查探头',
+    en: 'Measure by hand, and check or change the probe',
+  },
+  probe_implausible: {
+    zh: '请用温度计手工测温，并更换或检查探头',
+    en: 'Measure by hand, and check or change the probe',
+  },
+  probes_disagree: {
+    zh: '请用温度计手工测温，查明哪个探头有误',
+    en: 'Measure by hand, and find out which probe is wrong',
   },
   door_open: { zh: '请关门', en: 'Shut the door' },
   mains_lost: {

@@ -96,3 +96,14 @@ export const cnCauseSigns: Readonly<Record<CauseSign, Words>> = {
   too_little_known: { zh: '数据不足', en: 'too little is known' },
   contradiction: { zh: '迹象互相矛盾', en: 'the signs contradict each other' },
 }
+
+/** A cause and what decided for it, in one sentence. */
+export function causeWords(cause: Cause, signs: readonly CauseSign[]): Words {
+  const said = signs.map((sign) => cnCauseSigns[sign])
+  const { zh, en } = cnCauses[cause]
+  if (said.length === 0) return { zh, en }
+  return {
+    zh: `${zh}（${said.map((words) => words.zh).join('；')}）`,
+    en: `${en} (${said.map((words) => words.en).join('; ')})`,
+  }
+}

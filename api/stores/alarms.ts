@@ -1,16 +1,25 @@
-import { and, asc, desc, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gte, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { alarmCase, alarmEvent, alarmLink } from '../../schema/tables/alarms.ts'
 import { bag, bagPlace } from '../../schema/tables/bags.ts'
-import { excursion } from '../../schema/tables/derived.ts'
+import { excursion, probeFault } from '../../schema/tables/derived.ts'
 import { device, deviceProfile, deviceState, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { deviceEvent } from '../../schema/tables/messages.ts'
-import type { AlarmVerb, Jurisdiction, ProbeKind } from '../../schema/vocabulary.ts'
+import type {
+  AlarmKind,
+  AlarmVerb,
+  Cause,
+  CauseSign,
+  Jurisdiction,
+  ProbeKind,
+} from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Case, KnownExcursion } from '../domain/alarm.ts'
 import { living } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
+import type { FaultStretch } from '../domain/thermal/fault-stretches.ts'
+import type { Outlook } from '../domain/thermal/outlook.ts'
 import { appendAudits } from './audit.ts'
 import { offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
@@ -23,7 +32,8 @@ export type AlarmCase = typeof alarmCase.$inferSelect
 
 /** What there is to look at, of devices that are not revoked. */
 export type AlarmFacts = {
-  readonly excursions: readonly (Whose & KnownExcursion & { readonly probeId: number })[]
+  readonly excursions: readonly (Whose &
+    KnownExcursion & { readonly excursionId: number; readonly probeId: number; readonly knownFrom: number })[]
   readonly silences: readonly (Whose & {
     readonly probe: ProbeKind
     readonly lastAt: number
@@ -39,6 +49,7 @@ export type AlarmFacts = {
     readonly at: number
   })[]
   readonly doors: readonly (Whose & { readonly door: string; readonly openSince: number })[]
+  readonly faults: readonly (Whose & FaultStretch & { readonly probe: ProbeKind })[]
 }
 
 /** A device, where it stands now, and whose policies are in force there. */
@@ -49,30 +60,39 @@ export type Whose = {
   readonly jurisdiction: Jurisdiction
 }
 
+export type LookedAt = { readonly since: number; readonly lookedAt: Iterable<number> }
+
 /**
- * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes not
- * heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
+ * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes that
+ * are not to be believed, or not heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
  * agitator or an open door.
  *
  * @param since what became known before then was looked at already, ms UTC
+ * @param lookedAt ended excursions that became known since and were looked at already, by id
  * @param batteryLow percent
  */
 export async function alarmFacts(
   db: Database,
   now: number,
-  since: number,
-  batteryLow: number,
+  { since, lookedAt, batteryLow }: LookedAt & { readonly batteryLow: number },
 ): Promise<AlarmFacts> {
   const of = sql`d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId",
       ${jurisdictionAt(standsIn(sql`d.id`, now))} as jurisdiction`
   const excursions = await db.execute<AlarmFacts['excursions'][number]>(sql`
-    select ${of}, p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
+    select ${of}, x.id as "excursionId", x.known_from as "knownFrom", p.kind as probe, p.id as "probeId", x.side, x."from", x."to",
       case when x."to" is null then coalesce(s.open_coldest, x.coldest) else x.coldest end as coldest,
       case when x."to" is null then coalesce(s.open_warmest, x.warmest) else x.warmest end as warmest
-    from ${excursion} x join ${probe} p on p.id = x.probe_id join ${probeState} s on s.probe_id = p.id
+    from (
+      select * from ${excursion} where known_to is null and "to" is null
+      union all
+      select * from ${excursion} ended
+      where known_to is null and "to" is not null and known_from >= ${since}::bigint
+        and id <> all(${`{${[...lookedAt].join()}}`}::bigint[]) and not exists (
+          select from ${alarmLink} l
+          where l.probe_id = ended.probe_id and l.side = ended.side and l."from" = ended."from")
+    ) x join ${probe} p on p.id = x.probe_id join ${probeState} s on s.probe_id = p.id
     join ${device} d on d.id = p.device_id
-    where x.known_to is null and d.revoked_at is null and (x."to" is null or (x.known_from >= ${since} and not exists (
-      select from ${alarmLink} l where l.probe_id = p.id and l.side = x.side and l."from" = x."from")))
+    where d.revoked_at is null
     order by x."from", p.id`)
   const silences = await db.execute<AlarmFacts['silences'][number]>(sql`
     select ${of}, p.kind as probe, s.last_at as "lastAt", s.last_received_at as "lastReceivedAt",
@@ -101,7 +121,18 @@ export async function alarmFacts(
     from ${deviceState} s join ${device} d on d.id = s.device_id, jsonb_each(s.doors) door
     where d.revoked_at is null and (door.value->>'open')::boolean
     order by d.id, door.key`)
-  return { excursions: excursions.rows, silences: silences.rows, powers: powers.rows, doors: doors.rows }
+  const faults = await db.execute<AlarmFacts['faults'][number]>(sql`
+    select ${of}, p.kind as probe, f.kind, f."from", case when f."to" > ${now} then null else f."to" end as "to"
+    from ${probeFault} f join ${probe} p on p.id = f.probe_id join ${device} d on d.id = p.device_id
+    where f.known_to is null and (f."to" is null or f."to" > ${now}) and d.revoked_at is null
+    order by f."from", p.id`)
+  return {
+    faults: faults.rows,
+    excursions: excursions.rows,
+    silences: silences.rows,
+    powers: powers.rows,
+    doors: doors.rows,
+  }
 }
 
 /** Since when, by event time, a device has said so without saying otherwise in between; null where it does not. */
@@ -217,6 +248,65 @@ export async function appendAlarmEvents(
       data: told(event),
     })),
   )
+}
+
+/**
+ * The open cases of these kinds raised since then of which nobody has asked why, oldest first; `overAt` where what raised
+ * it was over by then.
+ */
+export async function unexplainedCases(
+  db: Database,
+  kinds: readonly AlarmKind[],
+  since: number,
+  limit: number,
+): Promise<(NamedCase & { readonly overAt: number | null })[]> {
+  const rows = await db
+    .select({
+      case: alarmCase,
+      device: device.name,
+      overAt: sql<number | null>`(
+        select (extract(epoch from (data->>'to')::timestamptz) * 1000)::bigint from ${alarmEvent}
+        where case_id = ${alarmCase.id} and verb = 'raised' order by id limit 1)`,
+    })
+    .from(alarmCase)
+    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .where(
+      and(
+        isNull(alarmCase.closedAt),
+        isNull(alarmCase.cause),
+        inArray(alarmCase.kind, [...kinds]),
+        gte(alarmCase.raisedAt, since),
+      ),
+    )
+    .orderBy(asc(alarmCase.id))
+    .limit(limit)
+  return rows.map(({ case: row, device, overAt }) => ({ ...row, device, overAt }))
+}
+
+export type Explanation = {
+  readonly of: NamedCase
+  readonly cause: Cause
+  readonly signs: readonly CauseSign[]
+  readonly outlook: Outlook | null
+  readonly data: object
+}
+
+/** Keep why cases were raised, and tell of it; of one that is explained already nothing is changed or told. */
+export async function explainCases(
+  tx: Transaction,
+  actor: Actor,
+  explanations: readonly Explanation[],
+  now: number,
+): Promise<void> {
+  const events: AlarmEventInput[] = []
+  for (const { of, cause, signs, outlook, data } of explanations) {
+    const { rowCount } = await tx
+      .update(alarmCase)
+      .set({ cause, causeSigns: signs, outlook })
+      .where(and(eq(alarmCase.id, of.id), isNull(alarmCase.cause)))
+    if (rowCount === 1) events.push({ of, verb: 'explained', data })
+  }
+  await appendAlarmEvents(tx, actor, events, now)
 }
 
 export const noAlarm = (id: number) => `no alarm has the number ${id}`

@@ -237,7 +237,7 @@ export async function contradictionsOf(tx: Transaction, probeId: number): Promis
 export type TracedReading = Reading & { readonly seq: number }
 
 /** How far event time may stand from raw time under these facts, ms. */
-function offsetRange(facts: readonly ClockFact[]): { least: number; most: number } {
+export function offsetRange(facts: readonly ClockFact[]): { least: number; most: number } {
   const offsets = facts.map(({ offsetMs }) => offsetMs)
   return { least: Math.min(0, ...offsets), most: Math.max(0, ...offsets) }
 }

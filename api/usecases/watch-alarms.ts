@@ -7,6 +7,7 @@ import {
   type Condition,
   conditionOf,
   doorCondition,
+  faultCondition,
   lookAtCase,
   type Page,
   powerConditions,
@@ -37,13 +38,22 @@ import { contactsOnDuty, noticesOf } from './write-notices.ts'
 const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
 /** A condition, whose it is, and the excursion it is where it is one. */
-type Found = Condition & {
+export type Found = Condition & {
   readonly whose: Whose
   readonly excursion?: AlarmFacts['excursions'][number]
 }
 
 /** What a case is of, or would be. */
 type Subject = Pick<AlarmCase, 'kind' | 'deviceId' | 'facilityId'>
+
+export type Look = {
+  readonly readySince: number
+  readonly since: number
+  /** What is foretold at present. */
+  readonly foreseen?: readonly Found[]
+  /** When each became known, by the id of an ended excursion. */
+  readonly lookedAt?: Map<number, number>
+}
 
 /**
  * Look at everything once: raise what is due and has no case yet, note what got worse, what is over and what began again,
@@ -52,15 +62,18 @@ type Subject = Pick<AlarmCase, 'kind' | 'deviceId' | 'facilityId'>
  *
  * @param readySince since when the service could have heard from devices, ms UTC
  * @param since what became known before then was looked at already, ms UTC
+ * @param foreseen loads foretold to leave their limits soon
+ * @param lookedAt of what became known since and is over for good, what was looked at already; this look adds its own
  * @returns how much was told
  */
 export async function watchAlarms(
   { database, now: clock }: Pick<Deps, 'database' | 'now'>,
-  { readySince, since }: { readonly readySince: number; readonly since: number },
+  { readySince, since, foreseen = [], lookedAt = new Map() }: Look,
 ): Promise<number> {
   const { db } = database
   const now = clock()
-  const facts = await alarmFacts(db, now, since, deviceRules.batteryLow)
+  const { batteryLow } = deviceRules
+  const facts = await alarmFacts(db, now, { since, lookedAt: lookedAt.keys(), batteryLow })
   const names = [...facts.excursions, ...facts.powers, ...facts.doors].map(({ device }) => device)
   const devices = await lookUpDevices(db, [...new Set(names)])
   const policies = names.length > 0 ? await listPolicies(db) : []
@@ -70,11 +83,11 @@ export async function watchAlarms(
     return rulesOf(profiles ? inForce(profiles, now) : null, theirs, now)
   }
   const found = new Map<string, Found[]>()
-  for (const condition of conditionsIn(facts, rulesFor, readySince, now)) {
+  for (const condition of [...conditionsIn(facts, rulesFor, readySince, now), ...foreseen]) {
     const key = keyOf(condition)
     found.set(key, [...(found.get(key) ?? []), condition])
   }
-  return db.transaction(async (tx) => {
+  const told = await db.transaction(async (tx) => {
     const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
     const unheard = await unheardCases(tx)
     const subjects = new Map<string, Subject>()
@@ -114,8 +127,8 @@ export async function watchAlarms(
         if (isOther(before, after)) changed.push({ id: before.id, after })
         open.set(key, { ...before, ...after })
       } else if (conditions[0]) {
-        const { whose, part } = conditions[0]
-        added.push({ ...whose, kind, part, ...after })
+        const { whose, part, outlook } = conditions[0]
+        added.push({ ...whose, kind, part, ...after, outlook })
       }
     }
     for (const one of await insertCases(tx, added)) open.set(keyOf({ ...one, whose: one }), one)
@@ -139,6 +152,19 @@ export async function watchAlarms(
     await insertNotices(tx, noticesOf(paged, rosters, now), now)
     return events.length
   })
+  remember(lookedAt, facts.excursions, since)
+  return told
+}
+
+/** More is not remembered: what is forgotten is looked at once more, and nothing new is found of it. */
+const mostRemembered = 10_000
+
+/** What has ended is as it is for ever, and so is what was made of it; what is older than `since` nobody asks for again. */
+function remember(lookedAt: Map<number, number>, excursions: AlarmFacts['excursions'], since: number): void {
+  for (const { excursionId, to, knownFrom } of excursions)
+    if (to !== null) lookedAt.set(excursionId, knownFrom)
+  for (const [id, knownFrom] of lookedAt)
+    if (knownFrom < since || lookedAt.size > mostRemembered) lookedAt.delete(id)
 }
 
 function keyOf({
@@ -163,7 +189,7 @@ function isOther(before: Case, after: Case): boolean {
 }
 
 function conditionsIn(
-  { excursions, silences, powers, doors }: AlarmFacts,
+  { excursions, faults, silences, powers, doors }: AlarmFacts,
   rulesFor: (whose: Whose) => AlarmRules,
   readySince: number,
   now: number,
@@ -173,6 +199,7 @@ function conditionsIn(
     const condition = conditionOf(excursion, rulesFor(excursion), now)
     if (condition) found.push({ ...condition, whose: excursion, excursion })
   }
+  for (const fault of faults) found.push({ ...faultCondition(fault.kind, fault.probe, fault), whose: fault })
   for (const heard of silences) {
     const condition = silenceOf(heard, anyRules, readySince, now)
     if (condition) found.push({ ...condition, whose: heard })

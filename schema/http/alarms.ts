@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { actorKinds, alarmClasses, alarmKinds, alarmVerbs } from '../vocabulary.ts'
+import { actorKinds, alarmClasses, alarmKinds, alarmVerbs, causeSigns, causes } from '../vocabulary.ts'
+import { Outlook } from './outlook.ts'
 import { InstantText, limit, orNull, text } from './values.ts'
 
 const AlarmNumber = z.coerce.number().int().min(1).max(2_147_483_647)
@@ -35,6 +36,20 @@ const alarm = {
   endedAt: orNull(InstantText).meta({ description: 'when it was found to be over; it closes nothing' }),
   closedAt: orNull(InstantText),
   steps: z.int().meta({ description: 'how many have been paged in turn' }),
+  cause: orNull(
+    z.object({
+      cause: z.enum(causes),
+      signs: z.array(z.enum(causeSigns)).meta({ description: 'what decided' }),
+      zh: z.string(),
+      en: z.string(),
+    }),
+  ).meta({
+    description:
+      'why, as it looked when it was raised; null while that is not known, and where it needs none',
+  }),
+  outlook: orNull(Outlook).meta({
+    description: 'when the load was foretold to leave its limits, as it looked when it was raised',
+  }),
   rescue: orNull(z.object({ bags: z.int(), plan: z.string() })).meta({
     description:
       'how many bags are inside, and where to ask for the plan; null where it asks for no action, or is closed',

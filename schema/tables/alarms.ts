@@ -11,7 +11,7 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
-import { alarmClasses, alarmKinds, alarmVerbs, sides } from '../vocabulary.ts'
+import { alarmClasses, alarmKinds, alarmVerbs, type CauseSign, causes, sides } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 import { device, probe } from './devices.ts'
 import { facility } from './facilities.ts'
@@ -51,10 +51,16 @@ export const alarmCase = pgTable(
     /** When it had been over for long enough. */
     endedAt: instant(),
     closedAt: instant(),
+    /** Why, as found when it was raised, and what decided; null until that was asked, and where nobody asks. */
+    cause: text({ enum: causes }),
+    causeSigns: jsonb().$type<readonly CauseSign[]>(),
+    /** When the load was foretold then to leave its limits. */
+    outlook: jsonb(),
   },
   (t) => [
     oneOf('alarm_case_kind', t.kind, alarmKinds),
     oneOf('alarm_case_class', t.class, alarmClasses),
+    oneOf('alarm_case_cause', t.cause, causes),
     check('alarm_case_steps', sql`${t.steps} >= 0`),
     // One case for one thing: what begins again while it is open belongs to it.
     uniqueIndex('alarm_case_open').on(t.deviceId, t.kind, t.part).where(sql`closed_at is null`),

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigint, check, index, integer, pgTable, smallint, text } from 'drizzle-orm/pg-core'
-import { excursionEnds, sides } from '../vocabulary.ts'
+import { excursionEnds, probeFaultKinds, sides } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 import { probe } from './devices.ts'
 
@@ -58,5 +58,30 @@ export const excursion = pgTable(
     // Whoever watches looks for what lasts, and for what became known of late.
     index('excursion_lasting').on(t.probeId).where(sql`known_to is null and "to" is null`),
     index('excursion_known').on(t.knownFrom).where(sql`known_to is null`),
+  ],
+)
+
+/**
+ * A stretch in which a probe is not to be believed, in event time; `to` null while it lasts. Derived, so never edited:
+ * superseded by `knownTo`. What it told in [from, to) is UNVERIFIED, whatever it was.
+ */
+export const probeFault = pgTable(
+  'probe_fault',
+  {
+    id: bigint({ mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    probeId: integer()
+      .notNull()
+      .references(() => probe.id),
+    kind: text({ enum: probeFaultKinds }).notNull(),
+    from: instant().notNull(),
+    to: instant(),
+    knownFrom: instant().notNull(),
+    knownTo: instant(),
+  },
+  (t) => [
+    oneOf('probe_fault_kind', t.kind, probeFaultKinds),
+    check('probe_fault_interval', sql`${t.to} is null or ${t.from} < ${t.to}`),
+    index('probe_fault_current').on(t.probeId, t.from).where(sql`known_to is null`),
+    index('probe_fault_lasting').on(t.to).where(sql`known_to is null`),
   ],
 )

@@ -223,6 +223,8 @@ export const probeState = pgTable(
     openColdest: smallint(),
     openWarmest: smallint(),
     openReadings: integer(),
+    /** Up to which event time its faults are derived; what came before it since has set it back. */
+    faultsTo: instant(),
   },
   // Updated with every message: no index but the key, and room on the page, so that updates stay in place.
   (t) => [oneOf('probe_state_side', t.openSide, sides)],

@@ -25,32 +25,73 @@ export function probeFaults(facts: Facts, rule: CauseRule): readonly CauseSign[]
   return [...signs]
 }
 
+function stepsImpossibly(probe: Inside, samples: readonly Sample[], facts: Facts, rule: CauseRule): boolean {
+  const usual = usualOf(olderHalf(samples), rule)
+  const rooms = facts.readings.ambient ?? []
+  const warmest =
+    rooms.length > 0 ? Math.max(...rooms.map(({ centi }) => centi)) + rule.beyondUsual : rule.hottestRoom
+  const since = facts.at - rule.recentMs
+  return samples.some((sample, index) => {
+    const before = samples[index - 1]
+    return before && sample.at >= since && isImpossible(probe, before, sample, { ...usual, warmest }, rule)
+  })
+}
+
+/** Between what a probe may be, and what it may be off. Hundredths. */
+type Reach = { readonly coldest: number; readonly warmest: number; readonly slack: number }
+
+function usualOf(older: readonly Sample[], rule: CauseRule): Omit<Reach, 'warmest'> {
+  const centis = older.map(({ centi }) => centi)
+  return {
+    coldest: quantile(centis, 0.05) - rule.coldestBelow,
+    slack: rule.leapNoise * noiseOf(older) + rule.turn,
+  }
+}
+
 /**
  * A probe with time constant τ goes within Δt at most 1 - exp(-Δt/τ) of the way to what surrounds it, which is no warmer
  * than the room and no colder than the evaporator.
  */
-function stepsImpossibly(probe: Inside, samples: readonly Sample[], facts: Facts, rule: CauseRule): boolean {
+function isImpossible(
+  probe: Inside,
+  before: Sample,
+  sample: Sample,
+  { coldest, warmest, slack }: Reach,
+  rule: CauseRule,
+): boolean {
+  if (sample.at === before.at) return false
   const tau = probe === 'air' ? rule.fastestAirMs : rule.fastestLoadMs
-  const older = olderHalf(samples)
-  const coldest =
-    quantile(
-      older.map(({ centi }) => centi),
-      0.05,
-    ) - rule.coldestBelow
-  const rooms = facts.readings.ambient ?? []
-  const warmest =
-    rooms.length > 0 ? Math.max(...rooms.map(({ centi }) => centi)) + rule.beyondUsual : rule.hottestRoom
-  const slack = rule.leapNoise * noiseOf(older) + rule.turn
-  const since = facts.at - rule.recentMs
-  return samples.some((sample, index) => {
+  const way = 1 - Math.exp(-(sample.at - before.at) / tau)
+  const rise = sample.centi - before.centi
+  return (
+    rise > Math.max(0, warmest - before.centi) * way + slack ||
+    -rise > Math.max(0, before.centi - coldest) * way + slack
+  )
+}
+
+/**
+ * When a probe stepped as none can, each step held against what was told in the time looked back on before it; where that
+ * is too little to show what is usual, no step is impossible.
+ */
+export function impossibleSteps(
+  probe: Inside,
+  samples: readonly Sample[],
+  rule: CauseRule,
+): readonly number[] {
+  const warmest = rule.hottestRoom
+  // Whatever is usual, it is no warmer than the warmest and has no less noise than the least: most steps are let pass by
+  // this without being held against it.
+  const highest = samples.reduce((most, { centi }) => Math.max(most, centi), Number.NEGATIVE_INFINITY)
+  const widest = { warmest, coldest: highest - rule.coldestBelow, slack: rule.leapNoise + rule.turn }
+  return samples.flatMap((sample, index) => {
     const before = samples[index - 1]
-    if (!before || sample.at < since || sample.at === before.at) return false
-    const way = 1 - Math.exp(-(sample.at - before.at) / tau)
-    const rise = sample.centi - before.centi
-    return (
-      rise > Math.max(0, warmest - before.centi) * way + slack ||
-      -rise > Math.max(0, before.centi - coldest) * way + slack
-    )
+    if (!before || !isImpossible(probe, before, sample, widest, rule)) return []
+    const known = within(samples.slice(0, index), sample.at - rule.lookbackMs, sample.at)
+    const first = known[0]
+    if (!first || before.at - first.at < rule.leastUsualMs) return []
+    return isImpossible(probe, before, sample, { ...usualOf(olderHalf(known), rule), warmest }, rule)
+      ? [sample.at]
+      : []
   })
 }
 

@@ -35,3 +35,12 @@ export function olderHalf(samples: readonly Sample[]): readonly Sample[] {
   const [first, last] = [samples[0], samples.at(-1)]
   return first && last ? within(samples, first.at, (first.at + last.at) / 2) : []
 }
+
+/** Of the samples in each slot of so many ms the last: what is told every second says no more than this. */
+export function thinned(samples: readonly Sample[], slotMs: number): readonly Sample[] {
+  const slot = ({ at }: Sample) => Math.floor(at / slotMs)
+  return samples.filter((sample, index) => {
+    const next = samples[index + 1]
+    return !next || slot(next) !== slot(sample)
+  })
+}

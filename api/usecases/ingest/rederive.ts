@@ -18,6 +18,7 @@ import {
   type StoredGap,
 } from '../../stores/derived.ts'
 import type { Device } from '../../stores/devices.ts'
+import { rederiveFaultsFrom } from '../../stores/probe-faults.ts'
 import { readingsBetween, readingsJustBefore } from '../../stores/readings.ts'
 
 export type Derivable = {
@@ -34,7 +35,8 @@ const end = 8_640_000_000_000_000
  * Derive again what readings that came late, changed their value or moved in time touch, and nothing else. It begins
  * at the last reading before them whose state is known (one inside the limits, or the start of the excursion it is
  * part of) and ends at the first one inside the limits after them: from there on nothing can differ. Where what is
- * believed does not fit the readings, the whole probe is derived again from them, and the audit trail tells.
+ * believed does not fit the readings, the whole probe is derived again from them, and the audit trail tells. Its faults
+ * are derived again by and by.
  *
  * @param touched event times, inclusive, of every reading that is new or has changed, before and after the change
  * @param state as of before the change
@@ -47,6 +49,7 @@ export async function rederive(
   now: number,
 ): Promise<{ state: SeriesState | null; change: FindingsChange }> {
   const { probeId, device, limitsAt } = derivable
+  await rederiveFaultsFrom(tx, probeId, touched.from)
   const sound = await startBefore(tx, derivable, touched.from)
   const start = sound ?? wholeSeries
   const { readings, synchronised } = await readingsFrom(

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
+import { alarmFacts } from '../../../api/stores/alarms.ts'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { AlarmDetail, Alarms } from '../../../schema/http/alarms.ts'
 import { aCity, aWorker, done, refusal } from '../../support/hospital.ts'
@@ -70,6 +71,8 @@ describe('an alarm', () => {
         endedAt: null,
         closedAt: null,
         steps: 1,
+        cause: null,
+        outlook: null,
         rescue: { bags: 0, plan: `/alarms/${raised?.id}/rescue` },
       },
     ])
@@ -275,6 +278,96 @@ test('whenever a probe is heard and the service restarted, each silence is paged
     }),
     { numRuns: 40 },
   )
+})
+
+describe('a watch that remembers', () => {
+  test('asks for no ended excursion twice, and for every one that became known late', async ({ door }) => {
+    const { world } = door
+    const { db } = world.deps.database
+    const fridge = await aFridge(door)
+    const lookedAt = new Map<number, number>()
+    const since = noon - minute
+    const remembering = () => watchAlarms(world.deps, { readySince: 0, since, lookedAt })
+    const unseen = async () => {
+      const { excursions } = await alarmFacts(db, noon, { since, lookedAt: lookedAt.keys(), batteryLow: 30 })
+      return excursions.length
+    }
+    // Not far enough out, and too short, to be worth an alarm: it belongs to no case.
+    for (const [minutes, celsius] of [
+      [-50, 4],
+      [-40, 7],
+      [-30, 4],
+    ] as const)
+      await fridge.reads(celsius, 'air', noon + minutes * minute)
+    expect(await unseen()).toBe(1)
+    expect(await remembering()).toBe(0)
+    expect(await unseen()).toBe(0)
+    // The commit of what another process found half a minute ago comes only now.
+    world.clock.now = noon - 30 * second
+    for (const [minutes, celsius] of [
+      [-20, 4],
+      [-16, 7],
+      [-8, 4],
+    ] as const)
+      await fridge.reads(celsius, 'load', noon + minutes * minute)
+    world.clock.now = noon
+    expect(await unseen()).toBe(1)
+    expect(await remembering()).toBe(3)
+    expect(await unseen()).toBe(0)
+    // What is too old to be asked for is forgotten.
+    expect(lookedAt.size).toBe(2)
+    await watchAlarms(world.deps, { readySince: 0, since: noon, lookedAt })
+    expect([...lookedAt.values()]).toEqual([noon])
+  })
+
+  test('misses nothing that was out of range, however it is heard of and whenever it is started again', async ({
+    door,
+  }) => {
+    const { world } = door
+    const heard = fc.record({
+      minutesAgo: fc.integer({ min: 0, max: 120 }),
+      celsius: fc.constantFrom(4, 4, 7, 1),
+      committedLateMs: fc.integer({ min: 0, max: 59 * second }),
+    })
+    const step = fc.oneof({ weight: 5, arbitrary: heard }, fc.constantFrom('look', 'look', 'restart', 'wait'))
+    let number = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        world.clock.now = noon + ++number * day
+        const fridge = await aFridge(door, `fridge-${number}`)
+        const asked = new Set<number>()
+        let lookedAt = new Map<number, number>()
+        let since = world.clock.now - day
+        const remembering = async () => {
+          const begun = world.clock.now
+          await watchAlarms(world.deps, { readySince: begun, since, lookedAt })
+          since = begun - minute
+        }
+        for (const one of steps) {
+          if (one === 'wait') world.clock.now += 20 * second
+          else if (one === 'look') await remembering()
+          else if (one === 'restart') {
+            lookedAt = new Map()
+            since = world.clock.now - day
+          } else if (typeof one === 'object') {
+            const at = world.clock.now - one.minutesAgo * minute
+            if (asked.has(at)) continue
+            asked.add(at)
+            world.clock.now -= one.committedLateMs
+            await fridge.reads(one.celsius, 'load', at)
+            world.clock.now += one.committedLateMs
+          }
+        }
+        await remembering()
+        const { rows } = await world.deps.database.pool.query(
+          `select x."from" from excursion x where known_to is null and not exists (select from alarm_link l
+             where l.probe_id = x.probe_id and l.side = x.side and l."from" = x."from")`,
+        )
+        expect(rows).toEqual([])
+      }),
+      { numRuns: 60 },
+    )
+  })
 })
 
 const paging = new Set(['raised', 'began_again', 'worsened'])

@@ -74,6 +74,7 @@ describe('the description of the API', () => {
       'get /devices/{name}/maintenance',
       'get /devices/{name}/manual-readings',
       'get /devices/{name}/mappings',
+      'get /devices/{name}/outlook',
       'get /devices/{name}/qualifications',
       'get /devices/{name}/readings',
       'get /devices/{name}/sequence-holes',

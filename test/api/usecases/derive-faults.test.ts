@@ -1,0 +1,159 @@
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { faultStretches } from '../../../api/domain/thermal/fault-stretches.ts'
+import { cnCauseRule } from '../../../api/policies/causes.ts'
+import { findDevice, probesOf } from '../../../api/stores/devices.ts'
+import { probeFaultsBetween } from '../../../api/stores/probe-faults.ts'
+import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
+import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
+import { type Chart, loadOf, saw, tells } from '../../support/chart.ts'
+import { test } from '../../support/database.ts'
+import { aDevice, aMessage, aReading, aWorld, noon, type World } from '../../support/world.ts'
+
+const minute = 60_000
+const day = 1_440 * minute
+
+/** Half a day as ever, two hours of one value, an hour as ever, a step no load can follow, and an hour as ever. */
+const chart: Chart = [
+  ...loadOf(saw(720, 0, () => 0, noon - 243 * minute)),
+  ...Array.from({ length: 121 }, (_, m) => ({ at: noon - (242 - m) * minute, centi: 423 })),
+  ...loadOf(saw(60, 0, () => 0, noon - 61 * minute)),
+  { at: noon - 60 * minute, centi: 2_400 },
+  ...loadOf(saw(60, 0, () => 0)),
+]
+const truth = faultStretches('load', chart, cnCauseRule)
+
+async function look(world: World): Promise<void> {
+  const watch = createFaultWatch(world.deps)
+  while ((await watch.look()) > 0);
+}
+
+async function believed({ deps }: World, device: string) {
+  const { db } = deps.database
+  const [probe] = await probesOf(db, (await findDevice(db, device)).id)
+  return probeFaultsBetween(db, probe?.id ?? 0, 0, noon + 10 * day)
+}
+
+test('a fault is derived from the readings, told where it touches, and superseded where it is not so', async ({
+  database,
+}) => {
+  const world = await aWorld(database)
+  world.clock.now = noon + day
+  await aDevice(world, 'fridge-1')
+  expect(truth.map(({ kind }) => kind)).toEqual(['stuck', 'implausible'])
+  const [stuck, implausible] = truth
+  await tells(world, 'fridge-1', { load: chart })
+  await look(world)
+  expect(await believed(world, 'fridge-1')).toEqual(truth)
+
+  const { db, pool } = world.deps.database
+  const [probe] = await probesOf(db, (await findDevice(db, 'fridge-1')).id)
+  const between = (from: number, to: number) => probeFaultsBetween(db, probe?.id ?? 0, from, to)
+  const { from = 0, to } = stuck ?? {}
+  expect(await between(from - 1, from)).toEqual([])
+  expect(await between(from, from + 1)).toEqual([stuck])
+  expect(await between(to ?? 0, implausible?.from ?? 0)).toEqual([])
+
+  // Looked at twice nothing changes; what comes to light late supersedes, and edits nothing.
+  await look(world)
+  const rows = async () =>
+    (await pool.query('select kind, "from", "to", known_to from probe_fault order by id')).rows
+  expect(await rows()).toHaveLength(2)
+  const late = aReading(from + 30_500, 4.24)
+  await world.ingest.accept([aMessage({ device: 'fridge-1', boot: 'late', seq: 0, body: [late] })])
+  await look(world)
+  expect((await believed(world, 'fridge-1'))[0]?.from).toBe(from + minute)
+  expect(await rows()).toMatchObject([
+    { kind: 'stuck', from, to, known_to: world.clock.now },
+    { kind: 'implausible', known_to: null },
+    { kind: 'stuck', from: from + minute, to, known_to: null },
+  ])
+})
+
+test('in whatever order messages come, and whenever it is looked, the same faults are believed', {
+  timeout: 300_000,
+}, async ({ database }) => {
+  const world = await aWorld(database)
+  world.clock.now = noon + day
+  let number = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 3, maxLength: 12 }),
+      fc.infiniteStream(fc.nat()),
+      async (sizes, dice) => {
+        const device = `fridge-${++number}`
+        await aDevice(world, device)
+        const messages: { order: number; message: ReturnType<typeof aMessage> }[] = []
+        const random = () => dice.next().value as number
+        for (let from = 0, seq = 0; from < chart.length; seq++) {
+          const size = sizes[seq % sizes.length] ?? 1
+          const body = chart.slice(from, from + size).map(({ at, centi }) => aReading(at, centi / 100))
+          messages.push({ order: random(), message: aMessage({ device, seq, body }) })
+          from += size
+        }
+        messages.sort((a, b) => a.order - b.order)
+        for (const { message } of messages) {
+          await world.ingest.accept([message])
+          if (random() % 3 === 0) await look(world)
+          if (random() % 7 === 0) world.restart()
+        }
+        await look(world)
+        expect(await believed(world, device)).toEqual(truth)
+      },
+    ),
+    { numRuns: 10 },
+  )
+})
+
+test('a probe that has been stuck for days is stuck since its first day, however often it was looked at', async ({
+  database,
+}) => {
+  const world = await aWorld(database)
+  world.clock.now = noon + 10 * day
+  await aDevice(world, 'fridge-1')
+  await tells(world, 'fridge-1', { load: loadOf(saw(720, 0, () => 0)) })
+  const from = noon + minute
+  for (let hours = 0; hours < 96; hours += 8) {
+    const flat = Array.from({ length: 48 }, (_, i) => ({
+      at: from + (60 * hours + 10 * i) * minute,
+      centi: 423,
+    }))
+    await tells(world, 'fridge-1', { load: flat }, `after-${hours}`)
+    await look(world)
+    expect(await believed(world, 'fridge-1')).toEqual([{ kind: 'stuck', from, to: null }])
+  }
+  const to = from + 96 * 60 * minute
+  await tells(world, 'fridge-1', { load: [{ at: to, centi: 430 }] }, 'mended')
+  await look(world)
+  expect(await believed(world, 'fridge-1')).toEqual([{ kind: 'stuck', from, to }])
+  await tells(world, 'fridge-1', { load: [{ at: to + minute, centi: 430 }] }, 'on')
+  await look(world)
+  expect(await believed(world, 'fridge-1')).toEqual([{ kind: 'stuck', from, to }])
+  // What is heard at the very instant it ended, or of a moment long past, leaves it as it was.
+  await tells(world, 'fridge-1', { load: [{ at: to, centi: 431 }] }, 'same-instant')
+  await tells(world, 'fridge-1', { load: [{ at: to - 3 * minute, centi: 423 }] }, 'backlog')
+  await look(world)
+  expect(await believed(world, 'fridge-1')).toEqual([{ kind: 'stuck', from, to }])
+})
+
+test('a clock fact takes the faults of its readings along', async ({ database }) => {
+  const world = await aWorld(database)
+  world.clock.now = noon + day
+  await aDevice(world, 'fridge-1')
+  await tells(world, 'fridge-1', { load: chart })
+  await look(world)
+  await recordClockFact(world.ctx, {
+    device: 'fridge-1',
+    boot: 'charted',
+    fromSeq: 0,
+    offsetMs: -7 * minute,
+    reason: 'seven minutes ahead',
+  })
+  await look(world)
+  const moved = truth.map(({ kind, from, to }) => ({
+    kind,
+    from: from - 7 * minute,
+    to: to === null ? null : to - 7 * minute,
+  }))
+  expect(await believed(world, 'fridge-1')).toEqual(moved)
+})
