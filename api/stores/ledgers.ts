@@ -1,9 +1,10 @@
 import { and, desc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { bag, bagEvent, bagHold, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
-import { boot, device, probe, probeState } from '../../schema/tables/devices.ts'
+import { boot, device, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { bagLedger, lookBack } from '../../schema/tables/ledgers.ts'
 import { message } from '../../schema/tables/messages.ts'
+import { policy } from '../../schema/tables/policies.ts'
 import type { HoldKind, Jurisdiction, Phase, Verdict } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import { isOutside, type Judged, type LedgerEntry } from '../domain/ledger.ts'
@@ -222,19 +223,36 @@ export async function openLookBacks(db: Database, reach: Reach): Promise<OpenLoo
   return rows.map(({ bag: row, ...one }) => ({ ...one, bagId: row.id, label: labelOf(row), device: null }))
 }
 
-/** A device's probes fell silent after they told `lastAt`, and bags are in it. */
-export type Silent = { readonly deviceId: number; readonly lastAt: number }
+/** Probes of a device fell silent after `lastAt`, and bags were in it since. */
+export type Silent = {
+  readonly deviceId: number
+  readonly lastAt: number
+  /** Another where one of its probes spoke, or has been silent for longer than may be by one more policy or profile. */
+  readonly mark: string
+}
 
-/** Devices with bags in them one of whose probes has told nothing for so long, ms. */
-export async function silentWithBags(db: Database, now: number, silenceMs: number): Promise<Silent[]> {
-  const { rows } = await db.execute<{ deviceId: number; lastAt: number }>(sql`
-    select p.device_id as "deviceId", max(s.last_at) as "lastAt"
-    from ${probeState} s join ${probe} p on p.id = s.probe_id
-    where p.kind in ('load', 'air') and s.last_at < ${now - silenceMs}
-      and exists (select from ${bagPlace} place where place.device_id = p.device_id and place.known_to is null
-        and place."to" is null and place.state = 'inside')
-    group by p.device_id`)
-  return rows.map(({ deviceId, lastAt }) => ({ deviceId, lastAt }))
+/**
+ * Devices one of whose probes has told nothing for longer than some policy or profile allows, and has not spoken for
+ * bags that were there since.
+ */
+export async function silentWithBags(db: Database, now: number): Promise<Silent[]> {
+  const { rows } = await db.execute<Silent>(sql`
+    with silence (ms) as (
+      select max_silence_ms from ${policy} union select max_silence_ms from ${deviceProfile}
+    ), silent as (
+      select p.device_id, p.kind, s.last_at,
+        (select count(*) from silence where s.last_at < ${now}::bigint - silence.ms) as passed
+      from ${probeState} s join ${probe} p on p.id = s.probe_id
+      where p.kind in ('load', 'air')
+    )
+    select device_id as "deviceId", min(last_at) as "lastAt",
+      string_agg(kind || ' ' || last_at || ' ' || passed, ', ' order by kind) as mark
+    from silent
+    where passed > 0
+      and exists (select from ${bagPlace} place where place.device_id = silent.device_id and place.known_to is null
+        and (place."to" is null or place."to" >= silent.last_at) and place.state = 'inside')
+    group by device_id`)
+  return rows
 }
 
 export type ExposedBag = {

@@ -39,20 +39,20 @@ export async function judgeDue(
 }
 
 /**
- * What is not heard changes what is known of bags as well: give reason to judge those in devices that fell silent.
+ * What is not heard changes what is known of bags as well: give reason to judge those in devices that fell silent, and
+ * again each time the silence has become too long for more of them.
  *
- * @param known when each of them was heard last, as of the last time: told once for each silence
+ * @param known what was told the last time
  * @returns the same as of now
  */
 export async function noticeSilence(
   { database, now: clock }: Parts,
-  silenceMs: number,
-  known: ReadonlyMap<number, number>,
-): Promise<ReadonlyMap<number, number>> {
+  known: ReadonlyMap<number, string>,
+): Promise<ReadonlyMap<number, string>> {
   const now = clock()
-  const silent = await silentWithBags(database.db, now, silenceMs)
-  const fresh = silent.filter(({ deviceId, lastAt }) => known.get(deviceId) !== lastAt)
+  const silent = await silentWithBags(database.db, now)
+  const fresh = silent.filter(({ deviceId, mark }) => known.get(deviceId) !== mark)
   const spans = fresh.map(({ deviceId, lastAt }) => ({ deviceId, from: lastAt, to: now }))
   if (spans.length > 0) await database.db.transaction((tx) => dueForDevices(tx, spans, now))
-  return new Map(silent.map(({ deviceId, lastAt }) => [deviceId, lastAt]))
+  return new Map(silent.map(({ deviceId, mark }) => [deviceId, mark]))
 }

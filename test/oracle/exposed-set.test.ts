@@ -169,10 +169,10 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
     times[what] += performance.now() - began
   }
   const deeds = deedsOf(world, week, bags)
-  let silent: ReadonlyMap<number, number> = new Map()
+  let silent: ReadonlyMap<number, string> = new Map()
   const judge = () =>
     timed('judging', async () => {
-      silent = await noticeSilence(world.deps, 300_000, silent)
+      silent = await noticeSilence(world.deps, silent)
       for (let judged = 1; judged > 0; ) {
         judged = (await judgeDue(world.deps)).judged
         times.judged += judged
@@ -182,7 +182,7 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
   let [nextDeed, nextMessage] = [0, 0]
   let again: DrawnMessage[] = []
   for (let now = week.start; now < week.end; ) {
-    now = Math.min(week.end, now + random.whole(60, 720) * 60_000)
+    now = Math.min(week.end, now + random.whole(5, random.chance(0.3) ? 40 : 720) * 60_000)
     await timed('deeds', async () => {
       for (; nextDeed < deeds.length && (deeds[nextDeed] as Deed).at <= now; nextDeed++)
         await (deeds[nextDeed] as Deed).do()
@@ -197,8 +197,9 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
     }
     again = due.filter(() => random.chance(0.03))
     const twice = due.filter(() => random.chance(0.03))
+    const inOrder = random.chance(0.4)
     const shuffled = [...due, ...twice].map((message) => ({ message, turn: random.next() }))
-    shuffled.sort((a, b) => a.turn - b.turn)
+    shuffled.sort((a, b) => (inOrder ? a.message.sentAt - b.message.sentAt : a.turn - b.turn))
     const messages = shuffled.map(({ message }) => incoming(message, now))
     await timed('delivery', async () => {
       for (let from = 0; from < messages.length; ) {
@@ -209,7 +210,15 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
         if (random.chance(0.1)) world.restart()
       }
     })
-    if (random.chance(0.15)) await judge()
+    if (random.chance(0.15)) {
+      await judge()
+      for (let drawn = 0; drawn < 20 && bags.length > 0; drawn++) {
+        const { id } = bags[random.whole(0, bags.length - 1)] as Kept
+        const { ledger, trace } = await toldOf(world, id)
+        const { inRangeMs: _, ...inLedger } = trace
+        expect({ id, now, ...ledger }).toEqual({ id, now, ...inLedger })
+      }
+    }
   }
   await judge()
   return bags
