@@ -13,9 +13,8 @@ import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import { type Bag, labelOf, vouchingVerbs } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-import { findDevice } from './devices.ts'
+import type { DeviceReads } from './device-reads.ts'
 import { appendNews } from './news.ts'
-import { readingJustAfter, readingsJustBefore } from './readings.ts'
 import { isIn } from './rows.ts'
 
 /** How a bag was kept, as it was judged. Of an entry that lasts `to` is null. */
@@ -128,21 +127,27 @@ export async function vouchedUntil(db: Database | Transaction, bagId: string): P
  * Is it certain that nothing will come for a stretch no reading spoke for: does one boot tell of both its ends, and did
  * all it sent between them come?
  */
-export async function isProvenEmpty(db: Database | Transaction, entry: LedgerEntry): Promise<boolean> {
-  if (entry.device === null || entry.probe === null) return false
-  const { id: deviceId, clockFacts } = await findDevice(db, entry.device)
-  const [of] = await db
-    .select({ id: probe.id })
-    .from(probe)
-    .where(and(eq(probe.deviceId, deviceId), eq(probe.kind, entry.probe)))
+export async function isProvenEmpty(
+  db: Database | Transaction,
+  entry: LedgerEntry,
+  reads: DeviceReads,
+): Promise<boolean> {
+  const { device: name, probe: kind, from, to } = entry
+  if (name === null || kind === null) return false
+  const { id: deviceId, clockFacts } = await reads.device(db, name)
+  const of = (await reads.probes(db, deviceId)).find((probe) => probe.kind === kind)
   if (!of) return false
-  const before = (await readingsJustBefore(db, of.id, clockFacts, entry.from + 1)).at(-1)
-  const after = await readingJustAfter(db, of.id, clockFacts, entry.to)
+  const told = await reads.around(db, of.id, clockFacts, { from: from + 1, to })
+  const { after } = told
+  const before = told.before.at(-1)
   if (!before || !after || before.boot !== after.boot || before.seq > after.seq) return false
-  const { rows } = await db.execute<{ count: number }>(sql`
-    select count(*)::integer as count from ${message} m join ${boot} on boot.id = m.boot_id
-    where boot.device_id = ${deviceId} and boot.boot = ${before.boot} and m.seq between ${before.seq} and ${after.seq}`)
-  return rows[0]?.count === after.seq - before.seq + 1
+  const came = await reads.once(`came ${deviceId} ${before.boot} ${before.seq} ${after.seq}`, async () => {
+    const { rows } = await db.execute<{ count: number }>(sql`
+      select count(*)::integer as count from ${message} m join ${boot} on boot.id = m.boot_id
+      where boot.device_id = ${deviceId} and boot.boot = ${before.boot} and m.seq between ${before.seq} and ${after.seq}`)
+    return rows[0]?.count
+  })
+  return came === after.seq - before.seq + 1
 }
 
 /** Open a look-back case for a bag that was given, unless one is open. */

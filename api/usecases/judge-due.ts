@@ -1,5 +1,6 @@
 import type { Deps } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { createDeviceReads } from '../stores/device-reads.ts'
 import { deleteDue, dueBags, dueForBags, dueForDevices } from '../stores/ledger-due.ts'
 import { silentWithBags } from '../stores/ledgers.ts'
 import { failureClass } from '../stores/sql-state.ts'
@@ -9,6 +10,12 @@ type Parts = Pick<Deps, 'database' | 'now' | 'log'>
 
 /** What cannot be judged is tried again so much later, ms. */
 const againMs = 60_000
+
+/** Bags judged within so long of each other are judged as of the same moment, by what is read once for all, ms. */
+const sharedMs = 2_000
+
+/** And so much more is read of a device than the first of them asks for, ms. */
+const marginMs = 86_400_000
 
 /**
  * Judge all bags there is reason to, one transaction each. What cannot be judged holds up nothing else: it is logged, and
@@ -22,11 +29,18 @@ export async function judgeDue(
 ): Promise<{ readonly judged: number; readonly told: number }> {
   const { database, now, log } = parts
   const due = await dueBags(database.db, now())
+  const share = () => ({
+    reads: createDeviceReads(marginMs),
+    asOf: now(),
+    until: performance.now() + sharedMs,
+  })
+  let shared = share()
   let told = 0
   for (const bagId of due.bagIds) {
     if (signal?.aborted) return { judged: 0, told }
+    if (performance.now() > shared.until) shared = share()
     try {
-      if (await judgeBag(parts, bagId)) told++
+      if (await judgeBag(parts, bagId, shared)) told++
     } catch (error) {
       if (failureClass(error) === 'away') throw error
       if (error instanceof Refusal) log.warn({ bagId, reason: error.message }, 'a bag cannot be judged')
