@@ -4,9 +4,8 @@ import { leadAlone } from '../stores/leader.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { judgeDue, noticeSilence } from '../usecases/judge-due.ts'
 
-/** How often to look for devices that fell silent, and how long they must have told nothing, ms. */
+/** How often to look for devices that fell silent, ms. */
 const silenceEveryMs = 30_000
-const silenceMs = 300_000
 
 /**
  * Judge bags again as soon as there is reason to, in one process of all.
@@ -23,11 +22,11 @@ export function startJudging(
     delay(ms, undefined, { signal, ref: false }).catch(() => {})
 
   async function lead(signal: AbortSignal): Promise<void> {
-    let silent: ReadonlyMap<number, number> = new Map()
+    let silent: ReadonlyMap<number, string> = new Map()
     let lookedAt = Number.NEGATIVE_INFINITY
     while (!signal.aborted) {
       if (performance.now() - lookedAt > silenceEveryMs) {
-        silent = await noticeSilence(deps, silenceMs, silent)
+        silent = await noticeSilence(deps, silent)
         lookedAt = performance.now()
       }
       const { judged, told } = await judgeDue(deps, signal)

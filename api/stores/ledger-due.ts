@@ -62,7 +62,7 @@ export type Due = {
 }
 
 /** At most so many reasons are taken at once. */
-const reasonsAtOnce = 200
+const reasonsAtOnce = 10_000
 
 /**
  * The oldest reasons there are, and the bags they are about: those named, those that were in a device then, whatever

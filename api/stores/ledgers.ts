@@ -1,9 +1,10 @@
 import { and, desc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { bag, bagEvent, bagHold, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
-import { boot, device, probe, probeState } from '../../schema/tables/devices.ts'
+import { boot, device, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { bagLedger, lookBack } from '../../schema/tables/ledgers.ts'
 import { message } from '../../schema/tables/messages.ts'
+import { policy } from '../../schema/tables/policies.ts'
 import type { HoldKind, Jurisdiction, Phase, Verdict } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import { isOutside, type Judged, type LedgerEntry } from '../domain/ledger.ts'
@@ -12,9 +13,8 @@ import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import { type Bag, labelOf, vouchingVerbs } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-import { findDevice } from './devices.ts'
+import type { DeviceReads } from './device-reads.ts'
 import { appendNews } from './news.ts'
-import { readingJustAfter, readingsJustBefore } from './readings.ts'
 import { isIn } from './rows.ts'
 
 /** How a bag was kept, as it was judged. Of an entry that lasts `to` is null. */
@@ -127,21 +127,27 @@ export async function vouchedUntil(db: Database | Transaction, bagId: string): P
  * Is it certain that nothing will come for a stretch no reading spoke for: does one boot tell of both its ends, and did
  * all it sent between them come?
  */
-export async function isProvenEmpty(db: Database | Transaction, entry: LedgerEntry): Promise<boolean> {
-  if (entry.device === null || entry.probe === null) return false
-  const { id: deviceId, clockFacts } = await findDevice(db, entry.device)
-  const [of] = await db
-    .select({ id: probe.id })
-    .from(probe)
-    .where(and(eq(probe.deviceId, deviceId), eq(probe.kind, entry.probe)))
+export async function isProvenEmpty(
+  db: Database | Transaction,
+  entry: LedgerEntry,
+  reads: DeviceReads,
+): Promise<boolean> {
+  const { device: name, probe: kind, from, to } = entry
+  if (name === null || kind === null) return false
+  const { id: deviceId, clockFacts } = await reads.device(db, name)
+  const of = (await reads.probes(db, deviceId)).find((probe) => probe.kind === kind)
   if (!of) return false
-  const before = (await readingsJustBefore(db, of.id, clockFacts, entry.from + 1)).at(-1)
-  const after = await readingJustAfter(db, of.id, clockFacts, entry.to)
+  const told = await reads.around(db, of.id, clockFacts, { from: from + 1, to })
+  const { after } = told
+  const before = told.before.at(-1)
   if (!before || !after || before.boot !== after.boot || before.seq > after.seq) return false
-  const { rows } = await db.execute<{ count: number }>(sql`
-    select count(*)::integer as count from ${message} m join ${boot} on boot.id = m.boot_id
-    where boot.device_id = ${deviceId} and boot.boot = ${before.boot} and m.seq between ${before.seq} and ${after.seq}`)
-  return rows[0]?.count === after.seq - before.seq + 1
+  const came = await reads.once(`came ${deviceId} ${before.boot} ${before.seq} ${after.seq}`, async () => {
+    const { rows } = await db.execute<{ count: number }>(sql`
+      select count(*)::integer as count from ${message} m join ${boot} on boot.id = m.boot_id
+      where boot.device_id = ${deviceId} and boot.boot = ${before.boot} and m.seq between ${before.seq} and ${after.seq}`)
+    return rows[0]?.count
+  })
+  return came === after.seq - before.seq + 1
 }
 
 /** Open a look-back case for a bag that was given, unless one is open. */
@@ -222,19 +228,36 @@ export async function openLookBacks(db: Database, reach: Reach): Promise<OpenLoo
   return rows.map(({ bag: row, ...one }) => ({ ...one, bagId: row.id, label: labelOf(row), device: null }))
 }
 
-/** A device's probes fell silent after they told `lastAt`, and bags are in it. */
-export type Silent = { readonly deviceId: number; readonly lastAt: number }
+/** Probes of a device fell silent after `lastAt`, and bags were in it since. */
+export type Silent = {
+  readonly deviceId: number
+  readonly lastAt: number
+  /** Another where one of its probes spoke, or has been silent for longer than may be by one more policy or profile. */
+  readonly mark: string
+}
 
-/** Devices with bags in them one of whose probes has told nothing for so long, ms. */
-export async function silentWithBags(db: Database, now: number, silenceMs: number): Promise<Silent[]> {
-  const { rows } = await db.execute<{ deviceId: number; lastAt: number }>(sql`
-    select p.device_id as "deviceId", max(s.last_at) as "lastAt"
-    from ${probeState} s join ${probe} p on p.id = s.probe_id
-    where p.kind in ('load', 'air') and s.last_at < ${now - silenceMs}
-      and exists (select from ${bagPlace} place where place.device_id = p.device_id and place.known_to is null
-        and place."to" is null and place.state = 'inside')
-    group by p.device_id`)
-  return rows.map(({ deviceId, lastAt }) => ({ deviceId, lastAt }))
+/**
+ * Devices one of whose probes has told nothing for longer than some policy or profile allows, and has not spoken for
+ * bags that were there since.
+ */
+export async function silentWithBags(db: Database, now: number): Promise<Silent[]> {
+  const { rows } = await db.execute<Silent>(sql`
+    with silence (ms) as (
+      select max_silence_ms from ${policy} union select max_silence_ms from ${deviceProfile}
+    ), silent as (
+      select p.device_id, p.kind, s.last_at,
+        (select count(*) from silence where s.last_at < ${now}::bigint - silence.ms) as passed
+      from ${probeState} s join ${probe} p on p.id = s.probe_id
+      where p.kind in ('load', 'air')
+    )
+    select device_id as "deviceId", min(last_at) as "lastAt",
+      string_agg(kind || ' ' || last_at || ' ' || passed, ', ' order by kind) as mark
+    from silent
+    where passed > 0
+      and exists (select from ${bagPlace} place where place.device_id = silent.device_id and place.known_to is null
+        and (place."to" is null or place."to" >= silent.last_at) and place.state = 'inside')
+    group by device_id`)
+  return rows
 }
 
 export type ExposedBag = {

@@ -10,6 +10,7 @@ import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import { type ClockFault, clockFaultsOf, isTimeVerified, offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
+import type { DeviceReads } from './device-reads.ts'
 import { standsIn } from './devices.ts'
 import { dueForBags } from './ledger-due.ts'
 import { settleMove } from './rescues.ts'
@@ -132,8 +133,12 @@ function signature({ state, deviceId, from, to }: Omit<Place, 'believed'>): stri
 }
 
 /** Where a bag was, oldest first, and what of it holds whatever the clocks now in doubt turn out to be. */
-export async function datedPlacesOf(db: Database, bagId: string): Promise<(Place & { device: string })[]> {
-  const places = foldPlaces(await sightingsOfBag(db, bagId))
+export async function datedPlacesOf(
+  db: Database,
+  bagId: string,
+  reads?: Pick<DeviceReads, 'faults'>,
+): Promise<(Place & { device: string })[]> {
+  const places = foldPlaces(await sightingsOfBag(db, bagId, reads))
   if (places.length === 0) return []
   const rows = await db
     .select({ id: device.id, name: device.name })
@@ -147,7 +152,11 @@ export async function datedPlacesOf(db: Database, bagId: string): Promise<(Place
  * All that was seen of a bag, by event time, through the tags it carried at the time; with the inventories that read
  * none of them.
  */
-async function sightingsOfBag(db: Database | Transaction, bagId: string): Promise<Sighting[]> {
+async function sightingsOfBag(
+  db: Database | Transaction,
+  bagId: string,
+  reads: Pick<DeviceReads, 'faults'> = { faults: clockFaultsOf },
+): Promise<Sighting[]> {
   const tags = await db.select().from(tagAssignment).where(eq(tagAssignment.bagId, bagId))
   if (tags.length === 0) return []
   const rows = await db
@@ -164,8 +173,8 @@ async function sightingsOfBag(db: Database | Transaction, bagId: string): Promis
     .leftJoin(message, and(eq(message.bootId, inventory.bootId), eq(message.seq, inventory.seq)))
     .where(inArray(inventory.deviceId, devices))
   const facts = await clockFactsOf(db, devices)
-  const faults = new Map<number, ClockFault[]>()
-  for (const deviceId of devices) faults.set(deviceId, await clockFaultsOf(db, deviceId))
+  const faults = new Map<number, readonly ClockFault[]>()
+  for (const deviceId of devices) faults.set(deviceId, await reads.faults(db, deviceId))
 
   const carries = (at: number, tag?: string) =>
     tags.some((on) => (tag ?? on.tag) === on.tag && at >= on.from && (on.to === null || at < on.to))

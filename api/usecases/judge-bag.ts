@@ -15,6 +15,7 @@ import { cnHeldFor, systemHolds } from '../policies/ledger.ts'
 import { appendAudit } from '../stores/audit.ts'
 import { type Bag, concerned, findBag, holdsOf, insertHold, liftHold, lockBags } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
+import { createDeviceReads, type DeviceReads } from '../stores/device-reads.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
 import {
   insertLedger,
@@ -28,7 +29,7 @@ import {
   vouchedUntil,
 } from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
-import { type Policy, policyVersions } from '../stores/policies.ts'
+import type { Policy } from '../stores/policies.ts'
 import { type Trace, traceBag } from './trace-bag.ts'
 
 const judge: Actor = { kind: 'job', id: 'cold-chain-judge' }
@@ -37,20 +38,23 @@ const judge: Actor = { kind: 'job', id: 'cold-chain-judge' }
  * Judge how a bag was kept, and see to what follows from it: a hold where it must not be used, the lifting of one for a
  * gap that has been filled, a look-back case where it was given already. What was judged the same is left as it is.
  *
+ * @param shared what is read together with other bags, and the moment since when: it is judged as of then
  * @returns whether anything was told
  * @throws Refusal `not_found` where no policy speaks of it
  */
 export async function judgeBag(
   { database, now: clock }: Pick<Deps, 'database' | 'now'>,
   bagId: string,
+  shared?: { readonly reads: DeviceReads; readonly asOf: number },
 ): Promise<boolean> {
   return database.db.transaction(async (tx) => {
     await lockBags(tx, [bagId])
     const now = clock()
     const bag = await findBag(tx, bagId)
     const jurisdiction = await jurisdictionOf(tx, bag.holderId)
-    const traced = await traceBag({ database: { db: tx }, now: () => now }, { bagId, jurisdiction })
-    const judgement = await judgementOf(tx, traced, jurisdiction, now)
+    const { reads, asOf } = shared ?? { reads: createDeviceReads(), asOf: now }
+    const traced = await traceBag({ database: { db: tx }, reads, now: () => asOf }, { bagId, jurisdiction })
+    const judgement = await judgementOf(tx, reads, traced, jurisdiction, asOf)
     const [before] = await ledgersOf(tx, bagId)
     const entries = judgement.entries.map(keptEntry)
     const ledger = { verdict: judgement.verdict, jurisdiction, entries }
@@ -98,6 +102,7 @@ export async function judgeBag(
 /** As of now, over all ways it was made of others: the worst of them. */
 async function judgementOf(
   tx: Transaction,
+  reads: DeviceReads,
   { bag, ledgers }: Trace,
   jurisdiction: Jurisdiction,
   now: number,
@@ -106,11 +111,11 @@ async function judgementOf(
   const all = ledgers.flat()
   for (const bagId of new Set([bag.id, ...all.map((entry) => entry.bagId)])) {
     const { component } = bagId === bag.id ? bag : await findBag(tx, bagId)
-    policies.set(bagId, await versionsOf(tx, jurisdiction, component))
+    policies.set(bagId, await versionsOf(tx, reads, jurisdiction, component))
   }
   const proven = new Set<string>()
   for (const entry of all)
-    if (entry.kind === 'unverified' && !entry.ongoing && (await isProvenEmpty(tx, entry)))
+    if (entry.kind === 'unverified' && !entry.ongoing && (await isProvenEmpty(tx, entry, reads)))
       proven.add(keyOf(entry))
   const vouched = { until: await vouchedUntil(tx, bag.id), released: await releasedOf(tx, bag.id) }
   const ways = ledgers.map((entries) =>
@@ -139,10 +144,15 @@ async function judgementOf(
   }
 }
 
-async function versionsOf(tx: Transaction, jurisdiction: Jurisdiction, component: Component) {
-  const storage = await policyVersions(tx, jurisdiction, component, 'storage')
-  const transport = await policyVersions(tx, jurisdiction, component, 'transport')
-  const in_hand = await policyVersions(tx, jurisdiction, component, 'in_hand')
+async function versionsOf(
+  tx: Transaction,
+  reads: DeviceReads,
+  jurisdiction: Jurisdiction,
+  component: Component,
+) {
+  const storage = await reads.policies(tx, jurisdiction, component, 'storage')
+  const transport = await reads.policies(tx, jurisdiction, component, 'transport')
+  const in_hand = await reads.policies(tx, jurisdiction, component, 'in_hand')
   return { storage, transport: transport.length > 0 ? transport : storage, in_hand }
 }
 

@@ -1,5 +1,6 @@
 import type { Deps } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { createDeviceReads } from '../stores/device-reads.ts'
 import { deleteDue, dueBags, dueForBags, dueForDevices } from '../stores/ledger-due.ts'
 import { silentWithBags } from '../stores/ledgers.ts'
 import { failureClass } from '../stores/sql-state.ts'
@@ -9,6 +10,12 @@ type Parts = Pick<Deps, 'database' | 'now' | 'log'>
 
 /** What cannot be judged is tried again so much later, ms. */
 const againMs = 60_000
+
+/** Bags judged within so long of each other are judged as of the same moment, by what is read once for all, ms. */
+const sharedMs = 2_000
+
+/** And so much more is read of a device than the first of them asks for, ms. */
+const marginMs = 86_400_000
 
 /**
  * Judge all bags there is reason to, one transaction each. What cannot be judged holds up nothing else: it is logged, and
@@ -22,11 +29,18 @@ export async function judgeDue(
 ): Promise<{ readonly judged: number; readonly told: number }> {
   const { database, now, log } = parts
   const due = await dueBags(database.db, now())
+  const share = () => ({
+    reads: createDeviceReads(marginMs),
+    asOf: now(),
+    until: performance.now() + sharedMs,
+  })
+  let shared = share()
   let told = 0
   for (const bagId of due.bagIds) {
     if (signal?.aborted) return { judged: 0, told }
+    if (performance.now() > shared.until) shared = share()
     try {
-      if (await judgeBag(parts, bagId)) told++
+      if (await judgeBag(parts, bagId, shared)) told++
     } catch (error) {
       if (failureClass(error) === 'away') throw error
       if (error instanceof Refusal) log.warn({ bagId, reason: error.message }, 'a bag cannot be judged')
@@ -39,20 +53,20 @@ export async function judgeDue(
 }
 
 /**
- * What is not heard changes what is known of bags as well: give reason to judge those in devices that fell silent.
+ * What is not heard changes what is known of bags as well: give reason to judge those in devices that fell silent, and
+ * again each time the silence has become too long for more of them.
  *
- * @param known when each of them was heard last, as of the last time: told once for each silence
+ * @param known what was told the last time
  * @returns the same as of now
  */
 export async function noticeSilence(
   { database, now: clock }: Parts,
-  silenceMs: number,
-  known: ReadonlyMap<number, number>,
-): Promise<ReadonlyMap<number, number>> {
+  known: ReadonlyMap<number, string>,
+): Promise<ReadonlyMap<number, string>> {
   const now = clock()
-  const silent = await silentWithBags(database.db, now, silenceMs)
-  const fresh = silent.filter(({ deviceId, lastAt }) => known.get(deviceId) !== lastAt)
+  const silent = await silentWithBags(database.db, now)
+  const fresh = silent.filter(({ deviceId, mark }) => known.get(deviceId) !== mark)
   const spans = fresh.map(({ deviceId, lastAt }) => ({ deviceId, from: lastAt, to: now }))
   if (spans.length > 0) await database.db.transaction((tx) => dueForDevices(tx, spans, now))
-  return new Map(silent.map(({ deviceId, lastAt }) => [deviceId, lastAt]))
+  return new Map(silent.map(({ deviceId, mark }) => [deviceId, mark]))
 }

@@ -18,17 +18,21 @@ import { isFinal } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Limits } from '../domain/series.ts'
 import { type Bag, eventsOf, findBag, parentsOf } from '../stores/bags.ts'
-import { clockFaultsOf, isTimeVerified } from '../stores/clocks.ts'
+import { isTimeVerified } from '../stores/clocks.ts'
 import type { Database, Transaction } from '../stores/database.ts'
-import { type Device, findDevice, type Probe, probesOf } from '../stores/devices.ts'
+import { createDeviceReads, type DeviceReads } from '../stores/device-reads.ts'
+import type { Device, Probe } from '../stores/devices.ts'
 import { collectedAt } from '../stores/donations.ts'
-import { type Policy, policyVersions } from '../stores/policies.ts'
-import { readingJustAfter, readingsBetween, readingsJustBefore } from '../stores/readings.ts'
+import type { Policy } from '../stores/policies.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { momentOf } from './read-series.ts'
 
-/** Where to read: also a transaction, and as of a moment of its own. */
-type Readers = { readonly database: { readonly db: Database | Transaction }; now(): number }
+/** Where to read: also a transaction, as of a moment of its own, and together with others. */
+type Readers = {
+  readonly database: { readonly db: Database | Transaction }
+  readonly reads?: DeviceReads
+  now(): number
+}
 
 type ContainerPhase = ReturnType<typeof phaseIn>
 
@@ -84,7 +88,7 @@ export type Account = Exposure & {
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
 export async function traceBag(
-  deps: Readers,
+  { reads = createDeviceReads(), ...readers }: Readers,
   input: {
     readonly bagId: string
     readonly jurisdiction: Jurisdiction
@@ -93,6 +97,7 @@ export async function traceBag(
     readonly since?: readonly number[] | undefined
   },
 ): Promise<Trace> {
+  const deps = { ...readers, reads }
   const { db } = deps.database
   const bag = await findBag(db, input.bagId)
   const asOf = momentOf(input.asOf, deps.now())
@@ -100,22 +105,22 @@ export async function traceBag(
     ? (await eventsOf(db, bag.id)).findLast(({ from, to }) => to === bag.state && from !== to)
     : undefined
   const until = Math.min(asOf, fate?.at ?? asOf)
-  const storage = await policyVersions(db, input.jurisdiction, bag.component, 'storage')
+  const storage = await reads.policies(db, input.jurisdiction, bag.component, 'storage')
   if (storage.length === 0) {
     throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
   }
-  const journey = await policyVersions(db, input.jurisdiction, bag.component, 'transport')
+  const journey = await reads.policies(db, input.jurisdiction, bag.component, 'transport')
   // Where nothing is said of a journey it is no worse than storage.
   const versions = { storage, transport: journey.length > 0 ? journey : storage }
   const [since = Number.NEGATIVE_INFINITY, ...before] = input.since ?? []
   const places: TracedPlace[] = []
   const entries: LedgerEntry[] = []
-  for (const place of await datedPlacesOf(db, bag.id)) {
+  for (const place of await datedPlacesOf(db, bag.id, reads)) {
     const from = Math.max(place.from, since)
     const to = Math.min(place.to ?? until, until)
     if (from >= to) continue
     const { state } = place
-    const device = await findDevice(db, place.device)
+    const device = await reads.device(db, place.device)
     const { facility } = inForce(device.placements, from)
     const phase = state === 'inside' ? phaseIn(device.kind) : null
     const believed = {
@@ -233,15 +238,15 @@ type Told = {
 }
 
 async function exposureInside(
-  deps: Pick<Readers, 'database'>,
+  deps: Pick<Required<Readers>, 'database' | 'reads'>,
   name: string,
   custody: Span,
   versions: readonly Policy[],
   asOf: number,
 ): Promise<Told & { readonly probe: ProbeKind | null }> {
   const { db } = deps.database
-  const device = await findDevice(db, name)
-  const probes = await probesOf(db, device.id)
+  const device = await deps.reads.device(db, name)
+  const probes = await deps.reads.probes(db, device.id)
   const [load, air] = (['load', 'air'] as const).map((kind) => probes.find((probe) => probe.kind === kind))
   const parts = speakersFor(load, air, custody)
   const told: Told[] = []
@@ -259,7 +264,7 @@ async function exposureInside(
 }
 
 async function exposureBy(
-  { database: { db } }: Pick<Readers, 'database'>,
+  { database: { db }, reads }: Pick<Required<Readers>, 'database' | 'reads'>,
   device: Device,
   { id: probeId, kind: by }: Probe,
   custody: Span,
@@ -267,11 +272,9 @@ async function exposureBy(
   asOf: number,
 ): Promise<Told> {
   const facts = device.clockFacts
-  const before = await readingsJustBefore(db, probeId, facts, custody.from)
-  const during = await readingsBetween(db, probeId, facts, custody.from, custody.to)
-  const after = await readingJustAfter(db, probeId, facts, custody.to)
+  const { before, during, after } = await reads.around(db, probeId, facts, custody)
   const readings = after && after.at <= asOf ? [...before, ...during, after] : [...before, ...during]
-  const faults = await clockFaultsOf(db, device.id)
+  const faults = await reads.faults(db, device.id)
   const timed = readings.map((reading) => ({
     ...reading,
     timeVerified: isTimeVerified(faults, reading.boot, reading.seq),

@@ -4,14 +4,16 @@ import type { Database } from '../../stores/database.ts'
 import type { Device } from '../../stores/devices.ts'
 import { listPolicies, type Policy } from '../../stores/policies.ts'
 
-type Band = { readonly low: number; readonly high: number }
+type Band = { readonly low: number; readonly high: number; readonly silenceMs: number }
 
-/** Which readings may be outside the limits of a bag, though not of the device it is in. */
+/** Which readings may matter to a bag, though not to the device it is in. */
 export type Bands = {
   /** Read the policies, unless they were read of late. */
   refresh(now: number): Promise<void>
   /** Is this outside the limits of anything that may be kept there? */
   isOutside(device: Device, centi: number): boolean
+  /** No silence shorter than this leaves anything there unspoken for, ms. */
+  silenceMs(device: Device): number
 }
 
 /** What was approved since is noticed so much later at most: all it speaks of is judged once it is in force, ms. */
@@ -34,13 +36,17 @@ export function createBands(db: Database): Bands {
       (widest, { low, high }) => ({ low: Math.min(widest.low, low), high: Math.max(widest.high, high) }),
       { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY },
     )
-    const theirs = policies.filter(
-      (policy) => policy.phase === phase && policy.low < own.high && own.low < policy.high,
-    )
-    const all = [...theirs, ...device.profiles]
+    const all = [
+      ...policies.filter(
+        (policy) => policy.phase === phase && policy.low < own.high && own.low < policy.high,
+      ),
+      ...device.profiles,
+    ]
+    const silences = [...policies, ...device.profiles].map(({ maxSilenceMs }) => maxSilenceMs)
     const band = {
       low: Math.max(...all.map(({ low }) => low)),
       high: Math.min(...all.map(({ high }) => high)),
+      silenceMs: Math.min(...silences),
     }
     bands.set(device, band)
     return band
@@ -57,6 +63,7 @@ export function createBands(db: Database): Bands {
       const { low, high } = bandOf(device)
       return centi < low || centi > high
     },
+    silenceMs: (device) => bandOf(device).silenceMs,
   }
 }
 

@@ -8,7 +8,7 @@ import { highestSeq } from '../../stores/readings.ts'
 import { followClock } from './clocks.ts'
 import { commitWork, countReadings, messageRow, type Outcome, type Work } from './commit.ts'
 import type { Memory } from './memory.ts'
-import { deriveInOrder, gatherReadings, type ProbeBatch, readingRows } from './readings.ts'
+import { concerning, deriveInOrder, gatherReadings, type ProbeBatch, readingRows } from './readings.ts'
 import type { Taken } from './taken.ts'
 
 /** The newest message of each boot, and its boot as that message leaves it. */
@@ -24,10 +24,14 @@ type Plain = {
 
 /**
  * Set apart the messages of devices that report what they nearly always report: new readings, after those before
- * them, that begin and end no gap and no excursion and are within the limits of all that may be kept there, by a clock there is nothing to say of. That is known from memory
+ * them, that begin and end no gap and no excursion, for the device or anything that may be kept there, by a clock there is nothing to say of. That is known from memory
  * alone, so storing them takes one statement. Whatever memory has missed, that statement finds out.
  */
-function setApart(memory: Memory, messages: readonly Taken[]): { plain: Plain; rest: readonly Taken[] } {
+function setApart(
+  memory: Memory,
+  messages: readonly Taken[],
+  now: number,
+): { plain: Plain; rest: readonly Taken[] } {
   /** Devices with something else to say: all they say is taken together. */
   const others = new Set<number>()
   const boots = new Map<number, { of: Taken; boot: Boot }>()
@@ -42,10 +46,11 @@ function setApart(memory: Memory, messages: readonly Taken[]): { plain: Plain; r
   const { probes, conflicts } = gatherReadings(messages.filter(({ device }) => !others.has(device.id)))
   const disputed = new Set(conflicts.map(({ probeId }) => probeId))
   const states: ProbeStateWrite[] = []
-  for (const { probeId, device, arriving, limitsAt, speaks, receivedAt } of probes) {
+  for (const probe of probes) {
+    const { probeId, device, arriving, limitsAt, speaks, receivedAt } = probe
     const before = memory.states.get(probeId)
     const derived = before && !disputed.has(probeId) ? deriveInOrder(before.state, arriving, limitsAt) : null
-    const mayConcernBags = speaks && arriving.some(({ centi }) => memory.bands.isOutside(device, centi))
+    const mayConcernBags = speaks && concerning(memory.bands, probe, before?.state ?? null, now).length > 0
     if (before && derived?.state && !derived.change && !mayConcernBags)
       states.push({ probeId, version: before.version, state: derived.state, receivedAt })
     else others.add(device.id)
@@ -92,7 +97,7 @@ export async function storeWork(
   now: number,
   forward: boolean,
 ): Promise<Outcome> {
-  const { plain, rest } = setApart(memory, work.messages)
+  const { plain, rest } = setApart(memory, work.messages, now)
   if (plain.messages.length === 0) return commitWork(db, memory, work, now, forward)
   try {
     await storePlain(db, memory, plain, forward ? now : null)

@@ -93,7 +93,7 @@ export async function takeReadings(
     const { state, change, touched: span } = await deriveProbe(tx, probe, before.state, range, now)
     // Which probe speaks for bags hangs on when each was first heard.
     const isFirst = state?.firstAt !== before.state?.firstAt
-    const due = isFirst ? ever : dueSpan(memory.bands, probe, span, change)
+    const due = isFirst ? ever : dueSpan(memory.bands, probe, before.state, { late: span, change }, now)
     if (due) dues.push({ deviceId: probe.device.id, ...due })
     if (!state) continue
     writes.push({ probeId: probe.probeId, version: before.version, state, receivedAt: probe.receivedAt })
@@ -277,25 +277,56 @@ async function deriveProbe(
 
 /**
  * When bags that were there must be judged again: what came late touched, where what is found of the probe has changed,
- * or a reading may be outside limits of theirs. Null where nothing is changed for any of them.
+ * a reading may be outside limits of theirs, or a silence too long for them. Null where nothing is changed for any of
+ * them.
  */
 function dueSpan(
   bands: Bands,
-  { device, speaks, arriving, limitsAt }: ProbeBatch,
-  late: Touched | null,
-  change: FindingsChange | null,
+  probe: ProbeBatch,
+  before: SeriesState | null,
+  { late, change }: { readonly late: Touched | null; readonly change: FindingsChange | null },
+  now: number,
 ): Span | null {
+  const { speaks, limitsAt } = probe
   if (!late && !speaks) return null
   const times: number[] = late ? [late.from, late.to] : []
   if (change) {
     for (const { from, to } of [...change.added.gaps, ...change.added.excursions])
       times.push(from, to ?? from)
   }
-  for (const { at, centi } of arriving) if (bands.isOutside(device, centi)) times.push(at)
+  times.push(...concerning(bands, probe, before, now))
   if (times.length === 0) return null
   const [from, to] = [Math.min(...times), Math.max(...times)]
   // A reading holds until the next, and what came between two changes how long the one before it did.
   return { from: from - limitsAt(from).maxSilenceMs, to: to + limitsAt(to).maxSilenceMs }
+}
+
+/** What is judged may be told just then, ms: it does not know yet of what is being stored. */
+const judgedMeanwhileMs = 60_000
+
+/**
+ * Times at which readings in order may say something of bags though they say nothing of the device: outside limits of
+ * theirs, or inside them again, or a silence too long for them. One that had lasted too long already when it was over
+ * may have been judged as one that nothing is known of.
+ */
+export function concerning(
+  bands: Bands,
+  { device, arriving }: Pick<ProbeBatch, 'device' | 'arriving'>,
+  before: SeriesState | null,
+  now: number,
+): number[] {
+  const silenceMs = bands.silenceMs(device)
+  const times: number[] = []
+  let last = before?.last.at ?? null
+  if (before && bands.isOutside(device, before.last.centi)) times.push(before.last.at)
+  if (last !== null && now - last > silenceMs - judgedMeanwhileMs)
+    times.push(last, arriving.at(-1)?.at ?? last)
+  for (const { at, centi } of arriving) {
+    if (bands.isOutside(device, centi)) times.push(at)
+    if (last !== null && at - last > silenceMs) times.push(last, at)
+    last = at
+  }
+  return times
 }
 
 /**

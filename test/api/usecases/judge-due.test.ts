@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
 import type { OpenDatabase } from '../../../api/stores/database.ts'
+import type { Profile } from '../../../api/stores/devices.ts'
 import { dueForBags } from '../../../api/stores/ledger-due.ts'
 import { ledgersOf } from '../../../api/stores/ledgers.ts'
-import { judgeDue } from '../../../api/usecases/judge-due.ts'
+import { judgeDue, noticeSilence } from '../../../api/usecases/judge-due.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
@@ -281,4 +282,92 @@ describe('the ledgers of bags', () => {
     )
     for (const verdict of ['OK', 'UNVERIFIED', 'BREACHED']) expect(seen.get(verdict) ?? 0).toBeGreaterThan(0)
   }, 3_600_000)
+})
+
+/** A bag of red cells in a fridge since noon, which tells its temperature when it is asked to. */
+async function aBagInside(database: OpenDatabase, profile: Partial<Profile>) {
+  const world = await aWorld(database)
+  await aDevice(world, 'f1', profile, noon - minute)
+  world.clock.now = noon
+  const number = 'A999926000001'
+  const bag = await registerBag(world.ctx, {
+    din: number + dinCheckCharacter(number),
+    productCode: 'E0336V00',
+    facility: 'H1',
+    component: 'red_cells',
+    expiresAt: noon + 86_400_000,
+  })
+  await tagBag(world.ctx, { bagId: bag.id, tag: 't1', from: noon })
+  let seq = 0
+  const tell = (channel: 'readings' | 'bags', body: unknown) =>
+    world.ingest.accept([
+      aMessage({ device: 'f1', channel, boot: 'b1', seq: seq++, body, receivedAt: world.clock.now }),
+    ])
+  await tell('bags', [{ at: noon, added: ['t1'], removed: [] }])
+  let silent: ReadonlyMap<number, string> = new Map()
+  return {
+    /** At these minutes, told together at the last of them. */
+    async measure(celsius: number, ...minutes: number[]) {
+      world.clock.now = noon + Math.max(...minutes) * minute + 1_000
+      await tell(
+        'readings',
+        minutes.flatMap((at) => twice(noon + at * minute, celsius, 'load')),
+      )
+    },
+    /** What is not within limits, in minutes, as the service has it once it has judged what there is reason to. */
+    async judged(atMinute: number) {
+      world.clock.now = noon + atMinute * minute
+      silent = await noticeSilence(world.deps, silent)
+      await judgeAll(world)
+      const [ledger] = await ledgersOf(database.db, bag.id)
+      const minutes = (at: number | null) => (at === null ? null : Math.floor((at - noon) / minute))
+      return ledger?.entries.map(({ kind, from, to }) => [kind, minutes(from), minutes(to)])
+    },
+  }
+}
+
+describe('what is not heard of a bag', () => {
+  test('is told once it is too long for the bag, though the silence was looked at before', async ({
+    database,
+  }) => {
+    const { measure, judged } = await aBagInside(database, { maxSilenceMs: 15 * minute })
+    await measure(4, 0)
+    expect(await judged(6)).toEqual([])
+    expect(await judged(12)).toEqual([])
+    expect(await judged(16)).toEqual([['unverified', 0, null]])
+  })
+
+  test('is judged by the policy of the bag, though its device may be silent for longer', async ({
+    database,
+  }) => {
+    const { measure, judged } = await aBagInside(database, { maxSilenceMs: 40 * minute })
+    await measure(4, 0)
+    await judged(1)
+    await measure(4, 20)
+    expect(await judged(21)).toEqual([['unverified', 0, 20]])
+    expect(await judged(34)).toEqual([['unverified', 0, 20]])
+    expect(await judged(36)).toEqual([
+      ['unverified', 0, 20],
+      ['unverified', 20, null],
+    ])
+  })
+
+  test('is forgotten once it is told in the order it was measured in', async ({ database }) => {
+    const { measure, judged } = await aBagInside(database, { maxSilenceMs: 15 * minute })
+    await measure(4, 0)
+    expect(await judged(31)).toEqual([['unverified', 0, null]])
+    await measure(4, 10, 20, 30)
+    expect(await judged(32)).toEqual([])
+  })
+
+  test('is no part of a breach that ended inside the limits of the bag, though its device never was outside', async ({
+    database,
+  }) => {
+    const { measure, judged } = await aBagInside(database, { high: 1_000, maxSilenceMs: 15 * minute })
+    await measure(4, 0)
+    await measure(7, 5)
+    expect(await judged(6)).toEqual([['high', 5, null]])
+    await measure(4, 10)
+    expect(await judged(12)).toEqual([['high', 5, 10]])
+  })
 })
