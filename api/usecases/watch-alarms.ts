@@ -91,7 +91,11 @@ export async function watchAlarms(
     const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
     const unheard = await unheardCases(tx)
     const subjects = new Map<string, Subject>()
-    for (const [key, [first]] of found) if (first) subjects.set(key, { ...first, ...first.whose })
+    for (const [key, [first]] of found) {
+      if (!first) continue
+      const { deviceId, facilityId } = first.whose
+      subjects.set(key, { kind: first.kind, deviceId, facilityId })
+    }
     for (const [key, one] of open) subjects.set(key, one)
     const facilityIds = [...subjects.values()].map(({ facilityId }) => facilityId)
     const rosters = await rostersOf(tx, [...new Set(facilityIds)], now)

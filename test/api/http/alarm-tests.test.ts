@@ -47,7 +47,7 @@ describe('an alarm of a device', () => {
     await done(nurse.post(path, { ...aTest, kind: 'load_low' }), AlarmTests)
     await done(nurse.post(path, { ...aTest, passed: false }), AlarmTests)
     expect(await due()).toEqual([['load_high', iso(noon + 170 * day)]])
-    const { tasks } = await done(regulator.get('/tasks?facility=H1'), Tasks)
+    const { tasks } = await done(regulator.get('/tasks?facility=H1&kind=alarm_test_due'), Tasks)
     expect(tasks).toMatchObject([{ bagId: null, label: null, device: 'fridge-1', facility: 'H1' }])
 
     expect(await refusal(nurse.post(path, { ...aTest, at: iso(world.clock.now + 1) }))).toMatchObject({
