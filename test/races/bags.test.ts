@@ -75,11 +75,12 @@ describeOnServer('rivals for a bag', (url) => {
   const holdsAmong = (answers: readonly (Answer & Move)[]) =>
     answers.filter(({ verb, status }) => verb === 'holds' && status === 201).length
 
+  /** Of what rivals do; how it was kept is judged meanwhile, and is none of theirs. */
   async function countsOf(bagId: string) {
     const { rows } = await two.pool.query(
       `select (select count(*) from bag_event where bag_id = $1)::int as events,
-              (select count(*) from audit_entry where subject = $1::text and actor is not null)::int as audit,
-              (select count(*) from news where subject = $1::text)::int as news`,
+              (select count(*) from audit_entry where subject = $1::text and action <> 'bag.judged')::int as audit,
+              (select count(*) from news where subject = $1::text and kind <> 'bag.verdict_changed')::int as news`,
       [bagId],
     )
     return rows[0] as { events: number; audit: number; news: number }
