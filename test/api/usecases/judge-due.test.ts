@@ -67,7 +67,9 @@ async function bagsOf(database: OpenDatabase): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
+/** What has not been heard by now is noticed by looking, as the service does all the time. */
 async function judgeAll({ deps }: World): Promise<void> {
+  await noticeSilence(deps, new Map())
   while ((await judgeDue(deps)).judged > 0);
 }
 
