@@ -1,4 +1,4 @@
-import { inArray, lte, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, lt, lte, sql } from 'drizzle-orm'
 import { bag, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
 import { bagLedger, ledgerDue } from '../../schema/tables/ledgers.ts'
 import { bagStates, type Component, type Jurisdiction } from '../../schema/vocabulary.ts'
@@ -53,6 +53,15 @@ export async function dueUnderPolicy(
     insert into ${ledgerDue} (bag_id, due_at) select id, ${dueAt}::bigint from ${bag}
     where component = ${component} and state not in (${final})
       and ${jurisdictionAt(sql`${bag.holderId}`)} = ${jurisdiction}`)
+}
+
+/** What could not be judged is judged again then, server time, ms UTC, and not before, though its judgement has run out. */
+export async function judgeLater(tx: Transaction, bagId: string, dueAt: number): Promise<void> {
+  await dueForBags(tx, [bagId], dueAt)
+  await tx
+    .update(bagLedger)
+    .set({ dueAt })
+    .where(and(eq(bagLedger.bagId, bagId), isNull(bagLedger.knownTo), lt(bagLedger.dueAt, dueAt)))
 }
 
 export type Due = {

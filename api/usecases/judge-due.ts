@@ -1,7 +1,7 @@
 import type { Deps } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { createDeviceReads } from '../stores/device-reads.ts'
-import { deleteDue, dueBags, dueForBags, dueForDevices } from '../stores/ledger-due.ts'
+import { deleteDue, dueBags, dueForDevices, judgeLater } from '../stores/ledger-due.ts'
 import { silentWithBags } from '../stores/ledgers.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { judgeBag } from './judge-bag.ts'
@@ -21,7 +21,7 @@ const marginMs = 86_400_000
  * Judge all bags there is reason to, one transaction each. What cannot be judged holds up nothing else: it is logged, and
  * tried again later. A reason is forgotten only once all its bags were judged.
  *
- * @returns how much was done, and how much of it was told
+ * @returns how many were judged, and how much of it was told
  */
 export async function judgeDue(
   parts: Parts,
@@ -35,21 +35,23 @@ export async function judgeDue(
     until: performance.now() + sharedMs,
   })
   let shared = share()
+  let judged = 0
   let told = 0
   for (const bagId of due.bagIds) {
-    if (signal?.aborted) return { judged: 0, told }
+    if (signal?.aborted) return { judged, told }
     if (performance.now() > shared.until) shared = share()
     try {
       if (await judgeBag(parts, bagId, shared)) told++
+      judged++
     } catch (error) {
       if (failureClass(error) === 'away') throw error
       if (error instanceof Refusal) log.warn({ bagId, reason: error.message }, 'a bag cannot be judged')
       else log.error({ err: error, bagId }, 'a bag could not be judged')
-      await database.db.transaction((tx) => dueForBags(tx, [bagId], now() + againMs))
+      await database.db.transaction((tx) => judgeLater(tx, bagId, now() + againMs))
     }
   }
   await deleteDue(database.db, due.ids)
-  return { judged: due.bagIds.length, told }
+  return { judged, told }
 }
 
 /**

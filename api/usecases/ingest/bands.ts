@@ -55,9 +55,10 @@ export function createBands(db: Database): Bands {
   return {
     async refresh(now) {
       if (now - readAt < bandsHoldMs) return
-      readAt = now
       policies = await listPolicies(db)
       bands = new WeakMap()
+      // Only now: what could not be read is read again before the next batch.
+      readAt = now
     },
     isOutside(device, centi) {
       const { low, high } = bandOf(device)
