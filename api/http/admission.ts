@@ -1,10 +1,11 @@
+import type { Context as Request } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { everywhere, type Right, reachOf } from '../domain/rights.ts'
 import { apiKeyByHash, apiKeyPrefix } from '../stores/api-keys.ts'
-import { grantsOf, type HeldRole } from '../stores/people.ts'
+import { grantsOf, type HeldRole, type SignedIn } from '../stores/people.ts'
 import { hashSecret, isSameHash } from '../stores/secrets.ts'
+import { bearerOf } from '../stores/sessions.ts'
 import type { Env, Services } from './env.ts'
 
 /** Who asks. */
@@ -18,15 +19,19 @@ export type Caller = {
 
 /** Let in who is known: by the configured key, by an API key, or by a session that a bearer token or a cookie shows. */
 export function admit(services: Services) {
-  const { adminKey: _adminKey, memory: _memory, obstacle: _obstacle, news: _news, ...deps } = services
   return createMiddleware<Env>(async (c, next) => {
-    const caller = await callerOf(services, c.req.raw.headers)
-    const { kind, id } = caller
-    const ctx: Context = { ...deps, actor: { kind, id }, grants: grantsOf(caller) }
-    c.set('ctx', ctx)
-    c.set('caller', caller)
+    // Who scans is known already (scan-ahead.ts).
+    if (!c.var.caller) letIn(c, services, await callerOf(services, c.req.raw.headers))
     await next()
   })
+}
+
+/** From here on it is known who asks. */
+export function letIn(c: Request<Env>, services: Services, caller: Caller): void {
+  const { adminKey: _adminKey, memory: _memory, obstacle: _obstacle, news: _news, ...deps } = services
+  const { kind, id } = caller
+  c.set('ctx', { ...deps, actor: { kind, id }, grants: grantsOf(caller) })
+  c.set('caller', caller)
 }
 
 /** @throws Refusal `unauthenticated` */
@@ -34,7 +39,7 @@ export async function callerOf(
   { database: { db }, sessions, adminKey }: Services,
   headers: Headers,
 ): Promise<Caller> {
-  const [, token] = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '') ?? []
+  const token = bearerOf(headers)
   if (token !== undefined) {
     const hash = hashSecret(token)
     // Hashes are compared, so that time tells nothing, not even its length.
@@ -57,8 +62,15 @@ export async function callerOf(
   const person = await sessions.personOf(headers)
   if (!person)
     throw new Refusal('unauthenticated', 'the key is wrong, or the session has ended: sign in again')
-  return { kind: 'person', id: person.id, name: person.username, roles: person.roles }
+  return callerOfSession(person)
 }
+
+export const callerOfSession = ({ id, username, roles }: SignedIn): Caller => ({
+  kind: 'person',
+  id,
+  name: username,
+  roles,
+})
 
 /** Only for whoever holds a right somewhere. Where it is that they hold it, the use case asks. */
 export function needs(right: Right) {

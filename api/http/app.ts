@@ -31,6 +31,7 @@ import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { rosterRoutes } from './rosters.ts'
+import { scanAhead } from './scan-ahead.ts'
 import { sequenceHoleRoutes } from './sequence-holes.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
@@ -66,6 +67,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.use(limitBody)
   app.route('/session', doorRoutes)
   if (services.sessions.openId) app.route('/auth', openIdRoutes(services.sessions.openId))
+  app.use('/take-outs/:takeOutId/scans', scanAhead(services))
   app.use(admit(services))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.route('/session', sessionRoutes)

@@ -2,6 +2,7 @@ import type { Context, Deps } from '../context.ts'
 import type { NewsWatch } from '../stores/news-watch.ts'
 import type { Sessions } from '../stores/sessions.ts'
 import type { Memory } from '../usecases/ingest/memory.ts'
+import type { ReadAhead } from '../usecases/take-out.ts'
 import type { Caller } from './admission.ts'
 
 /** What the HTTP door needs of the service. */
@@ -29,5 +30,7 @@ export type Env = {
     /** The service and who asks; only where they are known. */
     readonly ctx: Context
     readonly caller: Caller
+    /** What a scan is decided by, where it was read together with who scans. */
+    readonly ahead?: ReadAhead
   }
 }

@@ -4,7 +4,7 @@ import { BadgeInput, Caller, Session, SignedOut, SignInInput } from '../../schem
 import { Refusal } from '../domain/refusal.ts'
 import { type Direction, type OpenId, openIdName } from '../stores/open-id.ts'
 import { findActive } from '../stores/people.ts'
-import type { SignedIn } from '../stores/sessions.ts'
+import type { NewSession } from '../stores/sessions.ts'
 import { identifyByBadge, signIn, signInByOpenId } from '../usecases/sign-in.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env, Services } from './env.ts'
@@ -113,7 +113,7 @@ export const sessionRoutes = new OpenAPIHono<Env>()
     return c.json({ signedOut: true as const }, 200)
   })
 
-async function sessionView({ database }: Services, { personId, token, expiresAt }: SignedIn) {
+async function sessionView({ database }: Services, { personId, token, expiresAt }: NewSession) {
   const person = await findActive(database.db, personId)
   if (!person) throw new Refusal('unauthenticated', 'the session has ended again')
   return { token, expiresAt: iso(expiresAt), person: personView(person) }

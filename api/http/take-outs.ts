@@ -105,7 +105,11 @@ export const takeOutRoutes = new OpenAPIHono<Env>()
   .openapi(scan, async (c) => {
     const { takeOutId } = c.req.valid('param')
     const { override = null, ...label } = c.req.valid('json')
-    const { answer, rule, findings, bag } = await scanBag(c.var.ctx, { takeOutId, ...label, override })
+    const { answer, rule, findings, bag } = await scanBag(
+      c.var.ctx,
+      { takeOutId, ...label, override },
+      c.var.ahead,
+    )
     const reason = rule && { code: rule.code, zh: rule.zh, en: rule.en }
     return c.json({ answer, reason, findings: [...findings], bagId: bag?.id ?? null }, 201)
   })

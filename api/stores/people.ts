@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import { facility } from '../../schema/tables/facilities.ts'
 import { account, badge, failedSignIn, person, roleGrant, session } from '../../schema/tables/people.ts'
 import type { Role } from '../../schema/vocabulary.ts'
@@ -105,33 +105,38 @@ export async function findActive(db: Database, id: string): Promise<Person | nul
   return found ?? null
 }
 
-/** Whose session this is, if it lasts and they have not left; of a token whose signature was believed. */
-export async function findBySession(db: Database, token: string, at: number): Promise<Person | null> {
-  const found = await bySession(db, token)
-  if (!found || found.expiresAt <= at) return null
-  return { ...found.person, endedAt: null }
-}
+/** Somebody who has signed in, and what they may do. */
+export type SignedIn = Pick<Person, 'id' | 'username' | 'roles'>
 
-type InSession = { readonly expiresAt: number; readonly person: Omit<Person, 'endedAt'> }
+/** The token of a session, whose signature was believed, and when it was shown, ms UTC. */
+export type ShownSession = { readonly token: string; readonly at: number }
 
-/** One statement: every request of everybody who has signed in begins with it. */
-const bySession = gathered<string, InSession | undefined>(async (db, tokens) => {
-  const { rows } = await db.execute<InSession['person'] & { token: string; expiresAt: number }>(
-    sessionsStatement({ tokens: [...tokens] }),
-  )
-  const found = new Map(rows.map(({ token, expiresAt, ...person }) => [token, { expiresAt, person }]))
-  return tokens.map((token) => found.get(token))
+/**
+ * Whose session this is, if it lasts and they have not left. One statement: nearly every request of everybody who has
+ * signed in begins with it.
+ */
+export const findBySession = gathered<ShownSession, SignedIn | null>(async (db, shown) => {
+  const asked = JSON.stringify(shown.map((one, number) => ({ ...one, number })))
+  const { rows } = await db.execute<{ number: number; who: SignedIn | null }>(sessionsStatement({ asked }))
+  const found = new Map(rows.map(({ number, who }) => [number, who]))
+  return shown.map((_, number) => found.get(number) ?? null)
 })
 
-const sessionsStatement = keptStatement<{ readonly tokens: string[] }>(
-  ({ tokens }) => sql`
-    select s.token, s.expires_at as "expiresAt", p.id, username, name, email, p.created_at as "createdAt", (
-      select coalesce(json_agg(json_build_object('role', role, 'facilityId', facility_id, 'facility', code) order by g.id), '[]')
-      from ${roleGrant} g left join ${facility} f on f.id = facility_id
-      where person_id = p.id and g."to" is null
-    ) as roles
-    from ${session} s join ${person} p on p.id = s.user_id
-    where s.token = any(${tokens}::text[]) and p.ended_at is null`,
+/** Whose session `token` is at an instant, as JSON; null where it is nobody's any more. */
+export const whoseSession = (token: SQL, at: SQL) => sql`(
+  select json_build_object('id', p.id, 'username', username, 'roles', (
+    select coalesce(json_agg(json_build_object('role', role, 'facilityId', facility_id, 'facility', code) order by g.id), '[]')
+    from ${roleGrant} g left join ${facility} f on f.id = facility_id
+    where person_id = p.id and g."to" is null
+  ))
+  from ${session} s join ${person} p on p.id = s.user_id
+  where s.token = ${token} and s.expires_at > ${at} and p.ended_at is null
+)`
+
+const sessionsStatement = keptStatement<{ readonly asked: string }>(
+  ({ asked }) => sql`
+    select number, ${whoseSession(sql`asked.token`, sql`asked.at`)} as who
+    from json_to_recordset(${asked}::json) as asked (number integer, token text, at bigint)`,
 )
 
 /** Is there anybody who administers everything? */

@@ -30,6 +30,7 @@ import type { Database, Transaction } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
+import { type ShownSession, type SignedIn, whoseSession } from './people.ts'
 import { newestPolicy, type PolicyBook, policyBook } from './policies.ts'
 import { kept, keptStatement } from './pool.ts'
 import { hoursAfter, hoursBefore } from './readings.ts'
@@ -122,12 +123,22 @@ export type Scan = {
  *
  * @returns null where there is no such take-out
  */
-export async function scanFacts(
+export async function scanFacts(database: Readable, scan: Scan): Promise<ScanFacts | null> {
+  return (await factsAndSession(database, scan, null)).facts
+}
+
+/** The same, and whose the session is that was shown with it, in one statement. */
+export async function factsAndSession(
   database: Readable,
-  { label: { identifier, productCode, collectionType, division }, ...rest }: Scan,
-): Promise<ScanFacts | null> {
-  const row = await scanned(database.db, { ...rest, identifier, productCode, collectionType, division })
-  if (!row) return null
+  { label: { identifier, productCode, collectionType, division }, takeOutId, now }: Scan,
+  shown: ShownSession | null,
+): Promise<{ readonly who: SignedIn | null; readonly facts: ScanFacts | null }> {
+  const label = { identifier, productCode, collectionType, division }
+  const row = await scanned(database.db, { takeOutId, now, ...label, ...shown })
+  return { who: row.who, facts: row.session && (await factsOf(database, row as FoundRow)) }
+}
+
+async function factsOf(database: Readable, row: FoundRow): Promise<ScanFacts> {
   const known = row.patient
   const session = camel<ScanFacts['session']>(row.session)
   return {
@@ -216,27 +227,32 @@ function keptColumns(jurisdiction: SQL): SQL {
     ${jurisdiction} as jurisdiction, ${newestPolicy} as policies`
 }
 
-type ScanRow = KeptRow & {
-  readonly session: Record<string, unknown>
+type Row = Record<string, unknown>
+
+type FoundRow = KeptRow & {
+  readonly session: Row
   readonly bag: Record<string, unknown> | null
   readonly holds: Hold[]
   readonly patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
 }
 
-const scanned = gathered<Omit<Scan, 'label'> & Label, ScanRow | undefined>(async (db, scans) => {
+/** Without a session there is nothing more. */
+type ScanRow = { readonly who: SignedIn | null } & (FoundRow | { readonly session: null })
+
+const scanned = gathered<Omit<Scan, 'label'> & Label, ScanRow>(async (db, scans) => {
   const asked = JSON.stringify(scans.map((scan, number) => ({ ...scan, number })))
   const { rows } = await db.execute<ScanRow & { number: number }>(scansStatement({ asked }))
   const found = new Map(rows.map((row) => [row.number, row]))
-  return scans.map((_, number) => found.get(number))
+  return scans.map((_, number) => found.get(number) as ScanRow)
 })
 
 const scansStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`
-  select asked.number, answered.*
+  select asked.number, ${whoseSession(sql`asked.token`, sql`asked.at`)} as who, answered.*
   from json_to_recordset(${asked}::json) as asked (
     number integer, "takeOutId" uuid, identifier text, "productCode" text, "collectionType" text, division text,
-    now bigint
-  ), lateral (
+    now bigint, token text, at bigint
+  ) left join lateral (
     with recursive subject as (
       select b.* from ${bag} b join ${takeOut} t on t.id = asked."takeOutId" and b.holder_id = t.facility_id
       where scheme = 'ISBT128' and b.identifier = asked.identifier and product_code = asked."productCode"
@@ -249,7 +265,7 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
       ${keptColumns(jurisdictionAt(sql`session.facility_id`))}
     from ${takeOut} session left join subject on true
     where session.id = asked."takeOutId"
-  ) answered`,
+  ) answered on true`,
 )
 
 const keptFactsStatement = keptStatement<{

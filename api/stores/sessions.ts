@@ -7,14 +7,14 @@ import { username } from 'better-auth/plugins/username'
 import { account, person, session, verification } from '../../schema/tables/people.ts'
 import type { Database } from './database.ts'
 import { createOpenId, type OpenId, type OpenIdProvider } from './open-id.ts'
-import { findActive, findBySession, type Person } from './people.ts'
+import { findActive, findBySession, type ShownSession, type SignedIn } from './people.ts'
 import { isSameHash } from './secrets.ts'
 
 /** A session by its id, and whose it is. */
 export type SessionOf = { readonly personId: string; readonly sessionId: string }
 
 /** A sign-in that has just been made. The token is shown once, and is nothing without its signature. */
-export type SignedIn = SessionOf & {
+export type NewSession = SessionOf & {
   readonly token: string
   readonly expiresAt: number
   /** For browsers: the same as Set-Cookie; null where only a terminal asked. */
@@ -24,11 +24,13 @@ export type SignedIn = SessionOf & {
 /** Who is signed in, and how a browser or a terminal shows it. */
 export type Sessions = {
   /** Null where the password is not theirs, or nobody has that name; which of the two takes as long to tell. */
-  signIn(username: string, password: string): Promise<SignedIn | null>
+  signIn(username: string, password: string): Promise<NewSession | null>
   /** For somebody who has proved who they are otherwise, for so long, ms. */
-  open(personId: string, lastsMs: number): Promise<SignedIn>
+  open(personId: string, lastsMs: number): Promise<NewSession>
+  /** The session a terminal shows as a bearer; null where it shows none, or none that was signed here. */
+  shownBy(headers: Headers): ShownSession | null
   /** Whose session a request shows, as a bearer token or a cookie; null where it shows none that lasts, or they left. */
-  personOf(headers: Headers): Promise<Person | null>
+  personOf(headers: Headers): Promise<SignedIn | null>
   /** @returns what a browser is to forget it by, as Set-Cookie */
   signOut(headers: Headers): Promise<readonly string[]>
   /** Null where no provider is configured. */
@@ -36,6 +38,10 @@ export type Sessions = {
 }
 
 export const sessionLastsSeconds = 12 * 3_600
+
+/** What a request shows as a bearer; undefined where it shows nothing. */
+export const bearerOf = (headers: Headers): string | undefined =>
+  /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1]
 
 /**
  * Sessions as better-auth keeps them. Its own HTTP routes are not mounted: accounts are made by administrators, and
@@ -81,6 +87,12 @@ export function createSessions(
   const signed = (token: string) =>
     `${token}.${createHmac('sha256', signingKey).update(token).digest('base64')}`
 
+  const shownBy = (headers: Headers): ShownSession | null => {
+    const bearer = bearerOf(headers) ?? ''
+    const token = bearer.slice(0, bearer.lastIndexOf('.'))
+    return isSameHash(Buffer.from(bearer), Buffer.from(signed(token))) ? { token, at: Date.now() } : null
+  }
+
   const sessionOf = async (headers: Headers): Promise<SessionOf | null> => {
     const found = await auth.api.getSession({ headers })
     return found && { personId: found.user.id, sessionId: found.session.id }
@@ -118,14 +130,12 @@ export function createSessions(
       const { id: sessionId, token, expiresAt: endsAt } = made
       return { personId, sessionId, token: signed(token), expiresAt: endsAt.getTime(), cookie: null }
     },
+    shownBy,
     async personOf(headers) {
-      const [, bearer] = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '') ?? []
-      if (bearer !== undefined) {
-        const token = bearer.slice(0, bearer.lastIndexOf('.'))
-        // Every request of a terminal comes this way: better-auth would take four statements for it.
-        const isOurs = isSameHash(Buffer.from(bearer), Buffer.from(signed(token)))
-        return isOurs ? findBySession(db, token, Date.now()) : null
-      }
+      // Every request of a terminal comes this way: better-auth would take four statements for it.
+      const shown = shownBy(headers)
+      if (shown) return findBySession(db, shown)
+      if (bearerOf(headers) !== undefined) return null
       const found = await sessionOf(headers)
       return found && findActive(db, found.personId)
     },

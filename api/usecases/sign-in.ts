@@ -16,7 +16,7 @@ import {
   passwordHashOf,
 } from '../stores/people.ts'
 import { hashSecret, hashSlowly, isOfSlowHash } from '../stores/secrets.ts'
-import type { SessionOf, Sessions, SignedIn } from '../stores/sessions.ts'
+import type { NewSession, SessionOf, Sessions } from '../stores/sessions.ts'
 
 type Door = Pick<Deps, 'database' | 'now'> & { readonly sessions: Sessions }
 
@@ -31,7 +31,7 @@ const badgeLastsMs = 5 * 60_000
 export async function signIn(
   door: Door,
   { username, password }: { readonly username: string; readonly password: string },
-): Promise<SignedIn> {
+): Promise<NewSession> {
   const claim = `username:${username.toLowerCase()}`
   await attempt(door, claim)
   const hash = await passwordHashOf(door.database.db, username)
@@ -50,7 +50,7 @@ export async function signIn(
 export async function identifyByBadge(
   door: Door,
   { badge, pin }: { readonly badge: string; readonly pin: string },
-): Promise<SignedIn> {
+): Promise<NewSession> {
   const code = hashSecret(badge).toString('hex')
   const claim = `badge:${code}`
   await attempt(door, claim)

@@ -20,7 +20,8 @@ import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findPatient } from '../stores/patients.ts'
-import { type Label, type ScanFacts, scanFacts, waitForBag } from '../stores/scans.ts'
+import type { ShownSession, SignedIn } from '../stores/people.ts'
+import { factsAndSession, type Label, type ScanFacts, scanFacts, waitForBag } from '../stores/scans.ts'
 import {
   bagsInside,
   insertAnswer,
@@ -158,6 +159,32 @@ export type Scanned = {
   readonly bag: Bag | null
 }
 
+/** What a scan is decided by, as of `now`, ms UTC. */
+export type ReadAhead = { readonly now: number; readonly facts: ScanFacts | null }
+
+/**
+ * Read what a scan is decided by together with who scans: a statement less for a nurse to wait for. Nothing of it may be
+ * told unless they turn out to be somebody; what they may do is asked when it is decided.
+ *
+ * @returns who; null where the session has ended
+ * @throws Refusal `invalid_din`, `invalid_request`
+ */
+export async function readAhead(
+  { database, now: clock }: Pick<Context, 'database' | 'now'>,
+  input: Omit<ScanInput, 'override'>,
+  shown: ShownSession,
+): Promise<{ readonly who: SignedIn | null; readonly ahead: ReadAhead }> {
+  const now = clock()
+  const scan = { takeOutId: input.takeOutId, label: labelOf(input), now }
+  const { who, facts } = await factsAndSession(database, scan, shown)
+  return { who, ahead: { now, facts } }
+}
+
+const labelOf = ({ din, productCode }: Pick<ScanInput, 'din' | 'productCode'>): Label => ({
+  identifier: parseDin(din),
+  ...parseProductCode(productCode),
+})
+
 /** So often a scan is decided anew because something of the bag was changed in between. */
 const mostTries = 10
 
@@ -170,10 +197,10 @@ const mostTries = 10
  * @throws Refusal `not_found`, `forbidden`, `person_required`, `session_over`, `invalid_din`, `invalid_request`,
  * `conflict` where others kept changing the bag
  */
-export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> {
-  const label = { identifier: parseDin(input.din), ...parseProductCode(input.productCode) }
+export async function scanBag(ctx: Context, input: ScanInput, ahead?: ReadAhead): Promise<Scanned> {
+  const label = labelOf(input)
   for (let tries = 1; tries <= mostTries; tries++) {
-    const scanned = await tryScan(ctx, input, label)
+    const scanned = await tryScan(ctx, input, label, tries === 1 ? ahead : undefined)
     if (scanned) return scanned
     await waitForBag(ctx.database.db, label)
   }
@@ -181,10 +208,17 @@ export async function scanBag(ctx: Context, input: ScanInput): Promise<Scanned> 
 }
 
 /** @returns null where somebody else was first */
-async function tryScan(ctx: Context, input: ScanInput, label: Label): Promise<Scanned | null> {
-  const now = ctx.now()
+async function tryScan(
+  ctx: Context,
+  input: ScanInput,
+  label: Label,
+  ahead: ReadAhead | undefined,
+): Promise<Scanned | null> {
+  const now = ahead?.now ?? ctx.now()
   const { db } = ctx.database
-  const known = await scanFacts(ctx.database, { takeOutId: input.takeOutId, label, now })
+  const known = ahead
+    ? ahead.facts
+    : await scanFacts(ctx.database, { takeOutId: input.takeOutId, label, now })
   if (!known) throw new Refusal('not_found', noTakeOut(input.takeOutId))
   const { session, patient } = known
   demandRight(ctx, 'bag.take_out', [session.facilityId], noTakeOut(input.takeOutId))

@@ -137,7 +137,7 @@ test('sessions at once are whose each is alone, ended ones and those of nobody a
     tokens.push(`token-${number}`)
   }
   await pool.query(`update person set ended_at = 0 where username = 'n5'`)
-  const find = (number: number) => findBySession(db, tokens[number] as string, noon)
+  const find = (number: number) => findBySession(db, { token: tokens[number] as string, at: noon })
   const alone: Awaited<ReturnType<typeof find>>[] = []
   for (const number of tokens.keys()) alone.push(await find(number))
   expect(alone.map((person) => person?.username)).toEqual([
