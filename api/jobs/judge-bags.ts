@@ -29,7 +29,8 @@ export function startJudging(
         silent = await noticeSilence(deps, silent)
         lookedAt = performance.now()
       }
-      const { judged, told } = await judgeDue(deps, signal)
+      // Nurses and devices wait for the same processor and the same database: half of the time is theirs alone.
+      const { judged, told } = await judgeDue(deps, signal, (tookMs) => pause(tookMs, signal))
       if (told > 0) tell()
       if (judged === 0) await pause(everyMs, signal)
     }

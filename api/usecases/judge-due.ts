@@ -21,11 +21,13 @@ const marginMs = 86_400_000
  * Judge all bags there is reason to, one transaction each. What cannot be judged holds up nothing else: it is logged, and
  * tried again later. A reason is forgotten only once all its bags were judged.
  *
+ * @param rest what to wait for after a bag that took so long, ms
  * @returns how many were judged, and how much of it was told
  */
 export async function judgeDue(
   parts: Parts,
   signal?: AbortSignal,
+  rest: (tookMs: number) => Promise<void> = async () => {},
 ): Promise<{ readonly judged: number; readonly told: number }> {
   const { database, now, log } = parts
   const due = await dueBags(database.db, now())
@@ -40,6 +42,7 @@ export async function judgeDue(
   for (const bagId of due.bagIds) {
     if (signal?.aborted) return { judged, told }
     if (performance.now() > shared.until) shared = share()
+    const began = performance.now()
     try {
       if (await judgeBag(parts, bagId, shared)) told++
       judged++
@@ -49,6 +52,7 @@ export async function judgeDue(
       else log.error({ err: error, bagId }, 'a bag could not be judged')
       await database.db.transaction((tx) => judgeLater(tx, bagId, now() + againMs))
     }
+    await rest(performance.now() - began)
   }
   await deleteDue(database.db, due.ids)
   return { judged, told }
