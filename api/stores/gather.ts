@@ -5,6 +5,9 @@ import { failureClass, sqlStateOf } from './sql-state.ts'
 /** So long one statement has the word, ms; then the next goes beside it: one lost on its way must not hold up all. */
 const turnMs = 50
 
+/** And so many turns of the event loop it waits for others, while they keep coming. */
+const mostTurns = 5
+
 /** So many go with one statement. */
 const mostTogether = 100
 
@@ -45,8 +48,11 @@ export function gathered<Asked, Told>(
       void goOn(queue)
     }
     const late = setTimeout(pass, turnMs)
-    // Whoever has come in the same moment goes too.
-    await othersToo()
+    // Whoever has come in the same moment goes too, and who comes while more do.
+    for (let turns = 0, before = 0; turns < mostTurns && queue.waiting.length > before; turns++) {
+      before = queue.waiting.length
+      await othersToo()
+    }
     await answer(queue.db, queue.waiting.splice(0, mostTogether))
     clearTimeout(late)
     pass()
