@@ -4,7 +4,19 @@ import type { CityBag } from './book.ts'
 import type { Hospital, Unit } from './draw-city.ts'
 import { driveMs, onTheWay, travel } from './geography.ts'
 import { bankStock, day, minute, type Round, second, wardStock } from './plan.ts'
-import { act, carry, groupBy, hospitalOf, nameOf, putInto, takeOutOf, type World, withBags } from './world.ts'
+import type { Worker } from './staff.ts'
+import {
+  act,
+  carry,
+  groupBy,
+  hospitalOf,
+  nameOf,
+  putInto,
+  takeOutOf,
+  tryToAct,
+  type World,
+  withBags,
+} from './world.ts'
 
 /** Of so many bags of each group, those that are not there. */
 function missing(wanted: readonly Abo[], there: readonly CityBag[]): Abo[] {
@@ -79,21 +91,33 @@ export async function deliver(world: World, round: Round, number: number): Promi
   const lab = staff.one('lab', 0, hospital.code)
   const { code: to, box } = hospital
   world.underWay.add(to)
+  const sent: CityBag[] = []
   await withBags(bags, async () => {
-    for (const bag of bags) await act(world, releaser, bag, 'distribute', DistributeInput, { to, box })
-    await carry(world, bags, box, { carriedMs: 2 * minute, doorMs: 20 * second })
-    for (const bag of bags) await act(world, courier, bag, 'depart', NothingInput, {})
+    for (const bag of bags) {
+      if (await tryToAct(world, releaser, bag, 'distribute', DistributeInput, { to, box })) sent.push(bag)
+      else await sortOut(world, releaser, bag)
+    }
+    if (sent.length === 0) return
+    await carry(world, sent, box, { carriedMs: 2 * minute, doorMs: 20 * second })
+    for (const bag of sent) await act(world, courier, bag, 'depart', NothingInput, {})
     await drive(world, hospital, box)
-    for (const bag of bags) await act(world, courier, bag, 'arrive', NothingInput, {})
-    await takeOutOf(world, bags, 20 * second)
-    for (const bag of bags) await act(world, lab, bag, 'receive', ReceiveInput, {})
+    for (const bag of sent) await act(world, courier, bag, 'arrive', NothingInput, {})
+    await takeOutOf(world, sent, 20 * second)
+    for (const bag of sent) await act(world, lab, bag, 'receive', ReceiveInput, {})
     await clock.sleep(3 * minute)
-    await putInto(world, bags, hospital.bank, { doorMs: 20 * second })
+    await putInto(world, sent, hospital.bank, { doorMs: 20 * second })
   })
   world.underWay.delete(to)
+  if (sent.length === 0) return
   tally.counts.deliveries += 1
-  const kinds = [...groupBy(bags, ({ group }) => group.abo)].map(([abo, those]) => `${those.length} ${abo}`)
+  const kinds = [...groupBy(sent, ({ group }) => group.abo)].map(([abo, those]) => `${those.length} ${abo}`)
   tally.note(clock.now(), `${nameOf(world, to).en}: a box has brought ${kinds.join(', ')}`)
+}
+
+/** What may not be sent was kept too warm or too cold: it is discarded. */
+async function sortOut(world: World, releaser: Worker, bag: CityBag): Promise<void> {
+  await takeOutOf(world, [bag], 15 * second)
+  await act(world, releaser, bag, 'discard', ReasonInput, { reason: 'held for how it was kept' })
 }
 
 async function drive({ clock, city, units }: World, { position }: Hospital, box: string): Promise<void> {
