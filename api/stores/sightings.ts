@@ -128,12 +128,15 @@ export async function refoldPlaces(tx: Transaction, bagIds: readonly string[], n
   const added: (typeof bagPlace.$inferInsert)[] = []
   const due = new Set<string>()
   for (const bagId of bagIds) {
+    const sightings = seen.get(bagId) ?? []
     const believed = new Map((old.get(bagId) ?? []).map((place) => [signature(place), place.id]))
-    const places = foldPlaces(seen.get(bagId) ?? []).filter((place) => !believed.delete(signature(place)))
+    const places = foldPlaces(sightings).filter((place) => !believed.delete(signature(place)))
     gone.push(...believed.values())
     for (const { state, deviceId, from, to } of places)
       added.push({ bagId, knownFrom: now, state, deviceId, from, to })
-    if (places.length > 0 || believed.size > 0) due.add(bagId)
+    // What a clock in doubt told may change how much of a place is believed, and the place not.
+    const isDoubted = sightings.some(({ doubtfulUntil }) => doubtfulUntil !== null)
+    if (places.length > 0 || believed.size > 0 || isDoubted) due.add(bagId)
   }
   if (gone.length > 0) await tx.update(bagPlace).set({ knownTo: now }).where(isOneOf(bagPlace.id, gone))
   await dueForBags(tx, [...due], now)
