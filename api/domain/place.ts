@@ -77,6 +77,34 @@ export function foldPlaces(sightings: readonly Sighting[]): readonly Place[] {
     .filter((place) => place.to === null || place.from < place.to)
 }
 
+/**
+ * Does one more sighting, by a clock that is believed like those of all others, leave these places as they are? It does
+ * where it says again what is known; at the very edge of a place nobody can say so without folding.
+ *
+ * @param places a fold, oldest first
+ */
+export function saysNothingNew(
+  places: readonly Pick<Place, 'state' | 'deviceId' | 'from' | 'to'>[],
+  { kind, deviceId, at }: Pick<Sighting, 'kind' | 'deviceId' | 'at'>,
+): boolean {
+  const [first] = places
+  if (!first || at < first.from) return kind === 'missing'
+  const place = places.find(({ from, to }) => from < at && (to === null || at < to))
+  if (!place) return false
+  const isIn = (state: PlaceState) => place.state === state && place.deviceId === deviceId
+  switch (kind) {
+    case 'missing':
+      return !isIn('inside')
+    case 'removed':
+      return isIn('in_hand')
+    case 'added':
+    case 'seen':
+      return isIn('inside')
+    case 'untagged':
+      return false
+  }
+}
+
 function placeOf(stay: Stay, to: number | null): Place {
   const { state, deviceId, from, believedFrom, vouchedAt, endIsVouched } = stay
   const until = to === null || endIsVouched ? to : Math.min(to, vouchedAt)

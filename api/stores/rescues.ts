@@ -186,10 +186,12 @@ export async function abandonMoves(
   return ended.length
 }
 
-/** Where a locked bag has been seen inside the device it was to be carried to, since that was decided, it has arrived. */
-export async function settleMove(tx: Transaction, bagId: string, now: number): Promise<void> {
+/** Locked bags that have been seen inside the device they were to be carried to, since that was decided, have arrived. */
+export async function settleMoves(tx: Transaction, bagIds: readonly string[], now: number): Promise<void> {
+  if (bagIds.length === 0) return
   const { rows } = await tx.execute<{
     rescueId: number
+    bagId: string
     at: number
     caseId: number
     to: string
@@ -202,15 +204,15 @@ export async function settleMove(tx: Transaction, bagId: string, now: number): P
           and (p."to" is null or p."to" > r.at)
       ) as at
       from ${rescueMove} m join ${rescue} r on r.id = m.rescue_id
-      where m.bag_id = ${bagId} and m.state = 'intended'
+      where m.bag_id = any(${`{${bagIds.join()}}`}::uuid[]) and m.state = 'intended'
     )
     update ${rescueMove} m set state = 'arrived', settled_at = seen.at
     from seen join ${alarmCase} c on c.id = seen.case_id
     where m.rescue_id = seen.rescue_id and m."order" = seen."order" and seen.at is not null
-    returning m.rescue_id as "rescueId", seen.at, c.id as "caseId",
+    returning m.rescue_id as "rescueId", m.bag_id as "bagId", seen.at, c.id as "caseId",
       (select name from ${device} d where d.id = m.to_id) as "to",
       array[c.facility_id, ${standsIn(sql`m.to_id`, now)}] as "facilityIds"`)
-  for (const { rescueId, at, caseId, to, facilityIds } of rows) {
+  for (const { rescueId, bagId, at, caseId, to, facilityIds } of rows) {
     // Who saw it is the device it is inside of.
     const actor: Actor = { kind: 'device', id: to }
     const told = { alarm: caseId, bagId, to, seenAt: new Date(at).toISOString() }

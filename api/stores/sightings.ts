@@ -1,10 +1,10 @@
-import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm'
 import { bagPlace, inventory, sighting, tagAssignment } from '../../schema/tables/bags.ts'
-import { boot, clockFact, device } from '../../schema/tables/devices.ts'
+import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
 import { message } from '../../schema/tables/messages.ts'
 import type { Actor } from '../domain/actor.ts'
 import { type ClockFact, offsetOf } from '../domain/clock.ts'
-import { foldPlaces, type Place, type Sighting } from '../domain/place.ts'
+import { foldPlaces, type Place, type Sighting, saysNothingNew } from '../domain/place.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
@@ -13,20 +13,24 @@ import type { Database, Transaction } from './database.ts'
 import type { DeviceReads } from './device-reads.ts'
 import { standsIn } from './devices.ts'
 import { dueForBags } from './ledger-due.ts'
-import { settleMove } from './rescues.ts'
-import { insertRows, isIn } from './rows.ts'
+import { settleMoves } from './rescues.ts'
+import { insertRows, isIn, isOneOf } from './rows.ts'
 
 export type SightingRow = typeof sighting.$inferInsert
 export type InventoryRow = typeof inventory.$inferInsert
+type Assignment = typeof tagAssignment.$inferSelect
+type PlaceRow = typeof bagPlace.$inferSelect
 
 /**
  * Hold the tags for the rest of the transaction, by ascending name. An observation of a tag and its assignment to a
  * bag must see each other, and there is no row of a tag to lock.
  */
 export async function lockTags(tx: Transaction, tags: Iterable<string>): Promise<void> {
-  for (const tag of [...new Set(tags)].sort()) {
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${tag}, 4837))`)
-  }
+  const names = [...new Set(tags)].sort()
+  if (names.length === 0) return
+  await tx.execute(sql`
+    select pg_advisory_xact_lock(hashtextextended(tag, 4837))
+    from unnest(${sql.param(names)}::text[]) with ordinality as given(tag, turn) order by turn`)
 }
 
 /**
@@ -34,9 +38,11 @@ export async function lockTags(tx: Transaction, tags: Iterable<string>): Promise
  * inventory speaks of the bags it misses, which it does not name: one that is being put in place just then must wait.
  */
 export async function lockInventories(tx: Transaction, deviceIds: Iterable<number>): Promise<void> {
-  for (const id of [...new Set(deviceIds)].sort((a, b) => a - b)) {
-    await tx.execute(sql`select pg_advisory_xact_lock(4838, ${id}::integer)`)
-  }
+  const ids = [...new Set(deviceIds)].sort((a, b) => a - b)
+  if (ids.length === 0) return
+  await tx.execute(sql`
+    select pg_advisory_xact_lock(4838, id)
+    from unnest(${sql.param(ids)}::integer[]) with ordinality as given(id, turn) order by turn`)
 }
 
 /** The devices whose inventories may miss this tag. */
@@ -62,7 +68,7 @@ export async function bagsOfTags(tx: Transaction, tags: readonly string[]): Prom
   const rows = await tx
     .selectDistinct({ bagId: tagAssignment.bagId })
     .from(tagAssignment)
-    .where(inArray(tagAssignment.tag, [...tags]))
+    .where(isOneOf(tagAssignment.tag, tags))
   return rows.map(({ bagId }) => bagId)
 }
 
@@ -100,32 +106,91 @@ export async function bagsPlacedIn(tx: Transaction, deviceId: number): Promise<s
   return rows.map(({ bagId }) => bagId)
 }
 
-/**
- * Fold all that was seen of a bag into its places again, superseding those that are no longer believed. Where it was to
- * be carried and is seen to be by now, that is settled.
- */
-export async function refoldPlaces(tx: Transaction, bagId: string, now: number): Promise<readonly Place[]> {
-  const places = foldPlaces(await sightingsOfBag(tx, bagId))
-  const old = await tx
+/** Where bags are believed to be, or to have been, oldest first; nothing of those nobody has seen. */
+async function placesOf(tx: Transaction, bagIds: readonly string[]): Promise<Map<string, PlaceRow[]>> {
+  const rows = await tx
     .select()
     .from(bagPlace)
-    .where(and(eq(bagPlace.bagId, bagId), isNull(bagPlace.knownTo)))
-  const believed = new Map(old.map((place) => [signature(place), place.id]))
-  const added = places.filter((place) => !believed.delete(signature(place)))
-  if (believed.size > 0) {
-    await tx
-      .update(bagPlace)
-      .set({ knownTo: now })
-      .where(inArray(bagPlace.id, [...believed.values()]))
+    .where(and(isOneOf(bagPlace.bagId, bagIds), isNull(bagPlace.knownTo)))
+    .orderBy(asc(bagPlace.from))
+  return groupedBy(rows, ({ bagId }) => bagId)
+}
+
+/**
+ * Fold all that was seen of bags into their places again, superseding those that are no longer believed. Where one was
+ * to be carried and is seen to be by now, that is settled.
+ */
+export async function refoldPlaces(tx: Transaction, bagIds: readonly string[], now: number): Promise<void> {
+  if (bagIds.length === 0) return
+  const seen = await sightingsOf(tx, bagIds)
+  const old = await placesOf(tx, bagIds)
+  const gone: number[] = []
+  const added: (typeof bagPlace.$inferInsert)[] = []
+  const due = new Set<string>()
+  for (const bagId of bagIds) {
+    const sightings = seen.get(bagId) ?? []
+    const believed = new Map((old.get(bagId) ?? []).map((place) => [signature(place), place.id]))
+    const places = foldPlaces(sightings).filter((place) => !believed.delete(signature(place)))
+    gone.push(...believed.values())
+    for (const { state, deviceId, from, to } of places)
+      added.push({ bagId, knownFrom: now, state, deviceId, from, to })
+    // What a clock in doubt told may change how much of a place is believed, and the place not.
+    const isDoubted = sightings.some(({ doubtfulUntil }) => doubtfulUntil !== null)
+    if (places.length > 0 || believed.size > 0 || isDoubted) due.add(bagId)
   }
-  if (added.length > 0 || believed.size > 0) await dueForBags(tx, [bagId], now)
-  await insertRows(
-    tx,
-    bagPlace,
-    added.map(({ state, deviceId, from, to }) => ({ bagId, knownFrom: now, state, deviceId, from, to })),
-  )
-  if (added.some(({ state }) => state === 'inside')) await settleMove(tx, bagId, now)
-  return places
+  if (gone.length > 0) await tx.update(bagPlace).set({ knownTo: now }).where(isOneOf(bagPlace.id, gone))
+  await dueForBags(tx, [...due], now)
+  await insertRows(tx, bagPlace, added)
+  const entered = new Set(added.filter(({ state }) => state === 'inside').map(({ bagId }) => bagId))
+  await settleMoves(tx, [...entered], now)
+}
+
+/** What was seen of tags in messages just stored, each with its event time. */
+export type SeenAnew = {
+  readonly sightings: readonly Pick<SightingRow, 'tag' | 'kind' | 'deviceId' | 'at'>[]
+  readonly inventories: readonly (Pick<InventoryRow, 'deviceId' | 'at'> & {
+    readonly tags: ReadonlySet<string>
+  })[]
+}
+
+/**
+ * Of these bags those whose places must be folded again for what was seen anew. Of the others it says what was known,
+ * and no clock in doubt has a say in where they were. They must be locked.
+ */
+export async function bagsToRefold(
+  tx: Transaction,
+  bagIds: readonly string[],
+  { sightings, inventories }: SeenAnew,
+): Promise<string[]> {
+  if (bagIds.length === 0 || sightings.length + inventories.length === 0) return []
+  const tags = await assignmentsOf(tx, bagIds)
+  const places = await placesOf(tx, bagIds)
+  const doubted = await devicesInDoubt(tx)
+  const byTag = groupedBy(sightings, ({ tag }) => tag)
+  return bagIds.filter((bagId) => {
+    const on = tags.get(bagId) ?? []
+    const its = places.get(bagId) ?? []
+    if (its.some(({ deviceId }) => doubted.has(deviceId))) return true
+    const seen = on.flatMap(({ tag }) => byTag.get(tag) ?? []).filter(({ tag, at }) => carries(on, at, tag))
+    const missing = inventories
+      .filter(
+        ({ at, tags }) => carries(on, at) && !on.some(({ tag }) => tags.has(tag) && carries(on, at, tag)),
+      )
+      .map((one) => ({ ...one, kind: 'missing' as const }))
+    return (
+      seen.some((one) => doubted.has(one.deviceId)) ||
+      [...seen, ...missing].some((one) => !saysNothingNew(its, one))
+    )
+  })
+}
+
+/** Devices that told some of their time by a clock that nobody has settled the truth of. */
+async function devicesInDoubt(tx: Transaction): Promise<ReadonlySet<number>> {
+  const rows = await tx
+    .selectDistinct({ deviceId: clockFault.deviceId })
+    .from(clockFault)
+    .where(isNull(clockFault.settledBy))
+  return new Set(rows.map(({ deviceId }) => deviceId))
 }
 
 function signature({ state, deviceId, from, to }: Omit<Place, 'believed'>): string {
@@ -138,7 +203,7 @@ export async function datedPlacesOf(
   bagId: string,
   reads?: Pick<DeviceReads, 'faults'>,
 ): Promise<(Place & { device: string })[]> {
-  const places = foldPlaces(await sightingsOfBag(db, bagId, reads))
+  const places = foldPlaces((await sightingsOf(db, [bagId], reads)).get(bagId) ?? [])
   if (places.length === 0) return []
   const rows = await db
     .select({ id: device.id, name: device.name })
@@ -148,62 +213,100 @@ export async function datedPlacesOf(
   return places.map((place) => ({ ...place, device: names.get(place.deviceId) as string }))
 }
 
+async function assignmentsOf(
+  db: Database | Transaction,
+  bagIds: readonly string[],
+): Promise<Map<string, Assignment[]>> {
+  const rows = await db.select().from(tagAssignment).where(isOneOf(tagAssignment.bagId, bagIds))
+  return groupedBy(rows, ({ bagId }) => bagId)
+}
+
+/** Is there a tag on it at that time, or this one? */
+function carries(tags: readonly Assignment[], at: number, tag?: string): boolean {
+  return tags.some((on) => (tag ?? on.tag) === on.tag && at >= on.from && (on.to === null || at < on.to))
+}
+
 /**
- * All that was seen of a bag, by event time, through the tags it carried at the time; with the inventories that read
+ * All that was seen of bags, by event time, through the tags they carried at the time; with the inventories that read
  * none of them.
  */
-async function sightingsOfBag(
+async function sightingsOf(
   db: Database | Transaction,
-  bagId: string,
+  bagIds: readonly string[],
   reads: Pick<DeviceReads, 'faults'> = { faults: clockFaultsOf },
-): Promise<Sighting[]> {
-  const tags = await db.select().from(tagAssignment).where(eq(tagAssignment.bagId, bagId))
-  if (tags.length === 0) return []
+): Promise<Map<string, Sighting[]>> {
+  const assigned = await assignmentsOf(db, bagIds)
+  const tags = new Set([...assigned.values()].flat().map(({ tag }) => tag))
+  if (tags.size === 0) return new Map()
   const rows = await db
     .select({ sighting, boot: boot.boot })
     .from(sighting)
     .leftJoin(boot, eq(boot.id, sighting.bootId))
-    .where(inArray(sighting.tag, [...new Set(tags.map(({ tag }) => tag))]))
+    .where(isOneOf(sighting.tag, [...tags]))
   const devices = [...new Set(rows.map((row) => row.sighting.deviceId))]
-  if (devices.length === 0) return []
+  if (devices.length === 0) return new Map()
   const inventories = await db
     .select({ inventory, boot: boot.boot, receivedAt: message.receivedAt })
     .from(inventory)
     .innerJoin(boot, eq(boot.id, inventory.bootId))
     .leftJoin(message, and(eq(message.bootId, inventory.bootId), eq(message.seq, inventory.seq)))
-    .where(inArray(inventory.deviceId, devices))
+    .where(isOneOf(inventory.deviceId, devices))
   const facts = await clockFactsOf(db, devices)
   const faults = new Map<number, readonly ClockFault[]>()
   for (const deviceId of devices) faults.set(deviceId, await reads.faults(db, deviceId))
 
-  const carries = (at: number, tag?: string) =>
-    tags.some((on) => (tag ?? on.tag) === on.tag && at >= on.from && (on.to === null || at < on.to))
-  const seenBy = new Set<string>()
-  const sightings: Sighting[] = []
-  const add = (row: Observation) => {
-    const { kind, source, deviceId, boot: name, seq, tag } = row
-    const at = row.at + (name === null ? 0 : offsetOf(facts.get(deviceId) ?? [], name, seq ?? 0))
-    if (!carries(at, tag)) return
+  const dated = (row: Observation): Dated => {
+    const { deviceId, boot: name, seq } = row
     const isDoubtful = name !== null && !isTimeVerified(faults.get(deviceId) ?? [], name, seq ?? 0)
-    seenBy.add(`${row.bootId}/${seq}`)
-    sightings.push({
-      kind,
-      source,
+    return {
+      kind: row.kind,
+      source: row.source,
       deviceId,
-      at,
+      at: row.at + (name === null ? 0 : offsetOf(facts.get(deviceId) ?? [], name, seq ?? 0)),
       key: observationKey(row),
       doubtfulUntil: isDoubtful ? row.receivedAt : null,
-    })
+      message: `${row.bootId}/${seq}`,
+    }
   }
-  for (const { sighting: row, boot: name } of rows) add({ ...row, boot: name })
-  for (const { to } of tags)
-    if (to !== null && !carries(to)) sightings.push({ ...nothingSeen, at: to, key: `untagged/${to}` })
-  for (const { inventory: row, boot: name, receivedAt } of inventories) {
-    if (seenBy.has(`${row.bootId}/${row.seq}`)) continue
-    const never = { kind: 'missing', source: 'rfid', element: 0, id: 0, tag: undefined } as const
-    add({ ...row, ...never, boot: name, receivedAt: receivedAt ?? Number.POSITIVE_INFINITY })
+  const seen = groupedBy(
+    rows.map(({ sighting: row, boot: name }) => ({ tag: row.tag, ...dated({ ...row, boot: name }) })),
+    ({ tag }) => tag,
+  )
+  const missing = groupedBy(
+    inventories.map(({ inventory: row, boot: name, receivedAt }) => {
+      const never = { kind: 'missing', source: 'rfid', element: 0, id: 0 } as const
+      return dated({ ...row, ...never, boot: name, receivedAt: receivedAt ?? Number.POSITIVE_INFINITY })
+    }),
+    ({ deviceId }) => deviceId,
+  )
+  return new Map([...assigned].map(([bagId, on]) => [bagId, sightingsThrough(on, seen, missing)]))
+}
+
+/** @param missing what the inventories of each device say of whatever they do not name */
+function sightingsThrough(
+  tags: readonly Assignment[],
+  seen: ReadonlyMap<string, readonly Dated[]>,
+  missing: ReadonlyMap<number, readonly Dated[]>,
+): Sighting[] {
+  const through = [...new Set(tags.map(({ tag }) => tag))].map((tag) => [tag, seen.get(tag) ?? []] as const)
+  const sightings: Dated[] = through.flatMap(([tag, all]) => all.filter(({ at }) => carries(tags, at, tag)))
+  const named = new Set(sightings.map((one) => one.message))
+  const devices = new Set(through.flatMap(([, all]) => all.map(({ deviceId }) => deviceId)))
+  for (const deviceId of devices)
+    for (const one of missing.get(deviceId) ?? [])
+      if (!named.has(one.message) && carries(tags, one.at)) sightings.push(one)
+  const untagged = tags.flatMap(({ to }) => (to === null || carries(tags, to) ? [] : [to]))
+  return [...sightings, ...untagged.map((at) => ({ ...nothingSeen, at, key: `untagged/${at}` }))]
+}
+
+function groupedBy<T, Key>(rows: readonly T[], keyOf: (row: T) => Key): Map<Key, T[]> {
+  const groups = new Map<Key, T[]>()
+  for (const row of rows) {
+    const group = groups.get(keyOf(row))
+    if (group) group.push(row)
+    else groups.set(keyOf(row), [row])
   }
-  return sightings
+  return groups
 }
 
 /** Somebody took the last tag off. */
@@ -220,9 +323,11 @@ type Observation = {
   readonly seq: number | null
   readonly element: number | null
   readonly id: number
-  readonly tag: string | undefined
   readonly receivedAt: number
 }
+
+/** At its event time, and by which message it was told. */
+type Dated = Sighting & { readonly message: string }
 
 /** Orders observations of one instant by what they are. Those of people have no number but the one they got when kept. */
 function observationKey({ deviceId, boot: name, seq, element, id, kind }: Observation): string {

@@ -61,7 +61,7 @@ export async function recordClockFact(ctx: Context, input: ClockFactRequest): Pr
       now,
       ctx.telemetry.isElsewhere,
     )
-    for (const bagId of bags) await refoldPlaces(tx, bagId, now)
+    await refoldPlaces(tx, bags, now)
     await signalDevice(tx, { device: device.name, disconnect: false })
   })
 }

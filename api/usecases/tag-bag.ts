@@ -19,6 +19,6 @@ export async function tagBag(
     await reachBag(ctx, tx, input.bagId, 'bag.tag')
     await lockBags(tx, [input.bagId])
     await assignTag(tx, ctx.actor, input, now)
-    await refoldPlaces(tx, input.bagId, now)
+    await refoldPlaces(tx, [input.bagId], now)
   })
 }

@@ -22,6 +22,6 @@ export async function untagBag(
     await reachBag(ctx, tx, input.bagId, 'bag.tag')
     await lockBags(tx, [input.bagId])
     await removeTag(tx, ctx.actor, { ...input, at }, now)
-    await refoldPlaces(tx, input.bagId, now)
+    await refoldPlaces(tx, [input.bagId], now)
   })
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { foldPlaces, type Sighting } from '../../../api/domain/place.ts'
+import { foldPlaces, type Sighting, saysNothingNew } from '../../../api/domain/place.ts'
 
 const a = 1
 const b = 2
@@ -198,6 +198,27 @@ test('places follow one another without a hole, and only the last is open', () =
     }),
     { numRuns: 1_000 },
   )
+})
+
+test('sightings that each say nothing new leave the places as they are, also together', () => {
+  const sure = fc.array(
+    anySighting.map(({ deviceId, kind, ...sighting }) => ({
+      ...{ ...sighting, deviceId, kind, key: `${deviceId}/${kind}` },
+      doubtfulUntil: null,
+    })),
+    { maxLength: 12 },
+  )
+  const said = new Set<Sighting['kind']>()
+  fc.assert(
+    fc.property(sure, sure, (heard, more) => {
+      const places = foldPlaces(heard)
+      const again = more.filter((sighting) => saysNothingNew(places, sighting))
+      for (const { kind } of again) if (places.length > 0) said.add(kind)
+      expect(foldPlaces([...heard, ...again])).toEqual(places)
+    }),
+    { numRuns: 3_000 },
+  )
+  expect(said).toEqual(new Set(['added', 'removed', 'seen', 'missing']))
 })
 
 test('nobody in doubt: all is believed, and doubt never changes where a bag is said to have been', () => {

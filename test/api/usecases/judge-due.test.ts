@@ -331,6 +331,50 @@ async function aBagInside(database: OpenDatabase, profile: Partial<Profile>) {
   }
 }
 
+describe('what a clock in doubt tells of a bag', () => {
+  test('puts it in doubt where it was, though it is said to have been there before', async ({ database }) => {
+    const world = await aWorld(database, patienceMs)
+    for (const device of ['f1', 'f2']) await aDevice(world, device, {}, noon - 120 * minute)
+    const at = (atMinute: number) => noon + (atMinute - 60) * minute
+    world.clock.now = at(0)
+    const number = 'A999926000001'
+    const bag = await registerBag(world.ctx, {
+      din: number + dinCheckCharacter(number),
+      productCode: 'E0336V00',
+      facility: 'H1',
+      component: 'red_cells',
+      expiresAt: noon + 86_400_000,
+    })
+    await tagBag(world.ctx, { bagId: bag.id, tag: 't1', from: at(0) })
+    world.clock.now = noon
+    const tell = (device: string, boot: string, seq: number, channel: 'readings' | 'bags', body: unknown) =>
+      world.ingest.accept([aMessage({ device, boot, seq, channel, body, receivedAt: noon })])
+    const kept = [...Array(13).keys()].flatMap((step) => twice(at(5 * step), 4, 'load'))
+    for (const device of ['f1', 'f2']) await tell(device, 'b1', 0, 'readings', kept)
+    await tell('f1', 'b1', 1, 'bags', [
+      { at: at(0), added: ['t1'], removed: [] },
+      { at: at(20), added: [], removed: ['t1'] },
+    ])
+    await tell('f2', 'b1', 1, 'bags', [{ at: at(25), added: ['t1'], removed: [] }])
+    const late = { device: 'f1', boot: 'b2', seq: 0, sentAt: at(40), receivedAt: noon }
+    await world.ingest.accept([aMessage({ ...late, body: [aReading(at(40), 4)] })])
+    await judgeAll(world)
+    const [before] = await ledgersOf(database.db, bag.id)
+    expect(before?.verdict).toBe('OK')
+
+    // If it was in there later than it says, it was not in the other.
+    await tell('f1', 'b2', 1, 'bags', { at: at(15), inventory: ['t1'] })
+    await judgeAll(world)
+    const [after] = await ledgersOf(database.db, bag.id)
+    const { total } = await traceBag(world.deps, { bagId: bag.id, jurisdiction: 'CN' })
+    const doubtful = after?.entries.filter(({ kind }) => kind === 'unverified') ?? []
+    expect(total.unverifiedMs - total.unseenMs).toBeGreaterThan(30 * minute)
+    expect(doubtful.reduce((sum, { from, to }) => sum + (to ?? noon) - from, 0)).toBe(
+      total.unverifiedMs - total.unseenMs,
+    )
+  })
+})
+
 describe('what is not heard of a bag', () => {
   test('is told once it is too long for the bag, though the silence was looked at before', async ({
     database,
