@@ -18,9 +18,9 @@ export const anyRules: AlarmRules = {
  * for. One that is for none alarms at once, by its own limits.
  */
 export function rulesOf(profile: Profile | null, policies: readonly Policy[], now: number): AlarmRules {
-  const known = new Map<string, Policy>()
-  for (const policy of policies)
-    if (policy.phase === 'storage' && policy.from <= now) known.set(policy.component, policy)
+  const begun = policies.filter(({ phase, from }) => phase === 'storage' && from <= now)
+  // What was approved last may have been in force first.
+  const known = new Map(begun.toSorted((a, b) => a.from - b.from).map((policy) => [policy.component, policy]))
   const { low, high } = profile ?? { low: 0, high: 0 }
   const theirs = [...known.values()].flatMap((policy) =>
     profile && policy.alarm && policy.low <= low && high <= policy.high ? [policy.alarm] : [],
