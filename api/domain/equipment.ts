@@ -67,8 +67,13 @@ export type Unfit = {
   readonly why: 'out_of_service' | 'not_qualified'
 }
 
-/** Why a device may hold no blood; null where it is qualified in every stage and in service. */
-export function unfitnessOf({ stages, outSince }: Fitness, now: number): Unfit | null {
+/**
+ * Why a device may hold no blood; null where it is qualified in every stage and in service.
+ *
+ * @param fitness undefined where nothing is on record
+ */
+export function unfitnessOf(fitness: Fitness | undefined, now: number): Unfit | null {
+  const { stages, outSince } = fitness ?? { stages: [], outSince: null }
   if (outSince !== null && outSince <= now) return { since: outSince, why: 'out_of_service' }
   let since: number | null = null
   for (const stage of qualificationStages) {

@@ -57,8 +57,11 @@ export const cnRescueRejections: Readonly<Record<RescueRejection, Words>> = {
   no_agitation: { zh: '没有振荡，或振荡未运行', en: 'nothing agitates in it' },
   wrong_profile: { zh: '设备温度范围超出该血袋的储存范围', en: 'its limits are not within those of the bag' },
   retired: { zh: '设备已停用', en: 'it is out of service' },
-  unqualified: { zh: '设备未经验证', en: 'it is not qualified' },
-  calibration_overdue: { zh: '校准已过期或不明', en: 'its calibration is overdue, or not known' },
+  unqualified: { zh: '设备未经验证，或验证已过期', en: 'it is not qualified, or no longer' },
+  calibration_overdue: {
+    zh: '探头校准已过期或无记录',
+    en: 'the calibration of a probe is overdue, or not on record',
+  },
   in_alarm: { zh: '设备正在报警', en: 'it is in alarm' },
   silent: { zh: '设备失联', en: 'nothing is heard of it' },
   defrosting: { zh: '设备正在除霜', en: 'it is defrosting' },

@@ -1,4 +1,5 @@
 import { and, desc, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { bagPlace } from '../../schema/tables/bags.ts'
 import { device, probe, probeState } from '../../schema/tables/devices.ts'
 import {
@@ -99,10 +100,12 @@ const standing = {
 const mostOfAKind = 200
 
 /** When the newest calibration of a probe runs out, in SQL; null where there is none. */
-const calibratedUntil = sql<number | null>`(
-  select c.valid_until from ${calibration} c where c.device_id = ${probe.deviceId} and c.probe = ${probe.kind}
-  order by c.done_at desc, c.id desc limit 1
-)`
+export function calibrationRunsOut(deviceId: AnyPgColumn | SQL, kind: AnyPgColumn | SQL): SQL<number | null> {
+  return sql`(
+    select c.valid_until from ${calibration} c where c.device_id = ${deviceId} and c.probe = ${kind}
+    order by c.done_at desc, c.id desc limit 1
+  )`
+}
 
 /**
  * Probes in use whose newest calibration runs out before an instant, or that have none: those first, then the longest
@@ -114,6 +117,7 @@ export async function probesToCalibrate(
   runsOutBy: number,
   now: number,
 ): Promise<(Standing & { probe: ProbeKind; firstAt: number; validUntil: number | null })[]> {
+  const calibratedUntil = calibrationRunsOut(probe.deviceId, probe.kind)
   return db
     .select({ ...standing, probe: probe.kind, firstAt: probeState.firstAt, validUntil: calibratedUntil })
     .from(probe)

@@ -77,7 +77,7 @@ async function unqualifiedDevices({ database, now: clock }: Context, reach: Reac
     devices.map(({ deviceId }) => deviceId),
   )
   return devices.flatMap((holding) => {
-    const unfit = unfitnessOf(fitness.get(holding.deviceId) ?? { stages: [], outSince: null }, now)
+    const unfit = unfitnessOf(fitness.get(holding.deviceId), now)
     if (!unfit) return []
     const since = Math.max(holding.holdsSince, unfit.since ?? holding.holdsSince)
     return [taskOf('device_unqualified', holding, since, unfit.why)]
