@@ -15,7 +15,7 @@ import type { Words } from './tasks.ts'
  * engineering defaults, and a transfusion professional must confirm all of them.
  */
 export const cnRescue: RescuePolicy = {
-  version: 1,
+  version: 2,
   homes: {
     red_cells: { kind: 'fridge', agitated: false },
     whole_blood: { kind: 'fridge', agitated: false },
@@ -25,6 +25,8 @@ export const cnRescue: RescuePolicy = {
   },
   reservePercent: 10,
   maxReadingAgeMs: 10 * 60_000,
+  // The longest way, there and back.
+  defrostAheadMs: 4 * 3_600_000,
   cleanMs: 24 * 3_600_000,
   uncleanMinutes: 10,
   wayPercent: 150,
@@ -64,7 +66,7 @@ export const cnRescueRejections: Readonly<Record<RescueRejection, Words>> = {
   },
   in_alarm: { zh: '设备正在报警', en: 'it is in alarm' },
   silent: { zh: '设备失联', en: 'nothing is heard of it' },
-  defrosting: { zh: '设备正在除霜', en: 'it is defrosting' },
+  defrosting: { zh: '设备正在除霜，或即将除霜', en: 'it is being defrosted, or will be soon' },
   mixed_contents: { zh: '内有不应存放于此的成分', en: 'it holds what does not belong in it' },
   not_measured: { zh: '没有足够新的温度读数', en: 'it has no temperature that is new enough' },
   out_of_limits: {

@@ -6,6 +6,7 @@ import { excursion, gap } from '../../schema/tables/derived.ts'
 import {
   clockFault,
   device,
+  deviceDefrost,
   deviceProfile,
   deviceState,
   probe,
@@ -59,6 +60,8 @@ export type HostRow = {
   readonly isInAlarm: boolean
   /** Its clock is not believed, so that nothing is known of when it measured what. */
   readonly hasClockFault: boolean
+  /** When the first declared defrost that is not over begins, or began; null where none is declared. */
+  readonly defrostsFrom: number | null
   /** When its newest excursion or gap ended; null where it never had one. */
   readonly doubtedAt: number | null
   readonly probes: readonly {
@@ -99,6 +102,7 @@ export async function hostRows(
       d.capacity, state.power, coalesce(state.status = 'offline', false) as "isOffline",
       exists (select from ${alarmCase} c where c.device_id = d.id and c.closed_at is null) as "isInAlarm",
       exists (select from ${clockFault} c where c.device_id = d.id and c.settled_by is null) as "hasClockFault",
+      (select min(x."from") from ${deviceDefrost} x where x.device_id = d.id and x."to" > ${now}::bigint) as "defrostsFrom",
       greatest(
         (select max(coalesce(x."to", ${now}::bigint)) from ${excursion} x join ${probe} p on p.id = x.probe_id
          where p.device_id = d.id and p.kind in ('load', 'air') and x.known_to is null),

@@ -116,13 +116,13 @@ function candidatesFor(here: Standing, everywhere: readonly Standing[]): readonl
 
 /** What is not known speaks against it. */
 function hostOf(row: HostRow, unfit: Unfit | null, ways: RescueDevice['ways'], now: number): RescueDevice {
-  const { id, name, kind, facilityId, low, high, capacity, power, probes } = row
+  const { id, name, kind, facilityId, low, high, capacity, power, probes, defrostsFrom } = row
   const reading = (wanted: 'load' | 'air') => {
     const found = row.hasClockFault ? undefined : probes.find((probe) => probe.kind === wanted)
     return found ? { at: found.at, centi: found.centi } : null
   }
   return {
-    ...{ id, name, kind, facilityId, capacity, ways },
+    ...{ id, name, kind, facilityId, capacity, defrostsFrom, ways },
     limits: { low, high },
     agitates: power?.agitatorOn === true,
     contents: { bags: row.bags, components: row.components },
@@ -132,8 +132,6 @@ function hostOf(row: HostRow, unfit: Unfit | null, ways: RescueDevice['ways'], n
     // On its battery it is about to be.
     isInAlarm: row.isInAlarm || power?.mains === false,
     isSilent: row.isOffline || probes.some(({ receivedAt }) => now - receivedAt > row.maxSilenceMs),
-    // Nobody can declare one yet.
-    isDefrosting: false,
     load: reading('load'),
     air: reading('air'),
     doubtedAt: row.doubtedAt,

@@ -248,6 +248,34 @@ describe('a rescue plan', () => {
     expect(p10).toBeLessThan(2 * hour)
   })
 
+  test('carries nothing to what is to be defrosted soon, be it declared after it was shown', async ({
+    door,
+  }) => {
+    await aFridge(door, 'near')
+    const { path } = await aFailure(door, 1)
+    const { lab, nurse } = await aStaff(door)
+    expect((await planOf(door, path)).moves).toMatchObject([{ to: 'near' }])
+    const from = door.world.clock.now + 3 * hour
+    const defrost = { from: iso(from), to: iso(from + 20 * minute), reason: 'ice' }
+    expect((await lab.post('/devices/near/defrosts', defrost)).status).toBeLessThan(300)
+    expect(await refusal(nurse.post(path))).toMatchObject({ status: 409 })
+    const { moves, stays } = await planOf(door, path)
+    expect(moves).toEqual([])
+    expect(stays.map(({ reason, rejected }) => [reason, rejected])).toEqual([
+      [
+        'no_device',
+        [
+          {
+            reason: 'defrosting',
+            zh: '设备正在除霜，或即将除霜',
+            en: 'it is being defrosted, or will be soon',
+            devices: ['near'],
+          },
+        ],
+      ],
+    ])
+  })
+
   test('looks at the devices of other facilities that tell where they are, and not at others', async ({
     door,
   }) => {

@@ -9,6 +9,7 @@ import { bag, bagEvent, bagHold, bagPlace } from '../../../schema/tables/bags.ts
 import { excursion, gap } from '../../../schema/tables/derived.ts'
 import {
   device,
+  deviceDefrost,
   devicePlacement,
   deviceProfile,
   deviceState,
@@ -77,6 +78,25 @@ const papers: Readonly<Record<string, Papers>> = {
   'both probes calibrated': { ...inOrder, hasAir: true, calibrations: [{}, { probe: 'air' }] },
 }
 
+/** When a device is declared to be defrosted, and whether it may take bags by that. */
+type Defrosts = { readonly isRight: boolean; readonly spans: readonly (readonly [number, number])[] }
+const over = [noon - 30 * minute, noon] as const
+const defrosts: Readonly<Record<string, Defrosts>> = {
+  none: { isRight: true, spans: [] },
+  over: { isRight: true, spans: [over] },
+  'under way': { isRight: false, spans: [[noon - 1, noon + 1]] },
+  'at hand': { isRight: false, spans: [[noon + 4 * hour, noon + 5 * hour]] },
+  'not at hand': { isRight: true, spans: [[noon + 4 * hour + 1, noon + 5 * hour]] },
+  'over, and at hand again': { isRight: false, spans: [over, [noon + hour, noon + 2 * hour]] },
+  'at hand, and again after that': {
+    isRight: false,
+    spans: [
+      [noon + 9 * hour, noon + 10 * hour],
+      [noon + hour, noon + 2 * hour],
+    ],
+  },
+}
+
 const seldom = fc.integer({ min: 0, max: 29 }).map((roll) => roll === 0)
 const components: readonly Component[] = [
   'red_cells',
@@ -93,6 +113,7 @@ const aHost = fc.record({
   isWide: seldom,
   capacity: fc.option(fc.integer({ min: 2, max: 12 }), { freq: 12, nil: null }),
   papers: fc.constantFrom(...Array<string>(80).fill('in order'), ...Object.keys(papers)),
+  defrosts: fc.constantFrom(...Array<string>(60).fill('none'), ...Object.keys(defrosts)),
   isRevoked: seldom,
   alarm: fc.constantFrom(...Array<string>(12).fill('none'), 'closed', 'open', 'ended'),
   isSilent: seldom,
@@ -163,6 +184,11 @@ function builder({ ctx }: World, facilityId: number, elsewhereId: number) {
       ...{ physicalLow: -10_000, physicalHigh: 10_000 },
     })
     await writeDown(deviceId, papersOf(host))
+    const spans = defrostsOf(host).spans.map(([from, to]) => ({ deviceId, from, to }))
+    if (spans.length > 0)
+      await db
+        .insert(deviceDefrost)
+        .values(spans.map((span) => ({ ...span, reason: 'ice', actor, declaredAt: 1 })))
     await db.insert(deviceState).values({
       ...{ deviceId, status: host.isOffline ? ('offline' as const) : ('online' as const) },
       power: { at: noon, mains: !host.hasNoMains, agitatorOn: host.agitates },
@@ -257,13 +283,17 @@ function papersOf(host: Host): Papers {
   return papers[host.papers] as Papers
 }
 
+function defrostsOf(host: Host): Defrosts {
+  return defrosts[host.defrosts] as Defrosts
+}
+
 /** Is it known to keep this component right? */
 function keeps(host: Host, component: string, contents: readonly string[]): boolean {
   const { low, high, usual } = profiles[host.kind as 'fridge']
   const [least, most] = storage[component] as readonly [number, number]
   const its = belongs[host.kind] as readonly string[]
   const bad = [
-    ...[!papersOf(host).isRight, host.isRevoked, host.isSilent, host.isOffline],
+    ...[!papersOf(host).isRight, !defrostsOf(host).isRight, host.isRevoked, host.isSilent, host.isOffline],
     ...[host.hasNoMains, host.isOld, ['open', 'ended'].includes(host.alarm)],
   ]
   return (
@@ -283,6 +313,7 @@ const failingHost: Host = {
     isWide: false,
     capacity: 10,
     papers: 'in order',
+    defrosts: 'none',
     isRevoked: false,
     alarm: 'none',
     isSilent: false,
