@@ -52,8 +52,8 @@ export type RescueDevice = {
   /** Of any class, be it latched only. */
   readonly isInAlarm: boolean
   readonly isSilent: boolean
-  /** A defrost was declared and is not over. */
-  readonly isDefrosting: boolean
+  /** When the first declared defrost that is not over begins, or began; null where none is declared. */
+  readonly defrostsFrom: number | null
   /** Null where it has no such probe. */
   readonly load: NewestReading | null
   readonly air: NewestReading | null
@@ -72,6 +72,8 @@ export type RescuePolicy = {
   readonly reservePercent: number
   /** An older reading says nothing of how cold a device is now, ms. */
   readonly maxReadingAgeMs: number
+  /** What is to be defrosted so soon, inclusive, takes no bags, ms. */
+  readonly defrostAheadMs: number
   /** A record without excursion or gap for so long is clean, ms. */
   readonly cleanMs: number
   /** A record that is not clean counts as so many minutes of way. */
@@ -115,7 +117,8 @@ const demands: Readonly<Record<RescueRejection, (the: RescueCase) => boolean>> =
     device.calibratedUntil !== null && askedAt < device.calibratedUntil,
   in_alarm: ({ device }) => !device.isInAlarm,
   silent: ({ device }) => !device.isSilent,
-  defrosting: ({ device }) => !device.isDefrosting,
+  defrosting: ({ device: { defrostsFrom }, askedAt, policy }) =>
+    defrostsFrom === null || defrostsFrom > askedAt + policy.defrostAheadMs,
   mixed_contents: ({ device, policy }) =>
     device.contents.components.every((component) => policy.homes[component].kind === device.kind),
   not_measured: ({ device, askedAt, policy }) => {

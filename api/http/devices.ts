@@ -1,12 +1,12 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import {
+  Capacity,
+  CapacityChange,
   Device,
   DeviceInput,
   DeviceParams,
   Devices,
   DevicesQuery,
-  Fitness,
-  FitnessChange,
   Profile,
   ProfileChange,
   ProvisionedDevice,
@@ -19,18 +19,17 @@ import { reachOf } from '../domain/rights.ts'
 import { clockFaultsOf } from '../stores/clocks.ts'
 import { listDevices, newestReadings, readDeviceState } from '../stores/device-states.ts'
 import { findDevice } from '../stores/devices.ts'
-import { fitnessOf } from '../stores/fitness.ts'
 import { reachDevice } from '../usecases/demand.ts'
 import { provisionDevice } from '../usecases/provision-device.ts'
 import { revokeDevice } from '../usecases/revoke-device.ts'
 import { rotateDeviceSecret } from '../usecases/rotate-device-secret.ts'
-import { setDeviceFitness } from '../usecases/set-device-fitness.ts'
+import { setDeviceCapacity } from '../usecases/set-device-capacity.ts'
 import { setDeviceProfile } from '../usecases/set-device-profile.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
 import { iso } from './units.ts'
-import { deviceSummary, deviceView, fitnessView, profileOf, profileView } from './views/devices.ts'
+import { deviceSummary, deviceView, profileOf, profileView } from './views/devices.ts'
 
 const tags = ['Devices']
 const missing = problem('No such device')
@@ -85,19 +84,14 @@ const setProfile = createRoute({
   },
 })
 
-const setFitness = createRoute({
+const setCapacity = createRoute({
   method: 'put',
-  path: '/{name}/fitness',
+  path: '/{name}/capacity',
   tags,
-  summary: 'Say how much a device takes in, and until when it is qualified and calibrated',
+  summary: 'Say how many bags a device takes in all',
   ...needs('device.manage'),
-  request: { params: DeviceParams, body: body(FitnessChange) },
-  responses: {
-    ...everywhereWithBody,
-    200: json(Fitness, 'What was said and when it comes into force'),
-    404: missing,
-    409: problem('Another change begins at that very instant'),
-  },
+  request: { params: DeviceParams, body: body(CapacityChange) },
+  responses: { ...everywhereWithBody, 200: json(Capacity, 'What was said'), 404: missing },
 })
 
 const rotate = createRoute({
@@ -151,8 +145,7 @@ export const deviceRoutes = new OpenAPIHono<Env>()
     const state = await readDeviceState(database.db, device.id)
     const readings = await newestReadings(database.db, [device.id])
     const faults = await clockFaultsOf(database.db, device.id)
-    const fitness = await fitnessOf(database.db, device.id, now())
-    return c.json(deviceView(device, { state, readings, faults, fitness }, now()), 200)
+    return c.json(deviceView(device, { state, readings, faults }, now()), 200)
   })
   .openapi(setProfile, async (c) => {
     const { from, ...input } = c.req.valid('json')
@@ -160,10 +153,10 @@ export const deviceRoutes = new OpenAPIHono<Env>()
     const profile = await setDeviceProfile(c.var.ctx, { device, profile: profileOf(input), from })
     return c.json(profileView(profile), 200)
   })
-  .openapi(setFitness, async (c) => {
-    const { from, ...fitness } = c.req.valid('json')
-    const device = c.req.valid('param').name
-    return c.json(fitnessView(await setDeviceFitness(c.var.ctx, { device, fitness, from })), 200)
+  .openapi(setCapacity, async (c) => {
+    const { capacity } = c.req.valid('json')
+    await setDeviceCapacity(c.var.ctx, { device: c.req.valid('param').name, capacity })
+    return c.json({ capacity }, 200)
   })
   .openapi(rotate, async (c) => {
     const { name } = c.req.valid('param')

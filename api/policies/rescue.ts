@@ -15,7 +15,7 @@ import type { Words } from './tasks.ts'
  * engineering defaults, and a transfusion professional must confirm all of them.
  */
 export const cnRescue: RescuePolicy = {
-  version: 1,
+  version: 2,
   homes: {
     red_cells: { kind: 'fridge', agitated: false },
     whole_blood: { kind: 'fridge', agitated: false },
@@ -25,6 +25,8 @@ export const cnRescue: RescuePolicy = {
   },
   reservePercent: 10,
   maxReadingAgeMs: 10 * 60_000,
+  // The longest way, there and back.
+  defrostAheadMs: 4 * 3_600_000,
   cleanMs: 24 * 3_600_000,
   uncleanMinutes: 10,
   wayPercent: 150,
@@ -57,11 +59,14 @@ export const cnRescueRejections: Readonly<Record<RescueRejection, Words>> = {
   no_agitation: { zh: '没有振荡，或振荡未运行', en: 'nothing agitates in it' },
   wrong_profile: { zh: '设备温度范围超出该血袋的储存范围', en: 'its limits are not within those of the bag' },
   retired: { zh: '设备已停用', en: 'it is out of service' },
-  unqualified: { zh: '设备未经验证', en: 'it is not qualified' },
-  calibration_overdue: { zh: '校准已过期或不明', en: 'its calibration is overdue, or not known' },
+  unqualified: { zh: '设备未经验证，或验证已过期', en: 'it is not qualified, or no longer' },
+  calibration_overdue: {
+    zh: '探头校准已过期或无记录',
+    en: 'the calibration of a probe is overdue, or not on record',
+  },
   in_alarm: { zh: '设备正在报警', en: 'it is in alarm' },
   silent: { zh: '设备失联', en: 'nothing is heard of it' },
-  defrosting: { zh: '设备正在除霜', en: 'it is defrosting' },
+  defrosting: { zh: '设备正在除霜，或即将除霜', en: 'it is being defrosted, or will be soon' },
   mixed_contents: { zh: '内有不应存放于此的成分', en: 'it holds what does not belong in it' },
   not_measured: { zh: '没有足够新的温度读数', en: 'it has no temperature that is new enough' },
   out_of_limits: {

@@ -39,6 +39,7 @@ export type Device = {
   readonly secrets: Secrets
   readonly revokedAt: number | null
   readonly inServiceFrom: number
+  readonly capacity: number | null
   /** By ascending `from`; at least one. */
   readonly profiles: readonly Profile[]
   readonly placements: readonly Placement[]
@@ -116,6 +117,7 @@ export async function lookUpDevices(
       },
       revokedAt: row.revokedAt,
       inServiceFrom: row.inServiceFrom,
+      capacity: row.capacity,
       profiles: profilesOf.get(row.id) ?? [],
       placements: placementsOf.get(row.id) ?? [],
       clockFacts: factsOf.get(row.id) ?? [],
@@ -241,6 +243,24 @@ export async function markRevoked(
     subjectKind: 'device',
     subject: name,
     reason,
+  })
+}
+
+/** Say how many bags a device takes in all; null where nobody can say any more. */
+export async function storeCapacity(
+  tx: Transaction,
+  actor: Actor,
+  { id, name }: { readonly id: number; readonly name: string },
+  capacity: number | null,
+  now: number,
+): Promise<void> {
+  await tx.update(device).set({ capacity }).where(eq(device.id, id))
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'device.capacity_set',
+    subjectKind: 'device',
+    subject: name,
+    after: { capacity },
   })
 }
 

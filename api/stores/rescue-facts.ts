@@ -6,7 +6,7 @@ import { excursion, gap } from '../../schema/tables/derived.ts'
 import {
   clockFault,
   device,
-  deviceFitness,
+  deviceDefrost,
   deviceProfile,
   deviceState,
   probe,
@@ -20,6 +20,7 @@ import type { Position, Standing } from '../domain/rescue-route.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
+import { calibrationRunsOut } from './equipment.ts'
 import { isOneOf } from './rows.ts'
 
 /** The bags that are inside a device, and nobody has used, thrown away or made others of. */
@@ -54,13 +55,13 @@ export type HostRow = {
   readonly high: number
   readonly maxSilenceMs: number
   readonly capacity: number | null
-  readonly qualifiedUntil: number | null
-  readonly calibratedUntil: number | null
   readonly power: PowerElement | null
   readonly isOffline: boolean
   readonly isInAlarm: boolean
   /** Its clock is not believed, so that nothing is known of when it measured what. */
   readonly hasClockFault: boolean
+  /** When the first declared defrost that is not over begins, or began; null where none is declared. */
+  readonly defrostsFrom: number | null
   /** When its newest excursion or gap ended; null where it never had one. */
   readonly doubtedAt: number | null
   readonly probes: readonly {
@@ -68,6 +69,8 @@ export type HostRow = {
     readonly at: number
     readonly centi: number
     readonly receivedAt: number
+    /** When its newest calibration runs out; null where there is none. */
+    readonly calibratedUntil: number | null
   }[]
   /** How many bags are inside or on their way to it, each once, and of what. */
   readonly bags: number
@@ -96,10 +99,10 @@ export async function hostRows(
     )
     select d.id, d.name, d.kind, d.facility_id as "facilityId", f.code as facility,
       d.revoked_at is not null as "isRetired", profile.low, profile.high, profile.max_silence_ms as "maxSilenceMs",
-      fit.capacity, fit.qualified_until as "qualifiedUntil", fit.calibrated_until as "calibratedUntil",
-      state.power, coalesce(state.status = 'offline', false) as "isOffline",
+      d.capacity, state.power, coalesce(state.status = 'offline', false) as "isOffline",
       exists (select from ${alarmCase} c where c.device_id = d.id and c.closed_at is null) as "isInAlarm",
       exists (select from ${clockFault} c where c.device_id = d.id and c.settled_by is null) as "hasClockFault",
+      (select min(x."from") from ${deviceDefrost} x where x.device_id = d.id and x."to" > ${now}::bigint) as "defrostsFrom",
       greatest(
         (select max(coalesce(x."to", ${now}::bigint)) from ${excursion} x join ${probe} p on p.id = x.probe_id
          where p.device_id = d.id and p.kind in ('load', 'air') and x.known_to is null),
@@ -107,16 +110,13 @@ export async function hostRows(
          where p.device_id = d.id and p.kind in ('load', 'air') and g.known_to is null)
       ) as "doubtedAt",
       (select coalesce(json_agg(json_build_object(
-        'kind', p.kind, 'at', s.last_at, 'centi', s.last_centi, 'receivedAt', s.last_received_at)), '[]') ${own}) as probes,
+        'kind', p.kind, 'at', s.last_at, 'centi', s.last_centi, 'receivedAt', s.last_received_at,
+        'calibratedUntil', ${calibrationRunsOut(sql`p.device_id`, sql`p.kind`)})), '[]') ${own}) as probes,
       (select count(*) from held where held.device_id = d.id) as bags,
       (select coalesce(json_agg(distinct b.component), '[]') from held join ${bag} b on b.id = held.bag_id
        where held.device_id = d.id) as components
     from asked d join ${facility} f on f.id = d.facility_id
-    left join ${deviceState} state on state.device_id = d.id
-    left join lateral (
-      select * from ${deviceFitness} fit where fit.device_id = d.id and fit."from" <= ${now}
-      order by fit."from" desc limit 1
-    ) fit on true,
+    left join ${deviceState} state on state.device_id = d.id,
     lateral (
       select * from ${deviceProfile} p where p.device_id = d.id
       order by p."from" <= ${now} desc, abs(p."from" - ${now}) limit 1

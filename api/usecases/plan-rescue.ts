@@ -2,6 +2,7 @@ import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { mustAskForAction } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
+import { type Unfit, unfitnessOf } from '../domain/equipment.ts'
 import { allowanceLeftMs } from '../domain/ledger.ts'
 import { planRescue, type RescueFacts, type RescuePlan } from '../domain/rescue.ts'
 import { type Standing, waysBetween } from '../domain/rescue-route.ts'
@@ -12,6 +13,7 @@ import { cnRescue, cnRescueRoutes } from '../policies/rescue.ts'
 import { findCase, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { type Bag, factsOfAll, labelOf } from '../stores/bags.ts'
 import { type Device, findDevice } from '../stores/devices.ts'
+import { fitnessOf } from '../stores/equipment.ts'
 import { policyVersions } from '../stores/policies.ts'
 import { bagsToRescue, type HostRow, hostRows, standings } from '../stores/rescue-facts.ts'
 import { movesOf, type ShownMove, underWay } from '../stores/rescues.ts'
@@ -77,11 +79,9 @@ export async function planFor(
   const { facilityId } = inForce(device.placements, askedAt)
   const here = everywhere.find(({ id }) => id === device.id) ?? { id: device.id, facilityId, position: null }
   const candidates = candidatesFor(here, everywhere)
-  const rows = await hostRows(
-    db,
-    candidates.map(({ id }) => id),
-    askedAt,
-  )
+  const ids = candidates.map(({ id }) => id)
+  const rows = await hostRows(db, ids, askedAt)
+  const fitness = await fitnessOf(db, ids)
   const hosts = new Map(rows.map((row) => [row.id, row]))
   const facts: RescueFacts = {
     askedAt,
@@ -89,7 +89,9 @@ export async function planFor(
     bags: [...bags.values()],
     devices: candidates.flatMap((standing) => {
       const row = hosts.get(standing.id)
-      return row ? [hostOf(row, waysBetween(here, standing, cnRescueRoutes), askedAt)] : []
+      if (!row) return []
+      const ways = waysBetween(here, standing, cnRescueRoutes)
+      return [hostOf(row, unfitnessOf(fitness.get(standing.id), askedAt), ways, askedAt)]
     }),
   }
   return { plan: planRescue(facts, cnRescue), bags, hosts }
@@ -113,28 +115,33 @@ function candidatesFor(here: Standing, everywhere: readonly Standing[]): readonl
 }
 
 /** What is not known speaks against it. */
-function hostOf(row: HostRow, ways: RescueDevice['ways'], now: number): RescueDevice {
-  const { id, name, kind, facilityId, low, high, capacity, calibratedUntil, power, probes } = row
+function hostOf(row: HostRow, unfit: Unfit | null, ways: RescueDevice['ways'], now: number): RescueDevice {
+  const { id, name, kind, facilityId, low, high, capacity, power, probes, defrostsFrom } = row
   const reading = (wanted: 'load' | 'air') => {
     const found = row.hasClockFault ? undefined : probes.find((probe) => probe.kind === wanted)
     return found ? { at: found.at, centi: found.centi } : null
   }
   return {
-    ...{ id, name, kind, facilityId, capacity, calibratedUntil, ways },
+    ...{ id, name, kind, facilityId, capacity, defrostsFrom, ways },
     limits: { low, high },
     agitates: power?.agitatorOn === true,
     contents: { bags: row.bags, components: row.components },
-    isRetired: row.isRetired,
-    isQualified: row.qualifiedUntil !== null && now < row.qualifiedUntil,
+    isRetired: row.isRetired || unfit?.why === 'out_of_service',
+    isQualified: unfit === null,
+    calibratedUntil: calibratedUntil(probes),
     // On its battery it is about to be.
     isInAlarm: row.isInAlarm || power?.mains === false,
     isSilent: row.isOffline || probes.some(({ receivedAt }) => now - receivedAt > row.maxSilenceMs),
-    // Nobody can declare one yet.
-    isDefrosting: false,
     load: reading('load'),
     air: reading('air'),
     doubtedAt: row.doubtedAt,
   }
+}
+
+/** Until when all probes are calibrated; null where one of them is not, or there are none. */
+function calibratedUntil(probes: HostRow['probes']): number | null {
+  const until = probes.flatMap((probe) => probe.calibratedUntil ?? [])
+  return until.length > 0 && until.length === probes.length ? Math.min(...until) : null
 }
 
 /** Holds that come of what failing devices do, and that somebody may lift: no reason to carry a bag later than others. */

@@ -77,28 +77,12 @@ export const Profile = z
   .meta({ id: 'Profile' })
 
 const capacity = orNull(z.int().min(0).max(1_000_000)).meta({
-  description: 'how many bags it takes in all; null where nobody can say',
+  description: 'how many bags it takes in all; null where nobody can say: nothing is rescued to it',
 })
 
-export const FitnessChange = z
-  .strictObject({
-    capacity,
-    qualifiedUntil: orNull(InstantInput).meta({ description: 'null: it is not qualified' }),
-    calibratedUntil: orNull(InstantInput).meta({ description: 'null: its probes are not calibrated' }),
-    from: InstantInput.optional().meta({
-      description: 'when it comes into force, never in the past; otherwise now',
-    }),
-  })
-  .meta({ id: 'FitnessChange' })
+export const CapacityChange = z.strictObject({ capacity }).meta({ id: 'CapacityChange' })
 
-export const Fitness = z
-  .object({
-    from: InstantText,
-    capacity,
-    qualifiedUntil: orNull(InstantText),
-    calibratedUntil: orNull(InstantText),
-  })
-  .meta({ id: 'Fitness', description: 'how much it takes in, and until when it may be trusted' })
+export const Capacity = z.object({ capacity }).meta({ id: 'Capacity' })
 
 export const DeviceInput = z
   .strictObject({
@@ -179,7 +163,7 @@ export const Device = z
     inServiceFrom: InstantText,
     revokedAt: orNull(InstantText),
     profile: Profile,
-    fitness: orNull(Fitness).meta({ description: 'null where nobody has said it: nothing is rescued to it' }),
+    capacity,
     status: orNull(
       z
         .object({ state: z.enum(deviceStates), boot: Boot, receivedAt: InstantText })

@@ -30,10 +30,12 @@ export const device = pgTable(
     /** No event of this device can be older. */
     inServiceFrom: instant().notNull(),
     createdAt: instant().notNull(),
+    /** How many bags it takes in all; null where nobody has said. */
+    capacity: integer(),
     /** Counts what was decided of it: secrets, profiles, clock facts. Whoever judged by an older one judges again. */
     version: integer().notNull().default(1),
   },
-  (t) => [oneOf('device_kind', t.kind, deviceKinds)],
+  (t) => [oneOf('device_kind', t.kind, deviceKinds), check('device_capacity', sql`${t.capacity} >= 0`)],
 )
 
 /** Where a device stands, from when: the facility at an event's time is looked up here, never read from the topic. */
@@ -74,27 +76,6 @@ export const deviceProfile = pgTable(
       sql`${t.physicalLow} <= ${t.low} and ${t.low} < ${t.high} and ${t.high} <= ${t.physicalHigh}`,
     ),
     check('device_profile_silence', sql`${t.maxSilenceMs} > 0`),
-  ],
-)
-
-/**
- * How many bags a device takes in all, and until when somebody says that it may be trusted, from when; null is not known.
- * Before the first of them nothing is. Append-only.
- */
-export const deviceFitness = pgTable(
-  'device_fitness',
-  {
-    deviceId: integer()
-      .notNull()
-      .references(() => device.id),
-    from: instant().notNull(),
-    capacity: integer(),
-    qualifiedUntil: instant(),
-    calibratedUntil: instant(),
-  },
-  (t) => [
-    primaryKey({ columns: [t.deviceId, t.from] }),
-    check('device_fitness_capacity', sql`${t.capacity} >= 0`),
   ],
 )
 

@@ -30,9 +30,18 @@ describeOnServer('rescues accepted at the same moment', (url) => {
   /** It takes nine bags, the tenth place being kept free, and has just measured 4 °C. */
   async function aHost(name: string): Promise<number> {
     const id = await aFridge(name)
-    const until = new Date(Date.now() + 86_400_000).toISOString()
-    const fitness = { capacity: 10, qualifiedUntil: until, calibratedUntil: until }
-    await two.must(two.ask(0, 'PUT', `/devices/${name}/fitness`, fitness))
+    await two.must(two.ask(0, 'PUT', `/devices/${name}/capacity`, { capacity: 10 }))
+    await two.pool.query(
+      `insert into qualification (device_id, stage, done_at, result, recorded_by, recorded_at)
+       select $1, stage, 1, 'passed', '{}', 1 from unnest(array['IQ', 'OQ', 'PQ']) as stage`,
+      [id],
+    )
+    await two.pool.query(
+      `insert into calibration
+         (device_id, probe, done_at, valid_until, certificate, "offset", done_by, recorded_by, recorded_at)
+       values ($1, 'load', 1, $2, 'C-1', 0, 'a laboratory', '{}', 1)`,
+      [id, Date.now() + 86_400_000],
+    )
     await two.pool.query(
       `with made as (insert into probe (device_id, kind) values ($1, 'load') returning id)
        insert into probe_state (probe_id, version, first_at, last_at, last_boot, last_centi, last_received_at)

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Device, Devices, Fitness, Profile } from '../../../schema/http/devices.ts'
+import type { Device, Devices, Profile } from '../../../schema/http/devices.ts'
 import { inForce } from '../../domain/effective.ts'
 import { toCenti } from '../../domain/temperature.ts'
 import type { ClockFault } from '../../stores/clocks.ts'
@@ -11,7 +11,6 @@ import {
   type readDeviceState,
 } from '../../stores/device-states.ts'
 import type { Device as StoredDevice, Profile as StoredProfile } from '../../stores/devices.ts'
-import type { Fitness as StoredFitness } from '../../stores/fitness.ts'
 import { celsius, iso, isoOrNull } from '../units.ts'
 import { clockFaultView } from './clocks.ts'
 
@@ -25,15 +24,6 @@ export function profileView(profile: StoredProfile): z.infer<typeof Profile> {
     maxSilenceSeconds: profile.maxSilenceMs / 1_000,
     physicalLow: celsius(profile.physicalLow),
     physicalHigh: celsius(profile.physicalHigh),
-  }
-}
-
-export function fitnessView(fitness: StoredFitness): z.infer<typeof Fitness> {
-  return {
-    from: iso(fitness.from),
-    capacity: fitness.capacity,
-    qualifiedUntil: isoOrNull(fitness.qualifiedUntil),
-    calibratedUntil: isoOrNull(fitness.calibratedUntil),
   }
 }
 
@@ -75,11 +65,10 @@ export function deviceView(
     readonly state: Awaited<ReturnType<typeof readDeviceState>>
     readonly readings: NewestReadings
     readonly faults: readonly ClockFault[]
-    readonly fitness: StoredFitness | null
   },
   now: number,
 ): z.infer<typeof Device> {
-  const { state, readings, faults, fitness } = known
+  const { state, readings, faults } = known
   const { doors, power, position } = newestOf(state ?? { doors: {}, power: null, position: null })
   return {
     name: device.name,
@@ -88,7 +77,7 @@ export function deviceView(
     inServiceFrom: iso(device.inServiceFrom),
     revokedAt: isoOrNull(device.revokedAt),
     profile: profileView(inForce(device.profiles, now)),
-    fitness: fitness && fitnessView(fitness),
+    capacity: device.capacity,
     status: statusView(state),
     lastReceivedAt: lastHeard(state?.lastReceivedAt ?? null, readings),
     doors: Object.values(doors).map(asTold),

@@ -54,7 +54,7 @@ const aDevice: RescueDevice = {
   calibratedUntil: now + hour,
   isInAlarm: false,
   isSilent: false,
-  isDefrosting: false,
+  defrostsFrom: null,
   load: { at: now - minute, centi: 400 },
   air: null,
   doubtedAt: null,
@@ -86,7 +86,8 @@ function wayMs(bag: RescueBag, device: RescueDevice, facts: RescueFacts): number
     ].includes(component)
   const isGood =
     device.isQualified &&
-    ![device.isRetired, device.isInAlarm, device.isSilent, device.isDefrosting].includes(true) &&
+    ![device.isRetired, device.isInAlarm, device.isSilent].includes(true) &&
+    (device.defrostsFrom === null || device.defrostsFrom - now > 4 * hour) &&
     now < (device.calibratedUntil ?? 0) &&
     device.id !== facts.failing.id &&
     [bag.component, ...device.contents.components].every(belongs) &&
@@ -193,7 +194,10 @@ const deviceOf = (kind: RescueDevice['kind'], capacity: fc.Arbitrary<number>) =>
       ),
       isInAlarm: seldom(),
       isSilent: seldom(),
-      isDefrosting: seldom(),
+      defrostsFrom: fc.oneof(
+        { weight: 30, arbitrary: fc.constant(null) },
+        fc.constantFrom(now - minute, now + hour, now + 4 * hour, now + 4 * hour + 1),
+      ),
       load: fc.option(reading, { freq: 12 }),
       air: fc.option(reading, { freq: 8 }),
       doubtedAt: fc.option(minutes(3_000).map((ago) => now - ago)),
@@ -495,7 +499,9 @@ describe('a device', () => {
     ['was calibrated nobody knows when', { calibratedUntil: null }, {}, 'calibration_overdue'],
     ['is in alarm', { isInAlarm: true }, {}, 'in_alarm'],
     ['is silent', { isSilent: true }, {}, 'silent'],
-    ['defrosts', { isDefrosting: true }, {}, 'defrosting'],
+    ['defrosts', { defrostsFrom: now - minute }, {}, 'defrosting'],
+    ['is to be defrosted within four hours', { defrostsFrom: now + 4 * hour }, {}, 'defrosting'],
+    ['is to be defrosted after that', { defrostsFrom: now + 4 * hour + 1 }, {}, null],
     ['holds whole blood', { contents: { bags: 1, components: ['whole_blood'] } }, {}, null],
     ['holds plasma', { contents: { bags: 1, components: ['plasma'] } }, {}, 'mixed_contents'],
     ['has no probe', { load: null }, {}, 'not_measured'],
@@ -548,6 +554,7 @@ describe('a device', () => {
       { limits: { low: nan, high: 600 } },
       { limits: { low: 200, high: nan } },
       { calibratedUntil: nan },
+      { defrostsFrom: nan },
       { load: { at: nan, centi: 400 } },
       { load: { at: now, centi: nan } },
       { ways: { foot: nan, car: null } },

@@ -140,7 +140,7 @@ describe('a device', () => {
     expect(await door.ask(Device, 'GET', '/devices/fridge-7')).toEqual({
       ...device,
       revokedAt: null,
-      fitness: null,
+      capacity: null,
       status: null,
       lastReceivedAt: null,
       doors: [],

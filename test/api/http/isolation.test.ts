@@ -76,7 +76,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
     profile: { low: 2, high: 6 },
   }),
   'PUT /devices/{name}/profile': () => ({ low: 2, high: 6 }),
-  'PUT /devices/{name}/fitness': () => ({ capacity: 10, qualifiedUntil: null, calibratedUntil: null }),
+  'PUT /devices/{name}/capacity': () => ({ capacity: 10 }),
   'POST /devices/{name}/commands': () => ({ kind: 'sound' }),
   'POST /devices/{name}/alarm-tests': () => ({
     kind: 'load_high',

@@ -168,7 +168,7 @@ describe('the description of the API', () => {
       'post /telemetry/dead-letters/{id}/resend',
       'post /webhooks',
       'post /webhooks/{name}/end',
-      'put /devices/{name}/fitness',
+      'put /devices/{name}/capacity',
       'put /devices/{name}/profile',
       'put /facilities/{code}/patients/{pseudonym}',
       'put /people/{username}/badge',

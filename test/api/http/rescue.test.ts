@@ -1,10 +1,13 @@
 import { describe, expect } from 'vitest'
+import { recordEquipment } from '../../../api/usecases/record-equipment.ts'
+import { setDeviceCapacity } from '../../../api/usecases/set-device-capacity.ts'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { Alarms } from '../../../schema/http/alarms.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
-import { Device, Fitness } from '../../../schema/http/devices.ts'
+import { Capacity, Device } from '../../../schema/http/devices.ts'
 import { AbandonedRescue, Rescue, RescuePlan } from '../../../schema/http/rescues.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
+import { qualificationStages } from '../../../schema/vocabulary.ts'
 import { aWorker, done, refusal, signedIn } from '../../support/hospital.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
@@ -13,13 +16,33 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-const good = { capacity: 10, qualifiedUntil: iso(noon + day), calibratedUntil: iso(noon + day) }
+const good = { capacity: 10, qualifiedUntil: noon + day, calibratedUntil: noon + day, isOut: false }
+
+/** Write down of a device what bags are carried to it by. */
+async function writeDown({ world: { ctx } }: Door, device: string, told: typeof good) {
+  const doneAt = noon - day
+  const validUntil = told.qualifiedUntil
+  await setDeviceCapacity(ctx, { device, capacity: told.capacity })
+  for (const stage of qualificationStages)
+    await recordEquipment(ctx, 'qualification', {
+      device,
+      record: { stage, doneAt, validUntil, result: 'passed' },
+    })
+  const certified = {
+    certificate: 'C-1',
+    offset: 0,
+    doneBy: 'a laboratory',
+    validUntil: told.calibratedUntil,
+  }
+  await recordEquipment(ctx, 'calibration', { device, record: { probe: 'load', doneAt, ...certified } })
+  if (told.isOut) await recordEquipment(ctx, 'maintenance', { device, record: { what: 'a fan', doneAt } })
+}
 
 /** A fridge at the hospital that has measured 4 °C for an hour, and what it says. */
-async function aFridge(door: Door, name: string, fitness: object | null = good, facility = 'H1') {
+async function aFridge(door: Door, name: string, told: typeof good | null = good, facility = 'H1') {
   const { world } = door
   await aDevice(world, name, {}, noon - day, facility)
-  if (fitness) await door.ask(Fitness, 'PUT', `/devices/${name}/fitness`, fitness)
+  if (told) await writeDown(door, name, told)
   let seq = 0
   const say = (channel: 'readings' | 'bags' | 'power' | 'position', ...body: object[]) => {
     const receivedAt = world.clock.now
@@ -78,41 +101,36 @@ async function aStaff(door: Door) {
 
 const planOf = (door: Door, path: string) => door.ask(RescuePlan, 'GET', path)
 
-describe('the fitness of a device', () => {
-  test('is said by an engineer, from an instant on, and written down', async ({ door }) => {
-    await aDevice(door.world, 'fridge-1')
-    const [engineer, nurse] = [
-      await aWorker(door, 'engineer', 'engineer', 'H1'),
-      await aWorker(door, 'nurse', 'nurse', 'H1'),
-    ]
-    const path = '/devices/fridge-1/fitness'
-    expect((await door.ask(Device, 'GET', '/devices/fridge-1')).fitness).toBeNull()
-    expect(await refusal(nurse.put(path, good))).toMatchObject({ status: 403 })
-    expect(await refusal(engineer.put(path, { ...good, capacity: -1 }))).toMatchObject({ status: 400 })
-    const past = { ...good, from: iso(noon - 1) }
-    expect(await refusal(engineer.put(path, past))).toMatchObject({ status: 400 })
-    await done(engineer.put(path, good), Fitness)
-    expect(await refusal(engineer.put(path, good))).toMatchObject({ status: 409 })
-    const later = { capacity: null, qualifiedUntil: null, calibratedUntil: null, from: iso(noon + hour) }
-    await done(engineer.put(path, later), Fitness)
-    const { fitness } = await door.ask(Device, 'GET', '/devices/fridge-1')
-    expect(fitness).toEqual({ ...good, from: iso(noon) })
-    door.world.clock.now += hour
-    expect((await door.ask(Device, 'GET', '/devices/fridge-1')).fitness).toEqual(later)
-    const { rows } = await door.world.deps.database.pool.query(
-      "select subject, after->'capacity' as capacity from audit_entry where action = 'device.fitness_set' order by id",
-    )
-    expect(rows).toEqual([
-      { subject: 'fridge-1', capacity: 10 },
-      { subject: 'fridge-1', capacity: null },
-    ])
-  })
+test('how many bags a device takes is said by an engineer, and written down', async ({ door }) => {
+  await aDevice(door.world, 'fridge-1')
+  const [engineer, nurse] = [
+    await aWorker(door, 'engineer', 'engineer', 'H1'),
+    await aWorker(door, 'nurse', 'nurse', 'H1'),
+  ]
+  const path = '/devices/fridge-1/capacity'
+  const shown = async () => (await door.ask(Device, 'GET', '/devices/fridge-1')).capacity
+  expect(await shown()).toBeNull()
+  expect(await refusal(nurse.put(path, { capacity: 10 }))).toMatchObject({ status: 403 })
+  expect(await refusal(engineer.put(path, { capacity: -1 }))).toMatchObject({ status: 400 })
+  expect(await done(engineer.put(path, { capacity: 10 }), Capacity)).toEqual({ capacity: 10 })
+  expect(await shown()).toBe(10)
+  await done(engineer.put(path, { capacity: null }), Capacity)
+  expect(await shown()).toBeNull()
+  const { rows } = await door.world.deps.database.pool.query(
+    "select subject, after->'capacity' as capacity from audit_entry where action = 'device.capacity_set' order by id",
+  )
+  expect(rows).toEqual([
+    { subject: 'fridge-1', capacity: 10 },
+    { subject: 'fridge-1', capacity: null },
+  ])
 })
 
 describe('a rescue plan', () => {
   test('says where each bag goes, and of each other device why not', async ({ door }) => {
     await aFridge(door, 'near')
-    await aFridge(door, 'unqualified', { ...good, qualifiedUntil: iso(noon) })
+    await aFridge(door, 'unqualified', { ...good, qualifiedUntil: noon })
+    await aFridge(door, 'uncalibrated', { ...good, calibratedUntil: noon })
+    await aFridge(door, 'mended', { ...good, isOut: true })
     await aFridge(door, 'unknown', null)
     await aFridge(door, 'full', { ...good, capacity: 0 })
     const warm = await aFridge(door, 'warm')
@@ -133,7 +151,9 @@ describe('a rescue plan', () => {
     })
     expect(first?.reasons.map(({ reason }) => reason)).toEqual(['only_choice', 'clean_record'])
     expect(first?.rejected.map(({ reason, devices }) => [reason, devices])).toEqual([
+      ['retired', ['mended']],
       ['unqualified', ['unqualified', 'unknown']],
+      ['calibration_overdue', ['uncalibrated']],
       ['in_alarm', ['warm']],
       ['full', ['full']],
     ])
@@ -226,6 +246,34 @@ describe('a rescue plan', () => {
     const p10 = Date.parse(limitAt?.p10 as string) - door.world.clock.now
     expect(p10).toBeGreaterThan(10 * minute)
     expect(p10).toBeLessThan(2 * hour)
+  })
+
+  test('carries nothing to what is to be defrosted soon, be it declared after it was shown', async ({
+    door,
+  }) => {
+    await aFridge(door, 'near')
+    const { path } = await aFailure(door, 1)
+    const { lab, nurse } = await aStaff(door)
+    expect((await planOf(door, path)).moves).toMatchObject([{ to: 'near' }])
+    const from = door.world.clock.now + 3 * hour
+    const defrost = { from: iso(from), to: iso(from + 20 * minute), reason: 'ice' }
+    expect((await lab.post('/devices/near/defrosts', defrost)).status).toBeLessThan(300)
+    expect(await refusal(nurse.post(path))).toMatchObject({ status: 409 })
+    const { moves, stays } = await planOf(door, path)
+    expect(moves).toEqual([])
+    expect(stays.map(({ reason, rejected }) => [reason, rejected])).toEqual([
+      [
+        'no_device',
+        [
+          {
+            reason: 'defrosting',
+            zh: '设备正在除霜，或即将除霜',
+            en: 'it is being defrosted, or will be soon',
+            devices: ['near'],
+          },
+        ],
+      ],
+    ])
   })
 
   test('looks at the devices of other facilities that tell where they are, and not at others', async ({

@@ -116,7 +116,6 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'bag_event',
       'calibration',
       'device_defrost',
-      'device_fitness',
       'grouping',
       'logger_day',
       'logger_import',

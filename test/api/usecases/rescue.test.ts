@@ -9,13 +9,14 @@ import { bag, bagEvent, bagHold, bagPlace } from '../../../schema/tables/bags.ts
 import { excursion, gap } from '../../../schema/tables/derived.ts'
 import {
   device,
-  deviceFitness,
+  deviceDefrost,
   devicePlacement,
   deviceProfile,
   deviceState,
   probe,
   probeState,
 } from '../../../schema/tables/devices.ts'
+import { calibration, maintenance, qualification } from '../../../schema/tables/equipment.ts'
 import { facility } from '../../../schema/tables/facilities.ts'
 import { rescueMove } from '../../../schema/tables/rescues.ts'
 import type { BagState, Component } from '../../../schema/vocabulary.ts'
@@ -45,6 +46,57 @@ const profiles = {
   box: { low: 200, high: 1_000, usual: 400 },
 } as const
 
+/** What is on record of a device, and whether it may take bags by that. */
+type Papers = {
+  readonly isRight: boolean
+  readonly stages: readonly Partial<typeof qualification.$inferInsert>[]
+  readonly repairs: readonly Partial<typeof maintenance.$inferInsert>[]
+  readonly calibrations: readonly Partial<typeof calibration.$inferInsert>[]
+  readonly hasAir: boolean
+}
+const stages = [{ stage: 'IQ' }, { stage: 'OQ' }, { stage: 'PQ' }] as const
+const inOrder: Papers = { isRight: true, stages, repairs: [], calibrations: [{}], hasAir: false }
+const wrong: Papers = { ...inOrder, isRight: false }
+const failed = { stage: 'OQ', result: 'failed', doneAt: 2 } as const
+const brief = { validUntil: noon }
+const papers: Readonly<Record<string, Papers>> = {
+  'in order': inOrder,
+  'none at all': { ...wrong, stages: [], calibrations: [] },
+  'no PQ': { ...wrong, stages: stages.slice(0, 2) },
+  'PQ has run out': { ...wrong, stages: [...stages.slice(0, 2), { stage: 'PQ', ...brief }] },
+  'OQ failed since': { ...wrong, stages: [...stages, failed] },
+  'OQ passed again': { ...inOrder, stages: [...stages, failed, { stage: 'OQ', doneAt: 3 }] },
+  'OQ failed before, and told late': { ...inOrder, stages: [...stages, { ...failed, doneAt: 0 }] },
+  'out of service': { ...wrong, repairs: [{ doneAt: 2 }] },
+  'back in service': { ...inOrder, repairs: [{ doneAt: 2 }, { doneAt: 3, backInServiceAt: noon }] },
+  'never calibrated': { ...wrong, calibrations: [] },
+  'calibration has run out': { ...wrong, calibrations: [brief] },
+  'calibrated for less since': { ...wrong, calibrations: [{}, { ...brief, doneAt: 2 }] },
+  'calibrated again': { ...inOrder, calibrations: [brief, { doneAt: 2 }] },
+  'another probe calibrated': { ...wrong, calibrations: [{ probe: 'air' }] },
+  'one of two probes calibrated': { ...wrong, hasAir: true },
+  'both probes calibrated': { ...inOrder, hasAir: true, calibrations: [{}, { probe: 'air' }] },
+}
+
+/** When a device is declared to be defrosted, and whether it may take bags by that. */
+type Defrosts = { readonly isRight: boolean; readonly spans: readonly (readonly [number, number])[] }
+const over = [noon - 30 * minute, noon] as const
+const defrosts: Readonly<Record<string, Defrosts>> = {
+  none: { isRight: true, spans: [] },
+  over: { isRight: true, spans: [over] },
+  'under way': { isRight: false, spans: [[noon - 1, noon + 1]] },
+  'at hand': { isRight: false, spans: [[noon + 4 * hour, noon + 5 * hour]] },
+  'not at hand': { isRight: true, spans: [[noon + 4 * hour + 1, noon + 5 * hour]] },
+  'over, and at hand again': { isRight: false, spans: [over, [noon + hour, noon + 2 * hour]] },
+  'at hand, and again after that': {
+    isRight: false,
+    spans: [
+      [noon + 9 * hour, noon + 10 * hour],
+      [noon + hour, noon + 2 * hour],
+    ],
+  },
+}
+
 const seldom = fc.integer({ min: 0, max: 29 }).map((roll) => roll === 0)
 const components: readonly Component[] = [
   'red_cells',
@@ -60,9 +112,8 @@ const aHost = fc.record({
   kind,
   isWide: seldom,
   capacity: fc.option(fc.integer({ min: 2, max: 12 }), { freq: 12, nil: null }),
-  isUnqualified: seldom,
-  isUncalibrated: seldom,
-  saysNothing: seldom,
+  papers: fc.constantFrom(...Array<string>(80).fill('in order'), ...Object.keys(papers)),
+  defrosts: fc.constantFrom(...Array<string>(60).fill('none'), ...Object.keys(defrosts)),
   isRevoked: seldom,
   alarm: fc.constantFrom(...Array<string>(12).fill('none'), 'closed', 'open', 'ended'),
   isSilent: seldom,
@@ -117,7 +168,10 @@ function builder({ ctx }: World, facilityId: number, elsewhereId: number) {
     const times = { inServiceFrom: 0, createdAt: 0, ...(host.isRevoked ? { revokedAt: noon } : {}) }
     const [made] = await db
       .insert(device)
-      .values({ name, kind: host.kind as 'fridge', secretHash: Buffer.from(name), ...times })
+      .values({
+        ...{ name, kind: host.kind as 'fridge', secretHash: Buffer.from(name), capacity: host.capacity },
+        ...times,
+      })
       .returning()
     const deviceId = made?.id as number
     await db.insert(devicePlacement).values({
@@ -129,27 +183,31 @@ function builder({ ctx }: World, facilityId: number, elsewhereId: number) {
       ...{ deviceId, from: 0, low: host.isWide ? low - 300 : low, high, maxSilenceMs: 15 * minute },
       ...{ physicalLow: -10_000, physicalHigh: 10_000 },
     })
-    if (!host.saysNothing)
-      await db.insert(deviceFitness).values([
-        { deviceId, from: 0, capacity: 1_000, qualifiedUntil: noon + hour, calibratedUntil: noon + hour },
-        {
-          ...{ deviceId, from: 1, capacity: host.capacity },
-          qualifiedUntil: host.isUnqualified ? noon : noon + 1,
-          calibratedUntil: host.isUncalibrated ? null : noon + 1,
-        },
-      ])
+    await writeDown(deviceId, papersOf(host))
+    const spans = defrostsOf(host).spans.map(([from, to]) => ({ deviceId, from, to }))
+    if (spans.length > 0)
+      await db
+        .insert(deviceDefrost)
+        .values(spans.map((span) => ({ ...span, reason: 'ice', actor, declaredAt: 1 })))
     await db.insert(deviceState).values({
       ...{ deviceId, status: host.isOffline ? ('offline' as const) : ('online' as const) },
       power: { at: noon, mains: !host.hasNoMains, agitatorOn: host.agitates },
       position: positions[host.isElsewhere ? 1 : 0],
     })
-    const [load] = await db.insert(probe).values({ deviceId, kind: 'load' }).returning()
-    const probeId = load?.id as number
+    const { hasAir } = papersOf(host)
+    const kinds = hasAir ? (['load', 'air'] as const) : (['load'] as const)
+    const probes = await db
+      .insert(probe)
+      .values(kinds.map((kind) => ({ deviceId, kind })))
+      .returning()
+    const probeId = probes.find(({ kind }) => kind === 'load')?.id as number
     const lastAt = host.isOld ? noon - 10 * minute - 1 : noon - minute
-    await db.insert(probeState).values({
-      ...{ probeId, version: 1, firstAt: 0, lastAt, lastBoot: 'a', lastCenti: usual + host.off },
-      lastReceivedAt: host.isSilent ? noon - 15 * minute - 1 : noon,
-    })
+    await db.insert(probeState).values(
+      probes.map(({ id }) => ({
+        ...{ probeId: id, version: 1, firstAt: 0, lastAt, lastBoot: 'a', lastCenti: usual + host.off },
+        lastReceivedAt: host.isSilent ? noon - 15 * minute - 1 : noon,
+      })),
+    )
     if (host.isUnclean) {
       await db.insert(gap).values({ probeId, from: noon - 2 * hour, to: noon - hour, knownFrom: 0 })
       const within = { coldest: 0, warmest: 0, readings: 1, ended: 'inside' as const, knownFrom: 0 }
@@ -157,6 +215,19 @@ function builder({ ctx }: World, facilityId: number, elsewhereId: number) {
     }
     if (host.alarm !== 'none') await anAlarm(deviceId, host.alarm)
     return deviceId
+  }
+
+  async function writeDown(deviceId: number, { stages, repairs, calibrations }: Papers): Promise<void> {
+    const told = { deviceId, doneAt: 1, recordedBy: actor, recordedAt: 1 }
+    const until = { validUntil: noon + 1 }
+    const passed = { ...told, ...until, stage: 'IQ', result: 'passed' } as const
+    const compared = { ...told, ...until, probe: 'load', certificate: 'C', offset: 0, doneBy: 'L' } as const
+    if (stages.length > 0)
+      await db.insert(qualification).values(stages.map((stage) => ({ ...passed, ...stage })))
+    if (repairs.length > 0)
+      await db.insert(maintenance).values(repairs.map((repair) => ({ ...told, what: 'a fan', ...repair })))
+    if (calibrations.length > 0)
+      await db.insert(calibration).values(calibrations.map((one) => ({ ...compared, ...one })))
   }
 
   async function anAlarm(deviceId: number, how: string): Promise<number> {
@@ -208,14 +279,22 @@ function builder({ ctx }: World, facilityId: number, elsewhereId: number) {
   return { put, anAlarm, inside }
 }
 
+function papersOf(host: Host): Papers {
+  return papers[host.papers] as Papers
+}
+
+function defrostsOf(host: Host): Defrosts {
+  return defrosts[host.defrosts] as Defrosts
+}
+
 /** Is it known to keep this component right? */
 function keeps(host: Host, component: string, contents: readonly string[]): boolean {
   const { low, high, usual } = profiles[host.kind as 'fridge']
   const [least, most] = storage[component] as readonly [number, number]
   const its = belongs[host.kind] as readonly string[]
   const bad = [
-    ...[host.isUnqualified, host.isUncalibrated, host.saysNothing, host.isRevoked, host.isSilent],
-    ...[host.isOffline, host.hasNoMains, host.isOld, ['open', 'ended'].includes(host.alarm)],
+    ...[!papersOf(host).isRight, !defrostsOf(host).isRight, host.isRevoked, host.isSilent, host.isOffline],
+    ...[host.hasNoMains, host.isOld, ['open', 'ended'].includes(host.alarm)],
   ]
   return (
     !bad.includes(true) &&
@@ -228,15 +307,18 @@ function keeps(host: Host, component: string, contents: readonly string[]): bool
   )
 }
 
-const plain = {
-  kind: 'fridge',
-  isWide: false,
-  capacity: 10,
-  isUnqualified: false,
-  isUncalibrated: false,
-} as const
 const failingHost: Host = {
-  ...{ ...plain, saysNothing: false, isRevoked: false, alarm: 'none', isSilent: false, isOffline: false },
+  ...{
+    kind: 'fridge',
+    isWide: false,
+    capacity: 10,
+    papers: 'in order',
+    defrosts: 'none',
+    isRevoked: false,
+    alarm: 'none',
+    isSilent: false,
+    isOffline: false,
+  },
   ...{
     hasNoMains: false,
     isOld: false,
