@@ -178,8 +178,8 @@ export const sides = ['low', 'high'] as const
 export type Side = (typeof sides)[number]
 
 /**
- * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a probe that went silent
- * or is not to be believed, a door, the power.
+ * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
+ * one of its probes that did while it is heard, or is not to be believed, a door, the power.
  */
 export const alarmKinds = [
   'load_high',
@@ -189,6 +189,7 @@ export const alarmKinds = [
   'load_high_soon',
   'load_low_soon',
   'silent',
+  'probe_missing',
   'probe_stuck',
   'probe_implausible',
   'probes_disagree',

@@ -64,6 +64,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   load_high_soon: { zh: '血液即将过热', en: 'The blood will soon be too warm' },
   load_low_soon: { zh: '血液即将过冷', en: 'The blood will soon be too cold' },
   silent: { zh: '探头无数据，温度未知', en: 'Nothing is heard of the probe: how cold it is nobody knows' },
+  probe_missing: {
+    zh: '探头无数据，但设备仍在线：请检查该探头',
+    en: 'Nothing is heard of a probe, though its device is heard: see to it',
+  },
   probe_stuck: {
     zh: '探头读数长时间不变，不可信：请检查探头',
     en: 'A probe tells one value for too long and is not to be believed: see to it',
@@ -112,6 +116,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   silent: {
     zh: '请查看设备是否有电、有网，并用温度计手工测温',
     en: 'See whether the device has power and a network, and measure by hand',
+  },
+  probe_missing: {
+    zh: '请用温度计手工测温，并检查探头及其接线',
+    en: 'Measure by hand, and check the probe and its cable',
   },
   probe_stuck: {
     zh: '请用温度计手工测温，并更换或检查探头',

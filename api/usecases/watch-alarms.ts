@@ -9,6 +9,7 @@ import {
   doorCondition,
   faultCondition,
   lookAtCase,
+  neverHeard,
   type Page,
   powerConditions,
   silenceOf,
@@ -193,7 +194,7 @@ function isOther(before: Case, after: Case): boolean {
 }
 
 function conditionsIn(
-  { excursions, faults, silences, powers, doors }: AlarmFacts,
+  { excursions, faults, silences, speechless, powers, doors }: AlarmFacts,
   rulesFor: (whose: Whose) => AlarmRules,
   readySince: number,
   now: number,
@@ -208,6 +209,8 @@ function conditionsIn(
     const condition = silenceOf(heard, anyRules, readySince, now)
     if (condition) found.push({ ...condition, whose: heard })
   }
+  for (const heard of speechless)
+    found.push({ ...neverHeard(heard, anyRules, readySince, now), whose: heard })
   for (const power of powers) {
     const { mains, at } = power
     const rules = rulesFor(power)
