@@ -179,7 +179,8 @@ export type Side = (typeof sides)[number]
 
 /**
  * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
- * one of its probes that did while it is heard, or is not to be believed, a door, the power.
+ * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
+ * controlled storage for nearly as long as it may be, or longer, or was not given in time.
  */
 export const alarmKinds = [
   'load_high',
@@ -197,6 +198,9 @@ export const alarmKinds = [
   'mains_lost',
   'battery_low',
   'agitator_stopped',
+  'bag_out_soon',
+  'bag_out',
+  'transfusion_late',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

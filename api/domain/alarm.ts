@@ -10,10 +10,10 @@ import type {
 import { Refusal } from './refusal.ts'
 import type { Outlook } from './thermal/outlook.ts'
 
-/** Something is wrong with a device, in event time; `to` is null while it lasts. */
+/** Something is wrong with a device or a bag, in event time; `to` is null while it lasts. */
 export type Condition = {
   readonly kind: AlarmKind
-  /** Which probe or door; empty where it is the device itself. */
+  /** Which probe or door; empty where it is the device itself; the id of a bag. */
   readonly part: string
   readonly from: number
   readonly to: number | null
@@ -389,11 +389,17 @@ export function mustAllow(
   if (endedAt === null) throw new Refusal('conflict', `what alarm ${id} is about lasts still`)
 }
 
-/** Bags are carried away from what asks for action, and while its case is open. @throws Refusal `conflict` */
-export function mustAskForAction(
-  { class: graveness, closedAt }: Pick<CaseFacts, 'closedAt'> & { readonly class: AlarmClass },
-  id: number,
-): void {
+/** Bags are carried away from a device that asks for action, and while its case is open. @throws Refusal `conflict` */
+export function mustAskForAction<
+  Asked extends Pick<CaseFacts, 'closedAt'> & {
+    readonly class: AlarmClass
+    readonly deviceId: number | null
+    readonly device: string | null
+  },
+>(asked: Asked, id: number): asserts asked is Asked & { readonly deviceId: number; readonly device: string } {
+  const { class: graveness, closedAt, deviceId, device } = asked
+  if (deviceId === null || device === null)
+    throw new Refusal('conflict', `alarm ${id} is about no device: nothing is carried away for it`)
   if (closedAt !== null)
     throw new Refusal('conflict', `alarm ${id} is closed: nothing is carried away for it`)
   if (graveness !== 'action')

@@ -44,6 +44,15 @@ export const alarmTests: { readonly kinds: readonly AlarmKind[]; readonly everyM
   everyMs: 90 * 1_440 * minute,
 }
 
+/**
+ * A bag is warned of in the last third of what it may be in hands for: after twenty of thirty minutes. Four hours after it
+ * left controlled storage it has been given (WS/T 433, CSA, NZBS). To be confirmed.
+ */
+export const bagTimer = { warnShare: 1 / 3, transfusionMs: 240 * minute } as const
+
+/** What is only a warning is told to the first step alone. */
+export const warnings: readonly AlarmKind[] = ['bag_out_soon']
+
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
   { afterMs: 0, to: 'ward' },
@@ -84,6 +93,12 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   mains_lost: { zh: '市电中断', en: 'The mains are lost' },
   battery_low: { zh: '电池电量低', en: 'The battery is low' },
   agitator_stopped: { zh: '振荡器停止', en: 'The agitator has stopped' },
+  bag_out_soon: { zh: '血袋离开冷藏即将超时', en: 'A bag will soon have been out of storage for too long' },
+  bag_out: { zh: '血袋离开冷藏已超时', en: 'A bag has been out of storage for too long' },
+  transfusion_late: {
+    zh: '血袋发出后超时仍未登记输注完成',
+    en: 'A bag that was issued has not been given in time, as far as is recorded',
+  },
 }
 
 /** How bad it is. */
@@ -142,6 +157,18 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   agitator_stopped: {
     zh: '请重新启动振荡器，或转移血小板',
     en: 'Start the agitator again, or move the platelets',
+  },
+  bag_out_soon: {
+    zh: '请尽快开始输注并登记；不输注的请立即放回储血设备',
+    en: 'Begin to give it and record that, or put it back into storage now',
+  },
+  bag_out: {
+    zh: '已开始输注的请登记；尚未输注的不得再入库，请联系输血科',
+    en: 'Record it where it is being given; where it is not, do not put it back into stock: ask the transfusion lab',
+  },
+  transfusion_late: {
+    zh: '请停止输注并登记去向（已输注或报废）',
+    en: 'Give no more of it, and record what became of it: given, or discarded',
   },
 }
 

@@ -157,22 +157,22 @@ function runOf(channel: 'power' | 'door', isSo: SQL, about: SQL = sql``): SQL {
     and ${at} > coalesce((select max(${at}) ${told} and not coalesce(${isSo}, false)), -1))`
 }
 
-/** A case, and the name of its device. */
-export type NamedCase = AlarmCase & { readonly device: string }
+/** A case, and the name of its device; null where it is about bags. */
+export type NamedCase = AlarmCase & { readonly device: string | null }
 
 /** The cases nobody has closed, locked until the transaction ends. */
 export async function openCases(tx: Transaction): Promise<NamedCase[]> {
   const rows = await tx
     .select({ case: alarmCase, device: device.name })
     .from(alarmCase)
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .where(isNull(alarmCase.closedAt))
     .orderBy(asc(alarmCase.id))
     .for('update', { of: alarmCase })
   return rows.map(({ case: row, device }) => ({ ...row, device }))
 }
 
-export type NewCase = typeof alarmCase.$inferInsert & { readonly device: string }
+export type NewCase = typeof alarmCase.$inferInsert & { readonly device: string | null }
 
 /** New cases; of those for which one is open already, none. */
 export async function insertCases(tx: Transaction, rows: readonly NewCase[]): Promise<NamedCase[]> {
@@ -180,7 +180,7 @@ export async function insertCases(tx: Transaction, rows: readonly NewCase[]): Pr
   const values = rows.map(({ device: _, ...row }) => row)
   const added = await tx.insert(alarmCase).values(values).onConflictDoNothing().returning()
   const names = new Map(rows.map(({ deviceId, device }) => [deviceId, device]))
-  return added.map((row) => ({ ...row, device: names.get(row.deviceId) as string }))
+  return added.map((row) => ({ ...row, device: names.get(row.deviceId) ?? null }))
 }
 
 /** Bring cases up to what was found, by one statement. */
@@ -237,8 +237,8 @@ export async function appendAlarmEvents(
     }),
   )
   const told = (event: AlarmEventInput) => {
-    const { device, kind, part } = event.of
-    return { device, kind, part, ...event.data }
+    const { device, kind, part, bags } = event.of
+    return { device, kind, part, ...(bags ? { bags } : {}), ...event.data }
   }
   await appendAudits(
     tx,
@@ -273,7 +273,7 @@ export async function unexplainedCases(
   kinds: readonly AlarmKind[],
   since: number,
   limit: number,
-): Promise<(NamedCase & { readonly overAt: number | null })[]> {
+): Promise<(NamedCase & { readonly device: string; readonly overAt: number | null })[]> {
   const rows = await db
     .select({
       case: alarmCase,
@@ -338,7 +338,7 @@ const view = {
 
 export type ShownCase = NamedCase & {
   readonly facility: string
-  /** How many bags are inside its device now, but for those that nothing more is done with. */
+  /** How many bags are inside its device now, but for those that nothing more is done with; none where it has none. */
   readonly bagsInside: number
 }
 
@@ -360,7 +360,7 @@ export async function listCases(
   const rows = await db
     .select(view)
     .from(alarmCase)
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
     .where(
       and(
@@ -379,7 +379,7 @@ export async function findCase(db: Database | Transaction, id: number): Promise<
   const [found] = await db
     .select(view)
     .from(alarmCase)
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
     .where(eq(alarmCase.id, id))
   if (!found) throw new Refusal('not_found', noAlarm(id))

@@ -63,6 +63,7 @@ describe('an alarm', () => {
         facility: 'H1',
         kind: 'load_high',
         part: 'load',
+        bags: [],
         class: 'action',
         zh: '血液温度过高',
         en: 'The blood is too warm',
@@ -385,7 +386,7 @@ test('whichever probe of a device is heard when, what is not heard has one alarm
   ) as fc.Arbitrary<{ do: 'wait' | 'load' | 'air' | 'both' | 'restart'; minutes?: number }>
   let number = 0
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 16 }), async (steps) => {
       const { clock } = door.world
       clock.now = noon + ++number * day
       const name = `fridge-${number}`
