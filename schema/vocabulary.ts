@@ -178,8 +178,9 @@ export const sides = ['low', 'high'] as const
 export type Side = (typeof sides)[number]
 
 /**
- * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a probe that went silent
- * or is not to be believed, a door, the power.
+ * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
+ * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
+ * controlled storage for nearly as long as it may be, or longer, or was not given in time.
  */
 export const alarmKinds = [
   'load_high',
@@ -189,6 +190,7 @@ export const alarmKinds = [
   'load_high_soon',
   'load_low_soon',
   'silent',
+  'probe_missing',
   'probe_stuck',
   'probe_implausible',
   'probes_disagree',
@@ -196,6 +198,9 @@ export const alarmKinds = [
   'mains_lost',
   'battery_low',
   'agitator_stopped',
+  'bag_out_soon',
+  'bag_out',
+  'transfusion_late',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

@@ -10,10 +10,10 @@ import type {
 import { Refusal } from './refusal.ts'
 import type { Outlook } from './thermal/outlook.ts'
 
-/** Something is wrong with a device, in event time; `to` is null while it lasts. */
+/** Something is wrong with a device or a bag, in event time; `to` is null while it lasts. */
 export type Condition = {
   readonly kind: AlarmKind
-  /** Which probe or door; empty where it is the device itself. */
+  /** Which probe or door; empty where it is the device itself; the id of a bag. */
   readonly part: string
   readonly from: number
   readonly to: number | null
@@ -76,28 +76,77 @@ function isDue({ dueAt, to }: Condition, now: number): boolean {
   return dueAt <= (to ?? now)
 }
 
+/** A probe, when it was heard last, and what else is heard of its device. Event time and server time, ms UTC. */
+export type HeardProbe = {
+  readonly probe: ProbeKind
+  readonly lastAt: number
+  readonly lastReceivedAt: number
+  readonly maxSilenceMs: number
+  /** When another probe of its device was heard last, server time; null where there is none. */
+  readonly othersReceivedAt: number | null
+  /** It is what speaks for the bags: the load probe, or that in the air where there is none. */
+  readonly speaks: boolean
+  /** It was told as a silence of its device, and has not been heard since. */
+  readonly isToldSilent: boolean
+}
+
 /**
  * A probe that has not been heard for longer than it may be silent; null where it has. It is due only so long after the
  * service was ready, too: nobody is to be paged for what could not be heard.
+ *
+ * It is missing, rather than its device silent, where another probe of the device was heard for more than half of that
+ * time after it: those that fall silent together are heard last within an interval of each other, and three make up that
+ * time. What was told as a silence stays one until the probe is heard, so that nobody is told twice of the same. A missing
+ * probe asks for action only where nothing else speaks for the bags.
  */
 export function silenceOf(
-  heard: {
-    readonly probe: ProbeKind
-    readonly lastAt: number
-    readonly lastReceivedAt: number
+  heard: HeardProbe,
+  rules: AlarmRules,
+  readySince: number,
+  now: number,
+): Condition | null {
+  const { probe, lastAt, lastReceivedAt, maxSilenceMs, othersReceivedAt, speaks, isToldSilent } = heard
+  if (now - lastReceivedAt <= maxSilenceMs) return null
+  const dueAt = Math.max(lastReceivedAt, readySince) + maxSilenceMs
+  const isMissing =
+    !isToldSilent && othersReceivedAt !== null && othersReceivedAt - lastReceivedAt > maxSilenceMs / 2
+  const isLong = now - dueAt >= rules.silenceActionMs
+  return {
+    kind: isMissing ? 'probe_missing' : 'silent',
+    part: probe,
+    from: lastAt,
+    to: null,
+    class: isLong && (speaks || !isMissing) ? 'action' : 'fault',
+    dueAt,
+  }
+}
+
+/**
+ * A container must have a probe that speaks for the bags. One that tells of the room alone has its load probe missing, from
+ * its first reading on: it has as long as it may be silent to tell of another.
+ *
+ * @param heard `firstAt` is event time, `createdAt` when the device was made known; ms UTC
+ */
+export function neverHeard(
+  {
+    firstAt,
+    createdAt,
+    maxSilenceMs,
+  }: {
+    readonly firstAt: number
+    readonly createdAt: number
     readonly maxSilenceMs: number
   },
   rules: AlarmRules,
   readySince: number,
   now: number,
-): Condition | null {
-  if (now - heard.lastReceivedAt <= heard.maxSilenceMs) return null
-  const dueAt = Math.max(heard.lastReceivedAt, readySince) + heard.maxSilenceMs
+): Condition {
+  const dueAt = Math.max(firstAt, createdAt, readySince) + maxSilenceMs
   const isLong = now - dueAt >= rules.silenceActionMs
   return {
-    kind: 'silent',
-    part: heard.probe,
-    from: heard.lastAt,
+    kind: 'probe_missing',
+    part: 'load',
+    from: firstAt,
     to: null,
     class: isLong ? 'action' : 'fault',
     dueAt,
@@ -340,11 +389,17 @@ export function mustAllow(
   if (endedAt === null) throw new Refusal('conflict', `what alarm ${id} is about lasts still`)
 }
 
-/** Bags are carried away from what asks for action, and while its case is open. @throws Refusal `conflict` */
-export function mustAskForAction(
-  { class: graveness, closedAt }: Pick<CaseFacts, 'closedAt'> & { readonly class: AlarmClass },
-  id: number,
-): void {
+/** Bags are carried away from a device that asks for action, and while its case is open. @throws Refusal `conflict` */
+export function mustAskForAction<
+  Asked extends Pick<CaseFacts, 'closedAt'> & {
+    readonly class: AlarmClass
+    readonly deviceId: number | null
+    readonly device: string | null
+  },
+>(asked: Asked, id: number): asserts asked is Asked & { readonly deviceId: number; readonly device: string } {
+  const { class: graveness, closedAt, deviceId, device } = asked
+  if (deviceId === null || device === null)
+    throw new Refusal('conflict', `alarm ${id} is about no device: nothing is carried away for it`)
   if (closedAt !== null)
     throw new Refusal('conflict', `alarm ${id} is closed: nothing is carried away for it`)
   if (graveness !== 'action')

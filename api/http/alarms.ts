@@ -209,13 +209,15 @@ function alarmView({
   cause,
   causeSigns,
   outlook,
+  bags,
   bagsInside,
   ...row
 }: ShownCase) {
   const signs = [...(causeSigns ?? [])]
-  const isToRescue = row.class === 'action' && row.closedAt === null
+  const isToRescue = row.deviceId !== null && row.class === 'action' && row.closedAt === null
   return {
     ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
+    bags: [...(bags ?? [])],
     from: iso(row.conditionFrom),
     raisedAt: iso(row.raisedAt),
     acknowledgedAt: isoOrNull(row.acknowledgedAt),

@@ -44,6 +44,15 @@ export const alarmTests: { readonly kinds: readonly AlarmKind[]; readonly everyM
   everyMs: 90 * 1_440 * minute,
 }
 
+/**
+ * A bag is warned of in the last third of what it may be in hands for: after twenty of thirty minutes. Four hours after it
+ * left controlled storage it has been given (WS/T 433, CSA, NZBS). To be confirmed.
+ */
+export const bagTimer = { warnShare: 1 / 3, transfusionMs: 240 * minute } as const
+
+/** What is only a warning is told to the first step alone. */
+export const warnings: readonly AlarmKind[] = ['bag_out_soon']
+
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
   { afterMs: 0, to: 'ward' },
@@ -64,6 +73,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   load_high_soon: { zh: '血液即将过热', en: 'The blood will soon be too warm' },
   load_low_soon: { zh: '血液即将过冷', en: 'The blood will soon be too cold' },
   silent: { zh: '探头无数据，温度未知', en: 'Nothing is heard of the probe: how cold it is nobody knows' },
+  probe_missing: {
+    zh: '探头无数据，但设备仍在线：请检查该探头',
+    en: 'Nothing is heard of a probe, though its device is heard: see to it',
+  },
   probe_stuck: {
     zh: '探头读数长时间不变，不可信：请检查探头',
     en: 'A probe tells one value for too long and is not to be believed: see to it',
@@ -80,6 +93,12 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   mains_lost: { zh: '市电中断', en: 'The mains are lost' },
   battery_low: { zh: '电池电量低', en: 'The battery is low' },
   agitator_stopped: { zh: '振荡器停止', en: 'The agitator has stopped' },
+  bag_out_soon: { zh: '血袋离开冷藏即将超时', en: 'A bag will soon have been out of storage for too long' },
+  bag_out: { zh: '血袋离开冷藏已超时', en: 'A bag has been out of storage for too long' },
+  transfusion_late: {
+    zh: '血袋发出后超时仍未登记输注完成',
+    en: 'A bag that was issued has not been given in time, as far as is recorded',
+  },
 }
 
 /** How bad it is. */
@@ -113,6 +132,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
     zh: '请查看设备是否有电、有网，并用温度计手工测温',
     en: 'See whether the device has power and a network, and measure by hand',
   },
+  probe_missing: {
+    zh: '请用温度计手工测温，并检查探头及其接线',
+    en: 'Measure by hand, and check the probe and its cable',
+  },
   probe_stuck: {
     zh: '请用温度计手工测温，并更换或检查探头',
     en: 'Measure by hand, and check or change the probe',
@@ -134,6 +157,18 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   agitator_stopped: {
     zh: '请重新启动振荡器，或转移血小板',
     en: 'Start the agitator again, or move the platelets',
+  },
+  bag_out_soon: {
+    zh: '请尽快开始输注并登记；不输注的请立即放回储血设备',
+    en: 'Begin to give it and record that, or put it back into storage now',
+  },
+  bag_out: {
+    zh: '已开始输注的请登记；尚未输注的不得再入库，请联系输血科',
+    en: 'Record it where it is being given; where it is not, do not put it back into stock: ask the transfusion lab',
+  },
+  transfusion_late: {
+    zh: '请停止输注并登记去向（已输注或报废）',
+    en: 'Give no more of it, and record what became of it: given, or discarded',
   },
 }
 

@@ -14,7 +14,7 @@ import type {
   ProbeKind,
 } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { Case, KnownExcursion } from '../domain/alarm.ts'
+import type { Case, HeardProbe, KnownExcursion } from '../domain/alarm.ts'
 import { living } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
@@ -34,10 +34,10 @@ export type AlarmCase = typeof alarmCase.$inferSelect
 export type AlarmFacts = {
   readonly excursions: readonly (Whose &
     KnownExcursion & { readonly excursionId: number; readonly probeId: number; readonly knownFrom: number })[]
-  readonly silences: readonly (Whose & {
-    readonly probe: ProbeKind
-    readonly lastAt: number
-    readonly lastReceivedAt: number
+  readonly silences: readonly (Whose & HeardProbe)[]
+  readonly speechless: readonly (Whose & {
+    readonly firstAt: number
+    readonly createdAt: number
     readonly maxSilenceMs: number
   })[]
   readonly powers: readonly (Whose & {
@@ -64,8 +64,8 @@ export type LookedAt = { readonly since: number; readonly lookedAt: Iterable<num
 
 /**
  * All that may be worth an alarm now: excursions that last, or became known since and belong to no case yet; probes that
- * are not to be believed, or not heard for longer than they may be silent; and devices whose newest word is of a lost mains, a low battery, a still
- * agitator or an open door.
+ * are not to be believed, or not heard for longer than they may be silent; devices that tell of the room alone; and those
+ * whose newest word is of a lost mains, a low battery, a still agitator or an open door.
  *
  * @param since what became known before then was looked at already, ms UTC
  * @param lookedAt ended excursions that became known since and were looked at already, by id
@@ -94,17 +94,30 @@ export async function alarmFacts(
     join ${device} d on d.id = p.device_id
     where d.revoked_at is null
     order by x."from", p.id`)
-  const silences = await db.execute<AlarmFacts['silences'][number]>(sql`
-    select ${of}, p.kind as probe, s.last_at as "lastAt", s.last_received_at as "lastReceivedAt",
-      profile.max_silence_ms as "maxSilenceMs"
-    from ${probeState} s join ${probe} p on p.id = s.probe_id join ${device} d on d.id = p.device_id,
-    lateral (
+  const profile = sql`lateral (
       select max_silence_ms from ${deviceProfile} f where f.device_id = d.id
       order by f."from" <= ${now} desc, abs(f."from" - ${now}) limit 1
-    ) profile
+    ) profile`
+  const silences = await db.execute<AlarmFacts['silences'][number]>(sql`
+    select ${of}, p.kind as probe, s.last_at as "lastAt", s.last_received_at as "lastReceivedAt",
+      profile.max_silence_ms as "maxSilenceMs", others.received_at as "othersReceivedAt",
+      p.kind = 'load' or (p.kind = 'air' and not coalesce(others.has_load, false)) as speaks,
+      exists (select from ${alarmCase} c where c.device_id = d.id and c.kind = 'silent' and c.part = p.kind
+        and c.closed_at is null and c.ended_at is null) as "isToldSilent"
+    from ${probeState} s join ${probe} p on p.id = s.probe_id join ${device} d on d.id = p.device_id, ${profile},
+    lateral (
+      select max(o.last_received_at) as received_at, bool_or(q.kind = 'load') as has_load
+      from ${probe} q join ${probeState} o on o.probe_id = q.id where q.device_id = d.id and q.id <> p.id
+    ) others
     where s.last_received_at < ${now}::bigint - (select min(max_silence_ms) from ${deviceProfile})
       and s.last_received_at < ${now}::bigint - profile.max_silence_ms and d.revoked_at is null
     order by s.last_received_at, p.id`)
+  const speechless = await db.execute<AlarmFacts['speechless'][number]>(sql`
+    select ${of}, s.first_at as "firstAt", d.created_at as "createdAt", profile.max_silence_ms as "maxSilenceMs"
+    from ${probe} p join ${probeState} s on s.probe_id = p.id join ${device} d on d.id = p.device_id, ${profile}
+    where p.kind = 'ambient' and d.revoked_at is null and not exists (
+      select from ${probe} q where q.device_id = p.device_id and q.kind in ('load', 'air'))
+    order by p.id`)
   const powers = await db.execute<AlarmFacts['powers'][number]>(sql`
     select ${of}, (power->>'mains')::boolean as mains, (power->>'batteryPercent')::float8 as "batteryPercent",
       (power->>'agitatorOn')::boolean as "agitatorOn", coalesce((power->'order'->>'at')::bigint, (power->>'at')::bigint) as at,
@@ -130,6 +143,7 @@ export async function alarmFacts(
     faults: faults.rows,
     excursions: excursions.rows,
     silences: silences.rows,
+    speechless: speechless.rows,
     powers: powers.rows,
     doors: doors.rows,
   }
@@ -143,22 +157,22 @@ function runOf(channel: 'power' | 'door', isSo: SQL, about: SQL = sql``): SQL {
     and ${at} > coalesce((select max(${at}) ${told} and not coalesce(${isSo}, false)), -1))`
 }
 
-/** A case, and the name of its device. */
-export type NamedCase = AlarmCase & { readonly device: string }
+/** A case, and the name of its device; null where it is about bags. */
+export type NamedCase = AlarmCase & { readonly device: string | null }
 
 /** The cases nobody has closed, locked until the transaction ends. */
 export async function openCases(tx: Transaction): Promise<NamedCase[]> {
   const rows = await tx
     .select({ case: alarmCase, device: device.name })
     .from(alarmCase)
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .where(isNull(alarmCase.closedAt))
     .orderBy(asc(alarmCase.id))
     .for('update', { of: alarmCase })
   return rows.map(({ case: row, device }) => ({ ...row, device }))
 }
 
-export type NewCase = typeof alarmCase.$inferInsert & { readonly device: string }
+export type NewCase = typeof alarmCase.$inferInsert & { readonly device: string | null }
 
 /** New cases; of those for which one is open already, none. */
 export async function insertCases(tx: Transaction, rows: readonly NewCase[]): Promise<NamedCase[]> {
@@ -166,7 +180,7 @@ export async function insertCases(tx: Transaction, rows: readonly NewCase[]): Pr
   const values = rows.map(({ device: _, ...row }) => row)
   const added = await tx.insert(alarmCase).values(values).onConflictDoNothing().returning()
   const names = new Map(rows.map(({ deviceId, device }) => [deviceId, device]))
-  return added.map((row) => ({ ...row, device: names.get(row.deviceId) as string }))
+  return added.map((row) => ({ ...row, device: names.get(row.deviceId) ?? null }))
 }
 
 /** Bring cases up to what was found, by one statement. */
@@ -223,8 +237,8 @@ export async function appendAlarmEvents(
     }),
   )
   const told = (event: AlarmEventInput) => {
-    const { device, kind, part } = event.of
-    return { device, kind, part, ...event.data }
+    const { device, kind, part, bags } = event.of
+    return { device, kind, part, ...(bags ? { bags } : {}), ...event.data }
   }
   await appendAudits(
     tx,
@@ -259,7 +273,7 @@ export async function unexplainedCases(
   kinds: readonly AlarmKind[],
   since: number,
   limit: number,
-): Promise<(NamedCase & { readonly overAt: number | null })[]> {
+): Promise<(NamedCase & { readonly device: string; readonly overAt: number | null })[]> {
   const rows = await db
     .select({
       case: alarmCase,
@@ -324,7 +338,7 @@ const view = {
 
 export type ShownCase = NamedCase & {
   readonly facility: string
-  /** How many bags are inside its device now, but for those that nothing more is done with. */
+  /** How many bags are inside its device now, but for those that nothing more is done with; none where it has none. */
   readonly bagsInside: number
 }
 
@@ -346,7 +360,7 @@ export async function listCases(
   const rows = await db
     .select(view)
     .from(alarmCase)
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
     .where(
       and(
@@ -365,7 +379,7 @@ export async function findCase(db: Database | Transaction, id: number): Promise<
   const [found] = await db
     .select(view)
     .from(alarmCase)
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .innerJoin(facility, eq(facility.id, alarmCase.facilityId))
     .where(eq(alarmCase.id, id))
   if (!found) throw new Refusal('not_found', noAlarm(id))

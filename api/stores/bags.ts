@@ -107,7 +107,12 @@ export async function tagsOf(
 }
 
 /** The bag as people name it: donation with check character, and product. */
-export function labelOf({ identifier, productCode, collectionType, division }: Bag): string {
+export function labelOf({
+  identifier,
+  productCode,
+  collectionType,
+  division,
+}: Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division'>): string {
   return `${identifier}${dinCheckCharacter(identifier)} ${productCode}${collectionType}${division}`
 }
 

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { bag, bagEvent, bagHold, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
 import { boot, device, deviceProfile, probe, probeState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
@@ -108,7 +108,7 @@ export async function releasedOf(db: Database | Transaction, bagId: string): Pro
 }
 
 /** A bag and all it was made of. */
-function lineOf(bagId: string) {
+export function lineOf(bagId: string | SQL): SQL {
   return sql`(
     with recursive line (id) as (
       select ${bagId}::uuid union select parent_id from ${bagLineage} join line on child_id = line.id

@@ -135,7 +135,7 @@ export async function casesOfNotice(tx: Transaction, id: number): Promise<NamedC
     .select({ case: alarmCase, device: device.name })
     .from(noticeCase)
     .innerJoin(alarmCase, eq(alarmCase.id, noticeCase.caseId))
-    .innerJoin(device, eq(device.id, alarmCase.deviceId))
+    .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .where(eq(noticeCase.noticeId, id))
     .orderBy(asc(alarmCase.id))
   return rows.map(({ case: row, device }) => ({ ...row, device }))

@@ -7,7 +7,7 @@ import type { Transaction } from '../stores/database.ts'
 import { bagsToRescue } from '../stores/rescue-facts.ts'
 import { abandonMoves, insertRescue, intendedBags, lockRescues } from '../stores/rescues.ts'
 import { demandRight, demandSomebody } from './demand.ts'
-import { planFor, rescueBags } from './plan-rescue.ts'
+import { planFor, type RescueCase, rescueBags } from './plan-rescue.ts'
 
 /**
  * Accept the plan of an action alarm. It is planned again of bags that are locked and places nobody else takes meanwhile,
@@ -75,7 +75,7 @@ export async function abandonRescue(ctx: Context, id: number, reason: string): P
   })
 }
 
-async function mayRescue(ctx: Context, tx: Transaction, id: number): Promise<ShownCase> {
+async function mayRescue(ctx: Context, tx: Transaction, id: number): Promise<RescueCase> {
   const found = await mayHandle(ctx, tx, id)
   mustAskForAction(found, id)
   return found

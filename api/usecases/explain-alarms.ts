@@ -1,7 +1,7 @@
 import type { AlarmKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
-import { causeOf } from '../domain/thermal/cause.ts'
+import { causeOf, oneProbeSilent } from '../domain/thermal/cause.ts'
 import { outlookOf } from '../domain/thermal/outlook.ts'
 import { causeWords, cnCauseRule } from '../policies/causes.ts'
 import { cnForecastRule, outlookWords } from '../policies/forecast.ts'
@@ -14,6 +14,7 @@ const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 /** What has a cause worth naming. */
 const explained: readonly AlarmKind[] = [
   ...(['load_high', 'load_low', 'air_high', 'air_low', 'silent'] as const),
+  'probe_missing',
   'mains_lost',
 ]
 
@@ -44,7 +45,7 @@ export async function explainAlarms({
     // A device's clock may run a little ahead of ours.
     const at = overAt === null ? Math.max(of.raisedAt, of.conditionFrom) : overAt - 1
     const facts = await thermalFacts(db, device, at, cnCauseRule.lookbackMs)
-    const { cause, signs } = causeOf(facts, cnCauseRule)
+    const { cause, signs } = of.kind === 'probe_missing' ? oneProbeSilent : causeOf(facts, cnCauseRule)
     const outlook = outlookOf('load', facts.readings, facts.profile, cnForecastRule)
     const { air = [], load = [], ambient = [] } = facts.readings
     const evidence = {

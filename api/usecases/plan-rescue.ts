@@ -22,6 +22,9 @@ import { demandRight } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 import { traceBag } from './trace-bag.ts'
 
+/** The case of a device. */
+export type RescueCase = ShownCase & { readonly deviceId: number; readonly device: string }
+
 /** A plan, and what its bags and devices are called. */
 export type PlannedRescue = {
   readonly plan: RescuePlan
@@ -38,7 +41,7 @@ export type PlannedRescue = {
 export async function readRescue(
   ctx: Context,
   id: number,
-): Promise<PlannedRescue & { readonly found: ShownCase; readonly moves: readonly ShownMove[] }> {
+): Promise<PlannedRescue & { readonly found: RescueCase; readonly moves: readonly ShownMove[] }> {
   const { db } = ctx.database
   const found = await findCase(db, id)
   demandRight(ctx, 'alarm.read', [found.facilityId], noAlarm(id))
@@ -59,7 +62,7 @@ export type KnownBags = ReadonlyMap<string, KnownBag>
  */
 export async function planFor(
   ctx: Context,
-  found: Pick<ShownCase, 'deviceId' | 'device'>,
+  found: { readonly device: string },
   inside: readonly Bag[],
   known?: KnownBags,
 ): Promise<PlannedRescue> {

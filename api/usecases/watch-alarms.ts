@@ -1,3 +1,4 @@
+import type { AlarmBag } from '../../schema/tables/alarms.ts'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import {
@@ -9,12 +10,22 @@ import {
   doorCondition,
   faultCondition,
   lookAtCase,
+  neverHeard,
   type Page,
   powerConditions,
   silenceOf,
 } from '../domain/alarm.ts'
+import { outSince, timerConditions } from '../domain/bag-timer.ts'
 import { inForce } from '../domain/effective.ts'
-import { defrosts, deviceRules, escalation, gatherMs, settleMs } from '../policies/alarms.ts'
+import {
+  bagTimer,
+  defrosts,
+  deviceRules,
+  escalation,
+  gatherMs,
+  settleMs,
+  warnings,
+} from '../policies/alarms.ts'
 import {
   type AlarmCase,
   type AlarmFacts,
@@ -22,15 +33,17 @@ import {
   appendAlarmEvents,
   insertCases,
   insertLinks,
+  type NamedCase,
   type NewCase,
   openCases,
   updateCases,
   type Whose,
 } from '../stores/alarms.ts'
+import { bagsOut, type HeldBagOut } from '../stores/bags-out.ts'
 import { defrostingUntil } from '../stores/defrosts.ts'
 import { lookUpDevices } from '../stores/devices.ts'
 import { insertNotices, unheardCases } from '../stores/notices.ts'
-import { listPolicies } from '../stores/policies.ts'
+import { listPolicies, type Policy } from '../stores/policies.ts'
 import { rostersOf } from '../stores/rosters.ts'
 import { anyRules, rulesOf } from './alarm-rules.ts'
 import { contactsOnDuty, noticesOf } from './write-notices.ts'
@@ -39,9 +52,14 @@ const watcher: Actor = { kind: 'job', id: 'alarm-watch' }
 
 /** A condition, whose it is, and the excursion it is where it is one. */
 export type Found = Condition & {
-  readonly whose: Whose
+  readonly whose: Owner
   readonly excursion?: AlarmFacts['excursions'][number]
+  /** The bags it is about, where it is not about a device. */
+  readonly bags?: readonly AlarmBag[]
 }
+
+/** A device, or null where it is about bags, and the facility to be told. */
+type Owner = Pick<NamedCase, 'deviceId' | 'device' | 'facilityId'>
 
 /** What a case is of, or would be. */
 type Subject = Pick<AlarmCase, 'kind' | 'deviceId' | 'facilityId'>
@@ -76,14 +94,20 @@ export async function watchAlarms(
   const facts = await alarmFacts(db, now, { since, lookedAt: lookedAt.keys(), batteryLow })
   const names = [...facts.excursions, ...facts.powers, ...facts.doors].map(({ device }) => device)
   const devices = await lookUpDevices(db, [...new Set(names)])
-  const policies = names.length > 0 ? await listPolicies(db) : []
+  const out = await bagsOut(db, now, since)
+  const policies = names.length > 0 || out.length > 0 ? await listPolicies(db) : []
   const rulesFor = ({ device, jurisdiction }: Whose) => {
     const profiles = devices.get(device)?.profiles
     const theirs = policies.filter((policy) => policy.jurisdiction === jurisdiction)
     return rulesOf(profiles ? inForce(profiles, now) : null, theirs, now)
   }
   const found = new Map<string, Found[]>()
-  for (const condition of [...conditionsIn(facts, rulesFor, readySince, now), ...foreseen]) {
+  const conditions = [
+    ...conditionsIn(facts, rulesFor, readySince, now),
+    ...out.flatMap((bag) => timersOf(bag, policies, now)),
+    ...foreseen,
+  ]
+  for (const condition of conditions) {
     const key = keyOf(condition)
     found.set(key, [...(found.get(key) ?? []), condition])
   }
@@ -116,9 +140,10 @@ export async function watchAlarms(
         conditions,
         {
           settleMs,
-          steps: escalation,
+          steps: warnings.includes(kind) ? escalation.slice(0, 1) : escalation,
           from: isGathered ? (gathering.get(facilityId) ?? now + gatherMs) : now,
-          mutedUntil: defrosts.mutes.includes(kind) ? (defrosting.get(deviceId) ?? null) : null,
+          mutedUntil:
+            deviceId !== null && defrosts.mutes.includes(kind) ? (defrosting.get(deviceId) ?? null) : null,
           isStaffed: (to) => !roster || contactsOnDuty(roster, to, now).length > 0,
           isUnheard: before !== null && unheard.has(before.id),
         },
@@ -131,8 +156,9 @@ export async function watchAlarms(
         if (isOther(before, after)) changed.push({ id: before.id, after })
         open.set(key, { ...before, ...after })
       } else if (conditions[0]) {
-        const { whose, part, outlook } = conditions[0]
-        added.push({ ...whose, kind, part, ...after, outlook })
+        const { whose, part, outlook, bags } = conditions[0]
+        const { deviceId, device, facilityId } = whose
+        added.push({ deviceId, device, facilityId, kind, part, ...after, outlook, bags })
       }
     }
     for (const one of await insertCases(tx, added)) open.set(keyOf({ ...one, whose: one }), one)
@@ -175,8 +201,24 @@ function keyOf({
   whose,
   kind,
   part,
-}: Pick<Found, 'kind' | 'part'> & { whose: Pick<Whose, 'deviceId'> }): string {
-  return `${whose.deviceId}/${kind}/${part}`
+}: Pick<Found, 'kind' | 'part'> & { whose: Pick<Owner, 'deviceId' | 'facilityId'> }): string {
+  const { deviceId, facilityId } = whose
+  return `${deviceId === null ? `at ${facilityId}` : deviceId}/${kind}/${part}`
+}
+
+/** By the policy of its component in force when it left controlled storage. */
+function timersOf(bag: HeldBagOut, policies: readonly Policy[], now: number): Found[] {
+  const { bagId, label, component, jurisdiction, facilityId } = bag
+  const versions = policies.filter(
+    (policy) =>
+      policy.phase === 'in_hand' && policy.component === component && policy.jurisdiction === jurisdiction,
+  )
+  const from = outSince(bag)
+  if (from === null) return []
+  const longestMs = versions.length > 0 ? inForce(versions, from).longestMs : null
+  const whose = { deviceId: null, device: null, facilityId }
+  const bags = [{ bagId, label }]
+  return timerConditions(bag, { ...bagTimer, longestMs }, now).map((found) => ({ ...found, whose, bags }))
 }
 
 function isOther(before: Case, after: Case): boolean {
@@ -193,7 +235,7 @@ function isOther(before: Case, after: Case): boolean {
 }
 
 function conditionsIn(
-  { excursions, faults, silences, powers, doors }: AlarmFacts,
+  { excursions, faults, silences, speechless, powers, doors }: AlarmFacts,
   rulesFor: (whose: Whose) => AlarmRules,
   readySince: number,
   now: number,
@@ -208,6 +250,8 @@ function conditionsIn(
     const condition = silenceOf(heard, anyRules, readySince, now)
     if (condition) found.push({ ...condition, whose: heard })
   }
+  for (const heard of speechless)
+    found.push({ ...neverHeard(heard, anyRules, readySince, now), whose: heard })
   for (const power of powers) {
     const { mains, at } = power
     const rules = rulesFor(power)

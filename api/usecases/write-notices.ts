@@ -60,7 +60,11 @@ function bodyOf(pages: readonly [Paged, ...Paged[]], { code, name, timeZone }: F
     step: to,
     kind: of.kind,
     class: of.class,
-    devices: pages.map(({ of: { id, device, part } }) => ({ alarm: id, device, part })),
+    alarms: pages.map(({ of: { id } }) => id),
+    devices: pages.flatMap(({ of: { id, device, part } }) =>
+      device === null ? [] : [{ alarm: id, device, part }],
+    ),
+    bags: pages.flatMap(({ of: { bags } }) => (bags ?? []).map(({ label }) => label)),
     since: new Date(wallClockIn(timeZone)(from)).toISOString().slice(0, 16).replace('T', ' '),
   }
   return { ...facts, from: new Date(from).toISOString(), ...noticeWords(facts) }

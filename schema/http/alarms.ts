@@ -23,10 +23,15 @@ export const AlarmsQuery = z.strictObject({
 
 const alarm = {
   id: z.int(),
-  device: Name,
+  device: orNull(Name).meta({ description: 'null where it is about bags' }),
   facility: Name,
   kind: z.enum(alarmKinds),
-  part: z.string().meta({ description: 'which probe or door; empty where it is the device itself' }),
+  part: z
+    .string()
+    .meta({ description: 'which probe or door; empty where it is the device itself; the id of a bag' }),
+  bags: z
+    .array(z.object({ bagId: z.string(), label: z.string() }))
+    .meta({ description: 'the bags it is about, where it is not about a device' }),
   class: z.enum(alarmClasses),
   zh: z.string(),
   en: z.string(),

@@ -16,6 +16,9 @@ import { instant, oneOf } from './columns.ts'
 import { device, probe } from './devices.ts'
 import { facility } from './facilities.ts'
 
+/** A bag an alarm is about, as people name it. */
+export type AlarmBag = { readonly bagId: string; readonly label: string }
+
 /**
  * The case of an alarm: what was done about a condition, by the server's clock. The condition itself is a function of
  * event time and found anew each time; what late data changes of it is linked here, never rewritten. The row is the
@@ -25,16 +28,17 @@ export const alarmCase = pgTable(
   'alarm_case',
   {
     id: integer().primaryKey().generatedAlwaysAsIdentity(),
-    deviceId: integer()
-      .notNull()
-      .references(() => device.id),
-    /** Where the device stood when it was raised. */
+    /** Null where it is about bags. */
+    deviceId: integer().references(() => device.id),
+    /** Where the device stood, or who held the bags, when it was raised. */
     facilityId: integer()
       .notNull()
       .references(() => facility.id),
     kind: text({ enum: alarmKinds }).notNull(),
-    /** Which probe or door; empty where it is the device itself. */
+    /** Which probe or door; empty where it is the device itself; the id of a bag. */
     part: text().notNull(),
+    /** The bags it is about, as they were when it was raised; null where it is about a device. */
+    bags: jsonb().$type<readonly AlarmBag[]>(),
     class: text({ enum: alarmClasses }).notNull(),
     /** Event time: when the condition began that raised it. */
     conditionFrom: instant().notNull(),
@@ -64,6 +68,10 @@ export const alarmCase = pgTable(
     check('alarm_case_steps', sql`${t.steps} >= 0`),
     // One case for one thing: what begins again while it is open belongs to it.
     uniqueIndex('alarm_case_open').on(t.deviceId, t.kind, t.part).where(sql`closed_at is null`),
+    uniqueIndex('alarm_case_open_bags')
+      .on(t.kind, t.part, t.facilityId)
+      .where(sql`device_id is null and closed_at is null`),
+    check('alarm_case_about', sql`(${t.deviceId} is null) = (${t.bags} is not null)`),
     index('alarm_case_facility').on(t.facilityId, t.id),
   ],
 )

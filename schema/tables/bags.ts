@@ -230,6 +230,9 @@ export const bagPlace = pgTable(
   (t) => [
     oneOf('bag_place_state', t.state, placeStates),
     index('bag_place_current').on(t.bagId, t.from).where(sql`known_to is null`),
+    index('bag_place_taken')
+      .on(t.knownFrom)
+      .where(sql`known_to is null and "to" is null and state = 'in_hand'`),
     index('bag_place_device').on(t.deviceId).where(sql`known_to is null`),
   ],
 )

@@ -88,6 +88,9 @@ export function causeOf(facts: Facts, rule: CauseRule): NamedCause {
   return named('cooling', 'slow_rise', ...lag, ...compressor)
 }
 
+/** Why a probe is missing whose device is heard: no history of the container says it better. */
+export const oneProbeSilent: NamedCause = named('probe', 'one_probe_silent')
+
 function named(cause: Cause, ...signs: readonly CauseSign[]): NamedCause {
   return { cause, signs: [...new Set(signs)] }
 }

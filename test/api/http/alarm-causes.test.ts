@@ -119,7 +119,7 @@ describe('the cause of an alarm', () => {
     await look(door)
     const of = async (name: string) =>
       (await alarmsOf(door, name)).map(({ kind, part, cause }) => [kind, part, cause?.cause]).sort()
-    expect(await of('one')).toEqual([['silent', 'load', 'probe']])
+    expect(await of('one')).toEqual([['probe_missing', 'load', 'probe']])
     door.world.clock.now += 16 * minute
     await look(door)
     expect(await of('all')).toEqual([

@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { alarmFacts } from '../../../api/stores/alarms.ts'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { AlarmDetail, Alarms } from '../../../schema/http/alarms.ts'
+import type { ProbeKind } from '../../../schema/vocabulary.ts'
 import { aCity, aWorker, done, refusal } from '../../support/hospital.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
@@ -18,7 +19,7 @@ async function aFridge({ world }: Door, name = 'fridge-1') {
   const say = (channel: 'readings' | 'door' | 'power', ...body: object[]) =>
     world.ingest.accept([aMessage({ device: name, seq: seq++, channel, body, receivedAt: world.clock.now })])
   return {
-    reads: (celsius: number, probe: 'load' | 'air' = 'load', at = world.clock.now) =>
+    reads: (celsius: number, probe: ProbeKind = 'load', at = world.clock.now) =>
       say('readings', { ...aReading(at, celsius), probe }),
     door: (open: boolean) => say('door', { at: world.clock.now, door: 'front', open }),
     power: (told: object) => say('power', { at: world.clock.now, mains: true, ...told }),
@@ -62,6 +63,7 @@ describe('an alarm', () => {
         facility: 'H1',
         kind: 'load_high',
         part: 'load',
+        bags: [],
         class: 'action',
         zh: '血液温度过高',
         en: 'The blood is too warm',
@@ -195,6 +197,101 @@ describe('an alarm', () => {
     expect(found).toMatchObject({ endedAt: iso(door.world.clock.now) })
   })
 
+  test('of a missing probe comes instead where the other one is heard, and asks for action where it speaks for the bags', async ({
+    door,
+  }) => {
+    const fridge = await aFridge(door)
+    const both = async () => {
+      await fridge.reads(4, 'load')
+      await fridge.reads(4, 'air')
+    }
+    const hears = async (probe: 'load' | 'air', minutes: number) => {
+      for (let passed = 0; passed < minutes; passed += 5) {
+        door.world.clock.now += 5 * minute
+        await fridge.reads(4, probe)
+        await look(door)
+      }
+    }
+    await both()
+    await hears('air', 15)
+    expect(await open(door)).toEqual([])
+    expect(await look(door, 1, noon + 10 * minute)).toBe(0)
+    expect(await look(door)).toBe(2)
+    expect(await open(door)).toEqual([['fridge-1', 'probe_missing', 'load', 'fault']])
+    expect(await look(door, second, door.world.clock.now)).toBe(0)
+    await hears('air', 15)
+    expect(await open(door)).toEqual([['fridge-1', 'probe_missing', 'load', 'action']])
+    const [{ id, zh } = { id: 0, zh: '' }] = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    expect(zh).toBe('探头无数据，但设备仍在线：请检查该探头')
+    // Then the whole device falls silent: the one that was missing still is.
+    await look(door, 16 * minute)
+    expect((await open(door)).sort()).toEqual([
+      ['fridge-1', 'probe_missing', 'load', 'action'],
+      ['fridge-1', 'silent', 'air', 'fault'],
+    ])
+    await both()
+    await look(door)
+    await look(door, 5 * minute)
+    const ended = (await door.ask(Alarms, 'GET', '/alarms')).alarms.map(({ endedAt }) => endedAt)
+    expect(ended).toEqual([iso(door.world.clock.now), iso(door.world.clock.now)])
+    expect((await verbsOf(door, id)).filter((verb) => paging.has(verb))).toEqual(['raised', 'worsened'])
+    // The load speaks for the bags: that of the air only has to be mended.
+    await both()
+    await hears('load', 60)
+    const found = (await door.ask(Alarms, 'GET', '/alarms')).alarms
+    expect(found.filter(({ kind, part }) => kind === 'probe_missing' && part === 'air')).toMatchObject([
+      { class: 'fault', endedAt: null },
+    ])
+  })
+
+  test('of probes that fell silent together stays one of silence, whichever of them is heard first again', async ({
+    door,
+  }) => {
+    const fridge = await aFridge(door)
+    await fridge.reads(4, 'load')
+    door.world.clock.now += minute
+    await fridge.reads(4, 'air')
+    await look(door, 15 * minute)
+    await look(door, minute)
+    const silent = [
+      ['fridge-1', 'silent', 'air', 'fault'],
+      ['fridge-1', 'silent', 'load', 'fault'],
+    ]
+    expect((await open(door)).sort()).toEqual(silent)
+    await fridge.reads(4, 'air')
+    await look(door, second)
+    await look(door, 5 * minute)
+    expect((await open(door)).sort()).toEqual(silent)
+    const { alarms } = await door.ask(Alarms, 'GET', '/alarms')
+    const lasting = alarms.filter(({ endedAt }) => endedAt === null)
+    expect(lasting.map(({ part }) => part)).toEqual(['load'])
+    await fridge.reads(4, 'load')
+    await look(door, second)
+    await look(door, 5 * minute)
+    expect((await door.ask(Alarms, 'GET', '/alarms')).alarms.every(({ endedAt }) => endedAt !== null)).toBe(
+      true,
+    )
+  })
+
+  test('of a missing probe comes where a device tells of the room and of nothing inside', async ({
+    door,
+  }) => {
+    const fridge = await aFridge(door)
+    for (let minutes = 0; minutes <= 15; minutes += 5) {
+      door.world.clock.now = noon + minutes * minute
+      await fridge.reads(21, 'ambient')
+      await look(door)
+      expect(await open(door), `minute ${minutes}`).toHaveLength(minutes < 15 ? 0 : 1)
+    }
+    expect(await open(door)).toEqual([['fridge-1', 'probe_missing', 'load', 'fault']])
+    await fridge.reads(4, 'air')
+    await look(door, second)
+    await look(door, 5 * minute)
+    expect((await door.ask(Alarms, 'GET', '/alarms')).alarms).toMatchObject([
+      { endedAt: iso(door.world.clock.now) },
+    ])
+  })
+
   test('of a door, of the mains, of a battery and of an agitator is counted from when that was first so', async ({
     door,
   }) => {
@@ -277,6 +374,51 @@ test('whenever a probe is heard and the service restarted, each silence is paged
       await look(door)
     }),
     { numRuns: 40 },
+  )
+})
+
+test('whichever probe of a device is heard when, what is not heard has one alarm, and restarts change nothing', async ({
+  door,
+}) => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('wait'), minutes: fc.integer({ min: 1, max: 12 }) }),
+    fc.constantFrom({ do: 'load' }, { do: 'air' }, { do: 'both' }, { do: 'restart' }),
+  ) as fc.Arbitrary<{ do: 'wait' | 'load' | 'air' | 'both' | 'restart'; minutes?: number }>
+  let number = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 16 }), async (steps) => {
+      const { clock } = door.world
+      clock.now = noon + ++number * day
+      const name = `fridge-${number}`
+      const fridge = await aFridge(door, name)
+      const heardAt = { load: clock.now, air: clock.now }
+      let readySince = 0
+      for (const probe of ['load', 'air'] as const) await fridge.reads(4, probe)
+      for (const { do: verb, minutes = 0 } of steps) {
+        if (verb === 'restart') readySince = clock.now
+        for (const probe of ['load', 'air'] as const)
+          if (verb === probe || verb === 'both') {
+            await fridge.reads(4, probe)
+            heardAt[probe] = clock.now
+          }
+        clock.now += minutes * minute
+        await look(door, 0, readySince)
+        const { alarms } = await door.ask(Alarms, 'GET', '/alarms?open=true')
+        for (const probe of ['load', 'air'] as const) {
+          const lasting = alarms.filter(
+            ({ device, part, endedAt }) => device === name && part === probe && endedAt === null,
+          )
+          const unheardMs = clock.now - heardAt[probe]
+          const isDue = clock.now >= Math.max(heardAt[probe], readySince) + 15 * minute
+          if (unheardMs > 15 * minute && isDue) expect(lasting).toHaveLength(1)
+          else if (unheardMs >= 5 * minute && unheardMs <= 15 * minute) expect(lasting).toEqual([])
+          else expect(lasting.length).toBeLessThan(2)
+        }
+      }
+      await door.world.deps.database.pool.query('update device set revoked_at = 1')
+      await look(door)
+    }),
+    { numRuns: 20 },
   )
 })
 
