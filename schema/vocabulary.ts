@@ -332,8 +332,19 @@ export const holdKinds = [
 ] as const
 export type HoldKind = (typeof holdKinds)[number]
 
-/** What a stretch of a bag's life was in which it was not measured within its limits. */
-export const entryKinds = ['low', 'high', 'unverified', 'unknown_place', 'unseen', 'in_hand'] as const
+/**
+ * What a stretch of a bag's life was in which it was not measured within its limits; `probe_fault` where the probe that
+ * speaks for it told nothing else and is not to be believed.
+ */
+export const entryKinds = [
+  'low',
+  'high',
+  'unverified',
+  'probe_fault',
+  'unknown_place',
+  'unseen',
+  'in_hand',
+] as const
 export type EntryKind = (typeof entryKinds)[number]
 
 /** What becomes of a bag by how it was kept, the worst last. */
@@ -350,6 +361,8 @@ export const ledgerReasons = [
   'unheard',
   'unheard_too_long',
   'nothing_will_come',
+  'probe_fault',
+  'probe_fault_stands',
   'within_allowance',
   'outside_limits',
 ] as const

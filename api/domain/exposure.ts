@@ -1,5 +1,6 @@
 import type { DeviceKind, Side } from '../../schema/vocabulary.ts'
 import { compareReadings, type LimitsAt, type Reading, sideOf } from './series.ts'
+import { merged } from './spans.ts'
 
 /** A reading, and whether its time can be believed (its device's clock was not in doubt). */
 export type TimedReading = Reading & { readonly timeVerified: boolean }
@@ -38,7 +39,8 @@ export function phaseIn(kind: DeviceKind): 'storage' | 'transport' {
 
 /**
  * Which probe speaks for a bag in each part of its custody: the load probe from its first reading on, and until then the
- * one in the air. Without either, nothing does.
+ * one in the air. Without either, nothing does. Which one it is does not hang on whether it is to be believed: where it is
+ * not, the other does not take its place.
  */
 export function speakersFor<Probe extends { readonly firstAt: number }>(
   load: Probe | undefined,
@@ -75,16 +77,16 @@ export function extremesOf(parts: readonly Exposure[]): Pick<Exposure, 'coldest'
   }
 }
 
-/** Part of a custody that was outside its limits, or that no reading speaks for. */
+/** Part of a custody that was outside its limits, or that no reading speaks for, or none that is to be believed. */
 export type Stretch = Span & {
-  readonly kind: Side | 'unverified'
+  readonly kind: Side | 'unverified' | 'probe_fault'
   /** Hundredths of a degree Celsius; null where nothing was measured. */
   readonly coldest: number | null
   readonly warmest: number | null
 }
 
-/** What one reading says of a custody: how long it holds there, and how warm it was. */
-type Piece = Span & { readonly centi: number; readonly side: Side | null }
+/** What one reading says of a custody: how long it holds there, how warm it was, and is its probe to be believed? */
+type Piece = Span & { readonly centi: number; readonly side: Side | null; readonly isDoubted: boolean }
 
 /**
  * What readings say of a bag that was with their probe in [from, to): custody ∩ step function. Each reading holds from
@@ -92,14 +94,20 @@ type Piece = Span & { readonly centi: number; readonly side: Side | null }
  * after `asOf`, up to which the last reading may hold. A reading whose time cannot be believed ends the one before it
  * and breaks no silence.
  *
+ * Where the probe is not to be believed, what it told within limits is doubted. What it told outside them stays measured:
+ * a bag may really have been as warm as a broken probe says, and of two wrong answers that is the safe one.
+ *
  * @param readings of the probe, in any order: those in custody, the last one before it and the first one after it
+ * @param faults when the probe is not to be believed
  */
 function piecesOf(
   readings: readonly TimedReading[],
   custody: Span,
   limitsAt: LimitsAt,
   asOf: number,
+  faults: readonly Span[],
 ): Piece[] {
+  const doubted = merged(faults.filter(({ from, to }) => from < custody.to && to > custody.from))
   const ordered = [...readings].sort(compareReadings)
   const nextBelieved = whenBelievedNext(ordered, asOf)
   const pieces: Piece[] = []
@@ -112,18 +120,45 @@ function piecesOf(
     const from = Math.max(at, custody.from)
     const to = Math.min(holdsUntil, custody.to)
     const isMeasuredThere = at >= custody.from && at < custody.to
-    if (to > from || isMeasuredThere)
-      pieces.push({ from, to: Math.max(from, to), centi, side: sideOf(centi, limits) })
+    if (to <= from && !isMeasuredThere) return
+    const side = sideOf(centi, limits)
+    const piece = { from, to: Math.max(from, to), centi, side, isDoubted: false }
+    if (side !== null || doubted.length === 0) pieces.push(piece)
+    else pieces.push(...partsOf(piece, doubted))
   })
   return pieces
 }
 
-/** The exposure of a bag in a custody, by what `piecesOf` tells: what no reading holds for is unverified. */
+/** A piece, those parts of it apart that lie in one of these spans, which are merged. */
+function partsOf(piece: Piece, doubted: readonly Span[]): Piece[] {
+  if (piece.from === piece.to) {
+    const isDoubted = doubted.some(({ from, to }) => from <= piece.from && piece.from < to)
+    return [{ ...piece, isDoubted }]
+  }
+  const parts: Piece[] = []
+  let done = piece.from
+  for (const span of doubted) {
+    const from = Math.max(span.from, piece.from)
+    const to = Math.min(span.to, piece.to)
+    if (from >= to) continue
+    if (done < from) parts.push({ ...piece, from: done, to: from })
+    parts.push({ ...piece, from, to, isDoubted: true })
+    done = to
+  }
+  if (done < piece.to) parts.push({ ...piece, from: done })
+  return parts
+}
+
+/**
+ * The exposure of a bag in a custody, by what `piecesOf` tells: what no reading holds for is unverified, and so is what is
+ * doubted, which has no share in the extremes either.
+ */
 export function exposureOf(
   readings: readonly TimedReading[],
   custody: Span,
   limitsAt: LimitsAt,
   asOf: number,
+  faults: readonly Span[] = [],
 ): Exposure {
   let inRangeMs = 0
   let belowMs = 0
@@ -131,7 +166,8 @@ export function exposureOf(
   let wasOutside = false
   let coldest: number | null = null
   let warmest: number | null = null
-  for (const { from, to, centi, side } of piecesOf(readings, custody, limitsAt, asOf)) {
+  for (const { from, to, centi, side, isDoubted } of piecesOf(readings, custody, limitsAt, asOf, faults)) {
+    if (isDoubted) continue
     coldest = Math.min(coldest ?? centi, centi)
     warmest = Math.max(warmest ?? centi, centi)
     if (side !== null) wasOutside = true
@@ -145,31 +181,37 @@ export function exposureOf(
 
 /**
  * The stretches of a custody that were not within limits, by ascending `from`, each as long as it lasted: outside on one
- * side, also for no time at all before a silence, or spoken for by no reading.
+ * side, also for no time at all before a silence, or spoken for by no reading, or by none that is to be believed.
  */
 export function stretchesOf(
   readings: readonly TimedReading[],
   custody: Span,
   limitsAt: LimitsAt,
   asOf: number,
+  faults: readonly Span[] = [],
 ): Stretch[] {
   const stretches: Stretch[] = []
   let spokenFor = custody.from
-  let before: Side | null = null
-  for (const { from, to, centi, side } of piecesOf(readings, custody, limitsAt, asOf)) {
+  let before: Stretch['kind'] | null = null
+  for (const { from, to, centi, side, isDoubted } of piecesOf(readings, custody, limitsAt, asOf, faults)) {
     const isUnbroken = from <= spokenFor
     if (!isUnbroken) stretches.push(unspoken(spokenFor, from))
     spokenFor = Math.max(spokenFor, to)
     const last = stretches.at(-1)
-    if (side !== null && last && side === before && isUnbroken) {
+    const kind: Stretch['kind'] | null = isDoubted ? 'probe_fault' : side
+    const isMore = last !== undefined && kind === before && isUnbroken
+    if (kind === 'probe_fault') {
+      if (isMore) stretches[stretches.length - 1] = { ...last, to }
+      else stretches.push({ kind, from, to, coldest: null, warmest: null })
+    } else if (kind !== null && isMore) {
       const [coldest, warmest] = [last.coldest ?? centi, last.warmest ?? centi]
       const extremes = { coldest: Math.min(coldest, centi), warmest: Math.max(warmest, centi) }
       stretches[stretches.length - 1] = { ...last, to, ...extremes }
-    } else if (side !== null) stretches.push({ kind: side, from, to, coldest: centi, warmest: centi })
-    before = side
+    } else if (kind !== null) stretches.push({ kind, from, to, coldest: centi, warmest: centi })
+    before = kind
   }
   if (custody.to > spokenFor) stretches.push(unspoken(spokenFor, custody.to))
-  return stretches
+  return stretches.filter(({ kind, from, to }) => kind !== 'probe_fault' || from < to)
 }
 
 export function unspoken(from: number, to: number): Stretch {

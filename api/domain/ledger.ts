@@ -58,7 +58,8 @@ export type Judgement = {
  * Outside its limits it is BREACHED, but for what its policy allows in the life of a bag: that is HOLD, for a person to
  * look at, who by releasing it uses it up. What no reading speaks for in a container is UNVERIFIED for as long as the
  * missing may still come (`gapGraceMs` after it began), and HOLD from then on, or once it is certain that nothing will
- * come. At places nobody knows it is UNVERIFIED, and so is all that was in hands once that is longer than may be. What a
+ * come. What only a probe spoke for that is not to be believed is UNVERIFIED while that lasts, and HOLD from when it is
+ * over, for then all has been told, or once it has lasted as long as one waits for what is missing. At places nobody knows it is UNVERIFIED, and so is all that was in hands once that is longer than may be. What a
  * person released or vouched for since is OK; a stretch that grew since is not what was released.
  *
  * @param rulesOf by the version in force when the entry began, of the component of the bag it is of
@@ -99,8 +100,13 @@ export function judgeLedger(
       return { verdict: 'OK', reason: 'in_hands' }
     }
     if (kind === 'unknown_place') return { verdict: 'UNVERIFIED', reason: 'place_unknown' }
-    if (!ongoing && isProvenEmpty(entry)) return { verdict: 'HOLD', reason: 'nothing_will_come' }
     const graceEnds = from + (rules?.gapGraceMs ?? 0)
+    if (kind === 'probe_fault') {
+      if (!ongoing || now > graceEnds) return { verdict: 'HOLD', reason: 'probe_fault_stands' }
+      due(graceEnds + 1)
+      return { verdict: 'UNVERIFIED', reason: 'probe_fault' }
+    }
+    if (!ongoing && isProvenEmpty(entry)) return { verdict: 'HOLD', reason: 'nothing_will_come' }
     if (now > graceEnds) return { verdict: 'HOLD', reason: 'unheard_too_long' }
     due(graceEnds + 1)
     return { verdict: 'UNVERIFIED', reason: 'unheard' }

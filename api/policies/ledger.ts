@@ -8,6 +8,7 @@ export const systemHolds: Readonly<Partial<Record<LedgerReason, HoldKind>>> = {
   within_allowance: 'allowance',
   unheard_too_long: 'unverified_gap',
   nothing_will_come: 'unverified_gap',
+  probe_fault_stands: 'unverified_gap',
 }
 
 const words: Readonly<Partial<Record<LedgerReason, { readonly zh: string; readonly en: string }>>> = {
@@ -23,6 +24,10 @@ const words: Readonly<Partial<Record<LedgerReason, { readonly zh: string; readon
   nothing_will_come: {
     zh: '温度记录缺失，设备数据已收齐',
     en: 'no temperature record, and the device has sent all it has',
+  },
+  probe_fault_stands: {
+    zh: '温度探头读数不可信（读数不变或突变），温度未经证实',
+    en: 'its probe is not to be believed (stuck, or stepped as none can): the temperature is not verified',
   },
 }
 

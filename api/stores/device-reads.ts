@@ -4,7 +4,9 @@ import type { Span } from '../domain/exposure.ts'
 import { type ClockFault, clockFaultsOf } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
 import { type Device, findDevice, probesOf } from './devices.ts'
+import { ever } from './ledger-due.ts'
 import { type Policy, policyVersions } from './policies.ts'
+import { probeFaultsBetween } from './probe-faults.ts'
 import { readingJustAfter, readingsBetween, readingsJustBefore, type TracedReading } from './readings.ts'
 
 /**
@@ -15,6 +17,8 @@ export type DeviceReads = {
   device(db: Readable, name: string): Promise<Device>
   probes(db: Readable, deviceId: number): ReturnType<typeof probesOf>
   faults(db: Readable, deviceId: number): Promise<readonly ClockFault[]>
+  /** When a probe is not to be believed; what lasts, lasts for ever. */
+  doubts(db: Readable, probeId: number): Promise<readonly Span[]>
   around(db: Readable, probeId: number, facts: readonly ClockFact[], span: Span): Promise<Around>
   policies(
     db: Readable,
@@ -85,6 +89,13 @@ export function createDeviceReads(marginMs = 0): DeviceReads {
     device: (db, name) => once(`device ${name}`, () => findDevice(db, name)),
     probes: (db, deviceId) => once(`probes ${deviceId}`, () => probesOf(db, deviceId)),
     faults: (db, deviceId) => once(`faults ${deviceId}`, () => clockFaultsOf(db, deviceId)),
+    doubts: (db, probeId) =>
+      once(`doubts ${probeId}`, async () =>
+        (await probeFaultsBetween(db, probeId, ever.from, ever.to)).map(({ from, to }) => ({
+          from,
+          to: to ?? ever.to,
+        })),
+      ),
     policies: (db, ...names) => once(`policy ${names.join()}`, () => policyVersions(db, ...names)),
     async around(db, probeId, facts, span) {
       const window = await windowOf(db, probeId, facts, span)

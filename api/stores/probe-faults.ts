@@ -2,11 +2,14 @@ import { and, eq, gte, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { alarmCase } from '../../schema/tables/alarms.ts'
 import { probeFault } from '../../schema/tables/derived.ts'
 import { device, probe, probeState } from '../../schema/tables/devices.ts'
+import type { Span } from '../domain/exposure.ts'
+import { differing } from '../domain/spans.ts'
 import type { FaultStretch } from '../domain/thermal/fault-stretches.ts'
 import type { Whose } from './alarms.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { jurisdictionAt } from './facilities.ts'
+import { dueForDevices, ever } from './ledger-due.ts'
 import { insertRows, isOneOf } from './rows.ts'
 
 const view = { kind: probeFault.kind, from: probeFault.from, to: probeFault.to }
@@ -88,13 +91,20 @@ async function probesWhere(db: Database, now: number, which: SQL, limit: number)
 
 /**
  * Keep what was derived of a probe's faults from `from` to its newest reading: what is not found any more is superseded.
- * `now` is server time.
+ * Bags that were in its device when it is believed otherwise than before are judged again, and once more when a fault
+ * begins or ends of which that is known before. `now` is server time.
  *
  * @returns false where its series has moved since `version`: nothing is kept then
  */
 export async function saveFaults(
   tx: Transaction,
-  { probeId, version, lastAt }: Pick<Underived, 'probeId' | 'version' | 'lastAt'>,
+  {
+    deviceId,
+    probeId,
+    probe: kind,
+    version,
+    lastAt,
+  }: Pick<Underived, 'deviceId' | 'probeId' | 'probe' | 'version' | 'lastAt'>,
   from: number,
   found: readonly FaultStretch[],
   now: number,
@@ -127,7 +137,32 @@ export async function saveFaults(
     added.map(({ kind, from, to }) => ({ probeId, kind, from, to, knownFrom: now })),
   )
   await tx.update(probeState).set({ faultsTo: lastAt }).where(eq(probeState.probeId, probeId))
+  const changed = differing(spansOf(old), spansOf(found))
+  const concerned = kind === 'load' ? changed : await beforeLoad(tx, deviceId, changed)
+  await dueForDevices(
+    tx,
+    concerned.map((span) => ({ ...span, deviceId })),
+    now,
+  )
+  for (const at of added.flatMap(({ from, to }) => [from, to ?? from]).filter((edge) => edge > now))
+    await dueForDevices(tx, [{ deviceId, from: at, to: at }], at + 1)
   return true
+}
+
+function spansOf(stretches: readonly FaultStretch[]): Span[] {
+  return stretches.map(({ from, to }) => ({ from, to: to ?? ever.to }))
+}
+
+/** The air speaks for bags only until the load of its device was first heard. */
+async function beforeLoad(tx: Transaction, deviceId: number, spans: readonly Span[]): Promise<Span[]> {
+  if (spans.length === 0) return []
+  const [load] = await tx
+    .select({ firstAt: probeState.firstAt })
+    .from(probe)
+    .innerJoin(probeState, eq(probeState.probeId, probe.id))
+    .where(and(eq(probe.deviceId, deviceId), eq(probe.kind, 'load')))
+  const until = load?.firstAt ?? ever.to
+  return spans.filter(({ from }) => from < until).map(({ from, to }) => ({ from, to: Math.min(to, until) }))
 }
 
 /** What was derived of a probe's faults at or after an instant is to be derived again. */

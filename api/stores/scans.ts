@@ -10,7 +10,7 @@ import {
   tagAssignment,
   takeOut,
 } from '../../schema/tables/bags.ts'
-import { excursion, gap } from '../../schema/tables/derived.ts'
+import { excursion, gap, probeFault } from '../../schema/tables/derived.ts'
 import {
   boot,
   clockFact,
@@ -72,6 +72,8 @@ export type ProbeSummary = {
   readonly lastAt: number
   /** It was outside its device's limits in the stay, or silent for too long in the part that counts. */
   readonly isTroubled: boolean
+  /** When it is not to be believed in the part that counts; `to` is null while that lasts. */
+  readonly faults: readonly (Pick<Span, 'from'> & { readonly to: number | null })[]
 }
 
 /** The life of the bag itself, or of one it was made of until then. */
@@ -192,7 +194,9 @@ function lives(now: SQL): SQL {
                   and x."from" <= span."to" and (x."to" is null or x."to" >= place."from"))
                 or exists (select from ${gap} g where g.probe_id = p.id and g.known_to is null
                   and g."from" < span."to" and g."to" > greatest(place."from", vouched.at, tagged.at))
-                as "isTroubled"
+                as "isTroubled",
+                ${all(sql`select f."from", f."to" from ${probeFault} f where f.probe_id = p.id and f.known_to is null
+                  and f."from" < span."to" and (f."to" is null or f."to" > greatest(place."from", vouched.at, tagged.at))`)} as faults
               from ${probe} p join ${probeState} s on s.probe_id = p.id
               where p.device_id = place.device_id and kind in ('load', 'air')`)} else '[]'::json end as probes,
             ${all(sql`select ${versions} from ${deviceProfile} d where d.device_id = place.device_id order by "from"`)} as profiles

@@ -149,13 +149,14 @@ async function inside(
     const countedMs = Math.max(0, counts.to - counts.from)
     if (!probe) unverifiedMs += countedMs
     else if (!isCalm(stay.profiles, probe, counts, policies, now)) {
+      const faults = probe.faults.map(({ from, to }) => ({ from, to: to ?? Number.POSITIVE_INFINITY }))
       const { deviceId } = stay
       const readings = await read(db, { deviceId, kind: probe.kind, ...part })
       const timed = readings
         .filter(({ at }) => at <= now)
         .map((reading) => ({ ...reading, timeVerified: true }))
       wasOutside ||= exposureOf(timed, part, limitsAt, now).wasOutside
-      if (countedMs > 0) unverifiedMs += exposureOf(timed, counts, limitsAt, now).unverifiedMs
+      if (countedMs > 0) unverifiedMs += exposureOf(timed, counts, limitsAt, now, faults).unverifiedMs
     }
   }
   return { wasOutside, unverifiedMs }
@@ -163,17 +164,17 @@ async function inside(
 
 /**
  * Is it plain from the findings about the device that no reading in the stay was outside the bag's limits, and that one
- * spoke for it all the while? So it is where the device was in no excursion and no gap, by limits of its own that were
+ * spoke for it all the while? So it is where the device was in no excursion and no gap, and the probe to be believed, by limits of its own that were
  * always at least as strict as the bag's. False says only that the readings must be looked at.
  */
 function isCalm(
   profiles: Stay['profiles'],
-  { firstAt, lastAt, isTroubled }: ProbeSummary,
+  { firstAt, lastAt, isTroubled, faults }: ProbeSummary,
   counted: Span,
   policies: readonly PolicyVersion[],
   now: number,
 ): boolean {
-  if (isTroubled || firstAt > counted.from || lastAt > now) return false
+  if (isTroubled || faults.length > 0 || firstAt > counted.from || lastAt > now) return false
   const upToNow = <T extends { readonly from: number }>(versions: readonly T[]) =>
     versions.filter((version, index) => index === 0 || version.from <= now)
   const isAsStrict = upToNow(profiles).every((own) =>

@@ -184,7 +184,7 @@ function measured(entries: readonly KeptEntry[]): string {
   return counted.map(({ bagId, device, kind, from }) => [bagId, device, kind, from].join('/')).join()
 }
 
-/** Place the holds a judgement asks for, and lift that for a gap where nothing is left of it. */
+/** Place the holds a judgement asks for, and lift that for what is not verified where nothing is left of it. */
 async function seeToHolds(
   tx: Transaction,
   bag: Bag,
@@ -209,7 +209,7 @@ async function seeToHolds(
     const isOurs = (hold.placedBy as Actor).kind === 'job' && (hold.placedBy as Actor).id === judge.id
     // What was measured is never lifted by the service, whatever is heard later.
     if (hold.kind !== 'unverified_gap' || !isOurs || asked.has('unverified_gap')) continue
-    const reason = `the gap was filled or accounted for: revision ${ledger.revision} of its ledger`
+    const reason = `what was not verified was filled in or accounted for: revision ${ledger.revision} of its ledger`
     await liftHold(tx, judge, bag, { holdId: hold.id, reason }, now)
     isTold = true
   }

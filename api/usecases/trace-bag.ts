@@ -81,8 +81,9 @@ export type Account = Exposure & {
 
 /**
  * Where a bag was and how cold, by its own component's policy, never by the limits of the fridge it was in. What no
- * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its collection or registration on), and times told by
- * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go. What a bag was made of hands
+ * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its collection or registration on), times told by
+ * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go, and what a probe told that was stuck or
+ * implausible then, but for what it told outside limits. What a bag was made of hands
  * its account down; with its own fate a bag's ends.
  *
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
@@ -275,6 +276,7 @@ async function exposureBy(
   const { before, during, after } = await reads.around(db, probeId, facts, custody)
   const readings = after && after.at <= asOf ? [...before, ...during, after] : [...before, ...during]
   const faults = await reads.faults(db, device.id)
+  const doubts = await reads.doubts(db, probeId)
   const timed = readings.map((reading) => ({
     ...reading,
     timeVerified: isTimeVerified(faults, reading.boot, reading.seq),
@@ -284,8 +286,8 @@ async function exposureBy(
     return { low, high, maxSilenceMs: Math.min(maxSilenceMs, inForce(device.profiles, at).maxSilenceMs) }
   }
   return {
-    exposure: exposureOf(timed, custody, limitsAt, asOf),
-    stretches: stretchesOf(timed, custody, limitsAt, asOf).map((stretch) => ({ ...stretch, by })),
+    exposure: exposureOf(timed, custody, limitsAt, asOf, doubts),
+    stretches: stretchesOf(timed, custody, limitsAt, asOf, doubts).map((stretch) => ({ ...stretch, by })),
   }
 }
 

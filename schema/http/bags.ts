@@ -148,7 +148,8 @@ const ExactMs = z
     below: Milliseconds,
     above: Milliseconds,
     unverified: Milliseconds.meta({
-      description: 'no reading speaks for it, or nobody knows for certain that the bag was there, ms',
+      description:
+        'no reading speaks for it, or none that is to be believed, or nobody knows for certain that the bag was there, ms',
     }),
     uncontrolled: Milliseconds.meta({ description: "in somebody's hands, ms" }),
   })

@@ -63,7 +63,7 @@ export const excursion = pgTable(
 
 /**
  * A stretch in which a probe is not to be believed, in event time; `to` null while it lasts. Derived, so never edited:
- * superseded by `knownTo`. What it told in [from, to) is UNVERIFIED, whatever it was.
+ * superseded by `knownTo`. What it told in [from, to) within limits is UNVERIFIED, and what it told outside them measured.
  */
 export const probeFault = pgTable(
   'probe_fault',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { exposureOf, type TimedReading } from '../../../api/domain/exposure.ts'
+import { exposureOf, speakersFor, stretchesOf, type TimedReading } from '../../../api/domain/exposure.ts'
 
 const limits = { low: 200, high: 600, maxSilenceMs: 1_000 }
 const always = () => limits
@@ -83,6 +83,57 @@ test('a reading whose clock is in doubt breaks no silence', () => {
   })
 })
 
+test('what a probe told that is not to be believed is unverified within limits, and measured outside', () => {
+  const told = readings([0, 400], [100, 700], [200, 450], [300, 100], [400, 500])
+  const faults = [
+    { from: 50, to: 250 },
+    { from: 240, to: 420 },
+  ]
+  expect(exposureOf(told, { from: 0, to: 450 }, always, 450, faults)).toEqual({
+    inRangeMs: 80,
+    belowMs: 100,
+    aboveMs: 100,
+    unverifiedMs: 170,
+    wasOutside: true,
+    coldest: 100,
+    warmest: 700,
+  })
+  const stretch = (kind: string, from: number, to: number, centi: number | null) => {
+    return { kind, from, to, coldest: centi, warmest: centi }
+  }
+  expect(stretchesOf(told, { from: 0, to: 450 }, always, 450, faults)).toEqual([
+    stretch('probe_fault', 50, 100, null),
+    stretch('high', 100, 200, 700),
+    stretch('probe_fault', 200, 300, null),
+    stretch('low', 300, 400, 100),
+    stretch('probe_fault', 400, 420, null),
+  ])
+})
+
+test('what a probe told that is not to be believed has no share in how warm it was, and a silence is a silence', () => {
+  const told = readings([0, 400], [100, 410], [200, 410], [2_000, 410])
+  const faults = [{ from: 100, to: Number.POSITIVE_INFINITY }]
+  expect(exposureOf(told, { from: 0, to: 2_100 }, always, 2_100, faults)).toMatchObject({
+    inRangeMs: 100,
+    unverifiedMs: 2_000,
+    coldest: 400,
+    warmest: 400,
+  })
+  expect(stretchesOf(told, { from: 0, to: 2_100 }, always, 2_100, faults)).toMatchObject([
+    { kind: 'probe_fault', from: 100, to: 200 },
+    { kind: 'unverified', from: 200, to: 2_000 },
+    { kind: 'probe_fault', from: 2_000, to: 2_100 },
+  ])
+})
+
+test('while the load is not to be believed the air does not speak in its place', () => {
+  const [load, air] = [{ firstAt: 100 }, { firstAt: 0 }]
+  expect(speakersFor(load, air, { from: 50, to: 300 })).toEqual([
+    { probe: air, from: 50, to: 100 },
+    { probe: load, from: 100, to: 300 },
+  ])
+})
+
 test('without readings everything is unverified', () => {
   expect(exposureOf([], { from: 0, to: 200 }, always, 200)).toMatchObject({
     unverifiedMs: 200,
@@ -104,7 +155,9 @@ test('the account agrees with a count of every millisecond', () => {
       anyReadings,
       fc.integer({ min: 0, max: 200 }),
       fc.integer({ min: 1, max: 200 }),
-      (points, from, length) => {
+      fc.array(fc.record({ from: fc.nat(300), ms: fc.integer({ min: 1, max: 100 }) }), { maxLength: 3 }),
+      (points, from, length, doubted) => {
+        const faults = doubted.map((one) => ({ from: one.from, to: one.from + one.ms }))
         const to = from + length
         const asOf = Math.max(to, 320)
         const sorted = points.sort(([a], [b]) => a - b)
@@ -115,9 +168,10 @@ test('the account agrees with a count of every millisecond', () => {
           if (!held || next - held[0] > 40) count.unverifiedMs++
           else if (held[1] < 200) count.belowMs++
           else if (held[1] > 600) count.aboveMs++
+          else if (faults.some((one) => one.from <= ms && ms < one.to)) count.unverifiedMs++
           else count.inRangeMs++
         }
-        expect(exposureOf(readings(...sorted), { from, to }, () => small, asOf)).toMatchObject(count)
+        expect(exposureOf(readings(...sorted), { from, to }, () => small, asOf, faults)).toMatchObject(count)
       },
     ),
     { numRuns: 1_000 },

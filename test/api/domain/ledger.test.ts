@@ -102,6 +102,26 @@ describe('a ledger', () => {
     expect(judge([lasting], { vouched: { ...nobody, released: [lasting] } }).verdict).toBe('BREACHED')
   })
 
+  test('with a probe that is not to be believed is unverified while that lasts, and then waits for a person', () => {
+    const fault = entry({ kind: 'probe_fault', coldest: null, warmest: null })
+    const lasting = entry({ ...fault, to: fault.from + hour, ongoing: true })
+    const graceEnds = fault.from + 24 * hour
+    expect(judge([lasting], {}, fault.from + hour)).toEqual({
+      verdict: 'UNVERIFIED',
+      reasons: ['probe_fault'],
+      dueAt: graceEnds + 1,
+    })
+    expect(judge([lasting], {}, graceEnds + 1)).toMatchObject({
+      verdict: 'HOLD',
+      reasons: ['probe_fault_stands'],
+    })
+    expect(judge([fault])).toEqual({ verdict: 'HOLD', reasons: ['probe_fault_stands'], dueAt: null })
+    const released = { ...nobody, released: [fault] }
+    expect(judge([fault], { vouched: released }).reasons).toEqual(['released'])
+    expect(judge([entry({ ...fault, kind: 'unverified' })], { vouched: released }).verdict).toBe('UNVERIFIED')
+    expect(judge([fault], { vouched: { ...nobody, until: fault.to } }).reasons).toEqual(['vouched_for'])
+  })
+
   test('waits for what was not heard for as long as it may come, and then holds', () => {
     const gap = entry({ kind: 'unverified', coldest: null, warmest: null })
     const graceEnds = gap.from + 24 * hour
@@ -149,25 +169,40 @@ const Told = fc.array(
   { maxLength: 30 },
 )
 
+const Faults = fc.array(
+  fc.record({ from: fc.nat(120), minutes: fc.integer({ min: 1, max: 60 }) }).map(({ from, minutes }) => ({
+    from: from * minute,
+    to: (from + minutes) * minute,
+  })),
+  { maxLength: 3 },
+)
+
 test('the stretches of a custody add up to its exposure, and follow each other', () => {
   fc.assert(
-    fc.property(Told, fc.nat(120), fc.nat(120), (told, one, other) => {
+    fc.property(Told, fc.nat(120), fc.nat(120), Faults, (told, one, other, faults) => {
       const readings: TimedReading[] = [
         ...new Map(told.map((one) => [`${one.at}/${one.boot}`, one])).values(),
       ]
       const custody = { from: Math.min(one, other) * minute, to: Math.max(one, other) * minute }
       const limitsAt = () => ({ low: 200, high: 600, maxSilenceMs: 15 * minute })
       const asOf = 120 * minute
-      const exposure = exposureOf(readings, custody, limitsAt, asOf)
-      const stretches = stretchesOf(readings, custody, limitsAt, asOf)
+      const exposure = exposureOf(readings, custody, limitsAt, asOf, faults)
+      const stretches = stretchesOf(readings, custody, limitsAt, asOf, faults)
       const ms = (kind: string) =>
         stretches.filter((part) => part.kind === kind).reduce((sum, { from, to }) => sum + to - from, 0)
-      expect([ms('low'), ms('high'), ms('unverified')]).toEqual([
+      expect([ms('low'), ms('high'), ms('unverified') + ms('probe_fault')]).toEqual([
         exposure.belowMs,
         exposure.aboveMs,
         exposure.unverifiedMs,
       ])
-      expect(stretches.some(({ kind }) => kind !== 'unverified')).toBe(exposure.wasOutside)
+      expect(stretches.some(({ kind }) => kind === 'low' || kind === 'high')).toBe(exposure.wasOutside)
+      // Silence and what was measured outside are what they would be of a probe that is to be believed.
+      const others = (parts: typeof stretches) => parts.filter(({ kind }) => kind !== 'probe_fault')
+      expect(others(stretches)).toEqual(stretchesOf(readings, custody, limitsAt, asOf))
+      for (const { kind, from, to } of stretches)
+        if (kind === 'probe_fault')
+          for (let at = from; at < to; at += minute)
+            expect(faults.some((fault) => fault.from <= at && at < fault.to)).toBe(true)
       stretches.forEach(({ from, to }, index) => {
         expect(from).toBeGreaterThanOrEqual(stretches[index - 1]?.to ?? custody.from)
         expect(to).toBeGreaterThanOrEqual(from)

@@ -1,9 +1,11 @@
 import { describe, expect } from 'vitest'
+import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
 import { judgeDue } from '../../../api/usecases/judge-due.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Exposed, Ledgers } from '../../../schema/http/ledgers.ts'
 import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
+import { loadOf, saw, tells } from '../../support/chart.ts'
 import { aBagInStock, aCity, aPatient, type City, done, refusal, step } from '../../support/hospital.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
@@ -185,5 +187,105 @@ describe('a bag nobody heard of for a while', () => {
       entries: [{ kind: 'unverified', reason: 'nothing_will_come' }],
       holds: [{ kind: 'unverified_gap' }],
     })
+  })
+})
+
+describe('a bag beside a probe that is stuck', () => {
+  /** Two hours as ever, and then one value for 70 minutes. */
+  async function aBagBeside(door: Door, centi = 423) {
+    const inside = await anInside(door)
+    const { world } = door
+    const stuckAt = noon + 120 * minute
+    const usual = loadOf(saw(120, 0, () => 0, stuckAt - minute))
+    const flat = Array.from({ length: 71 }, (_, m) => ({ at: stuckAt + m * minute, centi }))
+    world.clock.now = stuckAt + 70 * minute
+    await tells(world, 'fridge-or', { load: [...usual, ...flat] })
+    await look(door)
+    return { ...inside, stuckAt }
+  }
+
+  /** The probe tells other values from 71 minutes on after it was stuck. */
+  async function mended({ world }: Door, stuckAt: number): Promise<number> {
+    world.clock.now = stuckAt + 90 * minute
+    await tells(world, 'fridge-or', { load: loadOf(saw(20, 0, () => 0, world.clock.now)) }, 'mended')
+    return stuckAt + 71 * minute
+  }
+
+  async function look({ world }: Door): Promise<void> {
+    const faults = createFaultWatch(world.deps)
+    while ((await faults.look()) > 0);
+  }
+
+  test('is a matter of a call, is told why, and handed out once a person released it', async ({ door }) => {
+    const { city, din, bagId, stuckAt } = await aBagBeside(door)
+    expect(await scan(city, din)).toBe('CALL')
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'UNVERIFIED',
+      entries: [
+        {
+          kind: 'probe_fault',
+          reason: 'probe_fault',
+          device: 'fridge-or',
+          probe: 'load',
+          from: iso(stuckAt),
+          to: null,
+        },
+      ],
+      holds: [],
+    })
+
+    const to = await mended(door, stuckAt)
+    await look(door)
+    const stood = await judged(door, bagId)
+    expect(stood).toMatchObject({
+      verdict: 'HOLD',
+      entries: [
+        { kind: 'probe_fault', reason: 'probe_fault_stands', from: iso(stuckAt), to: iso(to), warmest: null },
+      ],
+      holds: [{ kind: 'unverified_gap' }],
+    })
+    expect(stood.holds[0]?.reason).toMatch(/fridge-or .*不可信.* \/ .*not to be believed/)
+    const exposed = await door.ask(Exposed, 'GET', '/devices/fridge-or/exposed')
+    expect(exposed.bags).toMatchObject([{ bagId, verdict: 'HOLD', entries: [{ kind: 'probe_fault' }] }])
+    expect(await scan(city, din)).toBe('CALL')
+
+    const { holdId } = stood.holds[0] as { holdId: number }
+    const lift = { reason: 'compared with a thermometer' }
+    await done(city.lab.post(`/bags/${bagId}/holds/${holdId}/lift`, lift), BagDetail)
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'OK',
+      entries: [
+        { kind: 'unseen', reason: 'released' },
+        { kind: 'probe_fault', reason: 'released' },
+      ],
+      holds: [],
+    })
+    expect(await scan(city, din)).toBe('GO')
+  })
+
+  test('is free when late data shows that the probe was not stuck', async ({ door }) => {
+    const { city, din, bagId, stuckAt } = await aBagBeside(door)
+    await mended(door, stuckAt)
+    await look(door)
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'HOLD', holds: [{ kind: 'unverified_gap' }] })
+
+    const late = [20.5, 40.5, 60.5].map((m) => ({ at: stuckAt + m * minute, centi: 425 }))
+    await tells(door.world, 'fridge-or', { load: late }, 'late')
+    door.world.clock.now += minute
+    await look(door)
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK', entries: [], holds: [] })
+    expect(await scan(city, din)).toBe('GO')
+  })
+
+  test('at a value outside its limits is held for a breach: it may be true', async ({ door }) => {
+    const { city, din, bagId, stuckAt } = await aBagBeside(door, 700)
+    const to = await mended(door, stuckAt)
+    await look(door)
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'BREACHED',
+      entries: [{ kind: 'high', from: iso(stuckAt), to: iso(to), warmest: 7 }],
+      holds: [{ kind: 'breach' }],
+    })
+    expect(await scan(city, din)).toBe('STOP')
   })
 })

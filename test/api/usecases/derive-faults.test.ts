@@ -1,11 +1,16 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
 import { faultStretches } from '../../../api/domain/thermal/fault-stretches.ts'
 import { cnCauseRule } from '../../../api/policies/causes.ts'
 import { findDevice, probesOf } from '../../../api/stores/devices.ts'
+import { dueBags } from '../../../api/stores/ledger-due.ts'
 import { probeFaultsBetween } from '../../../api/stores/probe-faults.ts'
 import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
+import { judgeDue } from '../../../api/usecases/judge-due.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
+import { registerBag } from '../../../api/usecases/register-bag.ts'
+import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { type Chart, loadOf, saw, tells } from '../../support/chart.ts'
 import { test } from '../../support/database.ts'
 import { aDevice, aMessage, aReading, aWorld, noon, type World } from '../../support/world.ts'
@@ -156,4 +161,85 @@ test('a clock fact takes the faults of its readings along', async ({ database })
     to: to === null ? null : to - 7 * minute,
   }))
   expect(await believed(world, 'fridge-1')).toEqual(moved)
+})
+
+test('bags that were there when a probe is believed otherwise than before are judged again, and no others', async ({
+  database,
+}) => {
+  const world = await aWorld(database)
+  for (const name of ['fridge-1', 'fridge-2']) await aDevice(world, name)
+  world.clock.now = noon - day
+  const stays = {
+    before: [noon - 400 * minute, noon - 260 * minute],
+    asItBegan: [noon - 250 * minute, noon - 230 * minute],
+    while: [noon - 200 * minute, noon - 180 * minute],
+    between: [noon - 110 * minute, noon - 90 * minute],
+    afterStep: [noon - 50 * minute, noon - 40 * minute],
+    since: [noon - 20 * minute, noon - 10 * minute],
+  } as const
+  const names = new Map<string, string>()
+  const seen: { at: number; added: string[]; removed: string[] }[] = []
+  const elsewhere: typeof seen = []
+  for (const [name, [from, to]] of Object.entries(stays)) {
+    const number = `A999926${String(names.size).padStart(6, '0')}`
+    const bag = await registerBag(world.ctx, {
+      din: number + dinCheckCharacter(number),
+      productCode: 'E0336V00',
+      facility: 'H1',
+      component: 'red_cells',
+      expiresAt: noon + 30 * day,
+    })
+    await tagBag(world.ctx, { bagId: bag.id, tag: name })
+    names.set(bag.id, name)
+    seen.push({ at: from, added: [name], removed: [] }, { at: to, added: [], removed: [name] })
+    elsewhere.push({ at: to + minute, added: [name], removed: [] })
+  }
+  world.clock.now = noon + day
+  await world.ingest.accept([
+    aMessage({ device: 'fridge-1', channel: 'bags', boot: 'seen', seq: 0, body: seen }),
+    aMessage({ device: 'fridge-2', channel: 'bags', boot: 'seen', seq: 0, body: elsewhere }),
+  ])
+  await tells(world, 'fridge-1', { load: chart })
+
+  const judgeAll = async () => {
+    while ((await judgeDue(world.deps)).judged > 0);
+  }
+  const due = async () => {
+    const { bagIds } = await dueBags(database.db, world.clock.now)
+    return bagIds.map((id) => names.get(id)).sort()
+  }
+  await judgeAll()
+  expect(await due()).toEqual([])
+  await look(world)
+  expect(await due()).toEqual(['afterStep', 'asItBegan', 'while'])
+  await judgeAll()
+  await look(world)
+  expect(await due()).toEqual([])
+
+  // It was stuck from a minute later on.
+  const { from = 0 } = truth[0] ?? {}
+  const late = aReading(from + 30_500, 4.24)
+  await world.ingest.accept([aMessage({ device: 'fridge-1', boot: 'late', seq: 0, body: [late] })])
+  await judgeAll()
+  await look(world)
+  expect(await due()).toEqual(['asItBegan'])
+})
+
+test('bags are judged again when a fault ends whose end was known before', async ({ database }) => {
+  const world = await aWorld(database)
+  await aDevice(world, 'fridge-1')
+  const told = chart.filter(({ at }) => at <= noon - 55 * minute)
+  world.clock.now = noon - 44 * minute
+  await tells(world, 'fridge-1', { load: told })
+  await look(world)
+  const { to = null } = (await believed(world, 'fridge-1')).find(({ kind }) => kind === 'implausible') ?? {}
+  expect(to).toBe(noon - 29 * minute)
+  const due = async () => {
+    const { rows } = await database.pool.query(
+      'select "from", "to", due_at from ledger_due where due_at > $1',
+      [world.clock.now],
+    )
+    return rows
+  }
+  expect(await due()).toEqual([{ from: to, to, due_at: (to ?? 0) + 1 }])
 })

@@ -31,6 +31,16 @@ const Life = fc.record({
   isDated: fc.boolean(),
   /** When another bag was made of it; null where none was. */
   madeMinute: fc.option(fc.integer({ min: 61, max: 249 })),
+  /** When probes are not to be believed; `minutes` is null while that lasts. */
+  faults: fc.array(
+    fc.record({
+      device: fc.constantFrom('f1', 'f2'),
+      probe: fc.constantFrom('load', 'load', 'air'),
+      at: fc.integer({ min: -20, max: 260 }),
+      minutes: fc.option(fc.integer({ min: 1, max: 90 })),
+    }),
+    { maxLength: 3 },
+  ),
 })
 
 describe('how a bag was kept', () => {
@@ -41,7 +51,7 @@ describe('how a bag was kept', () => {
     let calmStays = 0
     await fc.assert(
       fc.asyncProperty(Life, async (life) => {
-        const { events, isHeard, sinceMinute, taggedMinute, isDated, madeMinute } = life
+        const { events, isHeard, sinceMinute, taggedMinute, isDated, madeMinute, faults } = life
         const world = await aWorld(database, 2_000, `H${++drawn}`)
         const name = (device: string) => `${device}-${drawn}`
         const start = noon - 250 * minute
@@ -113,6 +123,15 @@ describe('how a bag was kept', () => {
                 }),
               )
         await world.ingest.accept(messages)
+        for (const { device, probe, at, minutes } of faults) {
+          const from = start + at * minute
+          await database.pool.query(
+            `insert into probe_fault (probe_id, kind, "from", "to", known_from)
+             select p.id, 'stuck', $3, $4, $5 from probe p join device d on d.id = p.device_id
+             where d.name = $1 and p.kind = $2`,
+            [name(device), probe, from, minutes && from + minutes * minute, noon],
+          )
+        }
 
         const vouchedAt = start + sinceMinute * minute
         const vouchedFor = madeMinute !== null && sinceMinute < madeMinute ? parentId : bag.id
@@ -127,7 +146,9 @@ describe('how a bag was kept', () => {
         expect(facts).toMatchObject({ hasClockMatters: false, vouchedAt })
         expect(facts.lives).toHaveLength(madeMinute === null ? 1 : 2)
         const calm = facts.lives.flatMap(({ stays }) =>
-          stays.filter(({ probes }) => probes.some(({ isTroubled }) => !isTroubled)),
+          stays.filter(({ probes }) =>
+            probes.some(({ isTroubled, faults }) => !isTroubled && faults.length === 0),
+          ),
         )
         calmStays += calm.length
         const folded = await howKept(world.ctx, { ...facts, bagId: bag.id })

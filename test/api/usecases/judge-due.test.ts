@@ -5,6 +5,7 @@ import type { OpenDatabase } from '../../../api/stores/database.ts'
 import type { Profile } from '../../../api/stores/devices.ts'
 import { dueForBags } from '../../../api/stores/ledger-due.ts'
 import { ledgersOf } from '../../../api/stores/ledgers.ts'
+import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
 import { judgeDue, noticeSilence } from '../../../api/usecases/judge-due.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
@@ -47,6 +48,8 @@ const Plan = fc.record({
   /** Devices tell of cold in time, so that some bags are well kept. */
   isHeard: fc.boolean(),
   isCold: fc.boolean(),
+  /** From when on what is heard is one value, and not three in turn. */
+  stuckMinute: fc.option(fc.integer({ min: 64, max: 180 }), { freq: 3 }),
   madeMinute: fc.option(fc.integer({ min: 61, max: 230 })),
   profileMinute: fc.option(fc.integer({ min: 1, max: 3 })),
   /** What somebody finds out of the clock of the first fridge, after so many batches. */
@@ -67,8 +70,10 @@ async function bagsOf(database: OpenDatabase): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
-/** What has not been heard by now is noticed by looking, as the service does all the time. */
+/** What has not been heard by now, or is not to be believed, is noticed by looking, as the service does all the time. */
 async function judgeAll({ deps }: World): Promise<void> {
+  const faults = createFaultWatch(deps)
+  while ((await faults.look()) > 0);
   await noticeSilence(deps, new Map())
   while ((await judgeDue(deps)).judged > 0);
 }
@@ -92,7 +97,7 @@ type Drawn = typeof Plan extends fc.Arbitrary<infer T> ? T : never
  * without a word of it being judged; otherwise in any order, partly twice, in any batches, with the service killed.
  */
 async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): Promise<void> {
-  const { events, order, cuts, isHeard, isCold, madeMinute, profileMinute, clockFact } = plan
+  const { events, order, cuts, isHeard, isCold, stuckMinute, madeMinute, profileMinute, clockFact } = plan
   const start = noon - 250 * minute
   const facility = `H${run}`
   const name = (device: string) => `${device}-${run}`
@@ -158,7 +163,11 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
             device: name(device),
             boot: 'heard',
             seq: at,
-            body: twice(start + at * minute, 4, 'load'),
+            body: twice(
+              start + at * minute,
+              stuckMinute !== null && at >= stuckMinute ? 4 : 4 + (at % 3) / 10,
+              'load',
+            ),
           }),
         )
   }
@@ -196,6 +205,7 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
       const batch = delivery.slice(from, from + size)
       await world.ingest.accept(batch)
       from += size
+      if (size % 4 === 0) await createFaultWatch(world.deps).look()
       if (size % 2 === 0) await judgeDue(world.deps)
       if (size % 3 === 0) world.restart()
       if (profileMinute === step) {
@@ -214,7 +224,8 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
     if (profileMinute !== null && !isChanged) await changeProfile()
     if (!isFoundOut) await findOut()
   }
-  world.clock.now = noon + 60_000
+  // So long after what was heard last its faults are derived to the end.
+  world.clock.now = noon + 11 * minute
 }
 
 /** Two in one message, so that no clock is measured by them. */
@@ -248,6 +259,7 @@ describe('the ledgers of bags', () => {
     database,
   }) => {
     const seen = new Map<string, number>()
+    let doubted = 0
     let run = 0
     await fc.assert(
       fc.asyncProperty(Plan, async (plan) => {
@@ -262,6 +274,7 @@ describe('the ledgers of bags', () => {
         expect(await ledgers(world)).toEqual(judged)
         for (const { bagId, verdict, entries } of judged) {
           seen.set(verdict, (seen.get(verdict) ?? 0) + 1)
+          doubted += entries.filter(({ kind }) => kind === 'probe_fault').length
           const { total, ledgers: ways } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
           expect(ways).toHaveLength(1)
           const ms = (kinds: readonly string[]) =>
@@ -273,7 +286,7 @@ describe('the ledgers of bags', () => {
             total.aboveMs,
             total.uncontrolledMs,
           ])
-          expect(ms(['unverified', 'unknown_place', 'unseen'])).toBe(total.unverifiedMs)
+          expect(ms(['unverified', 'probe_fault', 'unknown_place', 'unseen'])).toBe(total.unverifiedMs)
         }
         await forget(database)
 
@@ -286,6 +299,7 @@ describe('the ledgers of bags', () => {
       { numRuns: runs, endOnFailure: true },
     )
     for (const verdict of ['OK', 'UNVERIFIED', 'BREACHED']) expect(seen.get(verdict) ?? 0).toBeGreaterThan(0)
+    expect(doubted).toBeGreaterThan(0)
   }, 3_600_000)
 })
 
