@@ -5,6 +5,7 @@ import { dinCheckCharacter } from '../../api/domain/isbt128.ts'
 import { Refusal } from '../../api/domain/refusal.ts'
 import { ledgersOf } from '../../api/stores/ledgers.ts'
 import { policyVersions } from '../../api/stores/policies.ts'
+import { saveFaults, type Underived } from '../../api/stores/probe-faults.ts'
 import { refoldPlaces } from '../../api/stores/sightings.ts'
 import { actOnBag } from '../../api/usecases/act-on-bag.ts'
 import { decideOnPolicy } from '../../api/usecases/decide-on-policy.ts'
@@ -54,6 +55,32 @@ type Kept = { -readonly [key in keyof RecordedBag]: RecordedBag[key] } & {
 }
 
 let donations = 0
+
+type Fault = Recording['devices'][number]['faults'][number] & { readonly device: string }
+
+/**
+ * Some probes are not to be believed for a while, whatever they told: what makes a fault of a probe is not asked here.
+ * What was believed of their faults before is so no more.
+ *
+ * @returns all faults, as are known now
+ */
+async function doubt({ deps, clock }: World, week: Week, random: Random): Promise<readonly Fault[]> {
+  const { rows } = await deps.database.pool.query<
+    Pick<Underived, 'deviceId' | 'probeId' | 'device' | 'probe' | 'version' | 'firstAt' | 'lastAt'>
+  >(`select d.id as "deviceId", d.name as device, p.id as "probeId", p.kind as probe, s.version,
+       s.first_at as "firstAt", s.last_at as "lastAt"
+     from probe_state s join probe p on p.id = s.probe_id join device d on d.id = p.device_id order by p.id`)
+  const known: Fault[] = []
+  for (const row of rows) {
+    const found = Array.from({ length: random.whole(0, 2) }, () => {
+      const from = Math.round(random.between(week.start, clock.now) / 1_000) * 1_000
+      return { kind: 'stuck' as const, from, to: from + random.whole(60, 20_000) * 1_000 }
+    })
+    await deps.database.db.transaction((tx) => saveFaults(tx, row, row.firstAt, found, clock.now))
+    known.push(...found.map(({ from, to }) => ({ device: row.device, probe: row.probe, from, to })))
+  }
+  return known
+}
 
 /** All that people do, at its time, and what came of it. */
 function deedsOf(world: World, week: Week, bags: Kept[]): Deed[] {
@@ -180,7 +207,7 @@ function deedsOn(drawn: DrawnBag, bags: Kept[]): Deed[] {
 type Times = { delivery: number; deeds: number; judging: number; judged: number }
 
 /** Let the week pass for the service: it hears late, in disorder and twice, is restarted, and judges in between. */
-async function live(world: World, week: Week, random: Random, times: Times): Promise<readonly Kept[]> {
+async function live(world: World, week: Week, random: Random, times: Times) {
   const bags: Kept[] = []
   const timed = async (what: 'delivery' | 'deeds' | 'judging', work: () => Promise<void>) => {
     const began = performance.now()
@@ -200,6 +227,7 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
   const waiting = [...week.messages]
   let [nextDeed, nextMessage] = [0, 0]
   let again: DrawnMessage[] = []
+  let faults: readonly Fault[] = []
   for (let now = week.start; now < week.end; ) {
     now = Math.min(week.end, now + random.whole(5, random.chance(0.3) ? 40 : 720) * 60_000)
     const firstDeed = nextDeed
@@ -228,6 +256,7 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
         if (random.chance(0.1)) world.restart()
       }
     })
+    if (random.chance(0.1) || isLast) faults = await doubt(world, week, random)
     if (random.chance(0.15)) {
       await judge()
       for (let drawn = 0; drawn < 20 && bags.length > 0; drawn++) {
@@ -239,7 +268,7 @@ async function live(world: World, week: Week, random: Random, times: Times): Pro
     }
   }
   await judge()
-  return bags
+  return { bags, faults }
 }
 
 function incoming({ receivedAt, dueAt: _, ...message }: DrawnMessage, now: number): Incoming {
@@ -247,7 +276,12 @@ function incoming({ receivedAt, dueAt: _, ...message }: DrawnMessage, now: numbe
 }
 
 /** The week as the oracle is told of it. */
-async function recordingOf(world: World, week: Week, bags: readonly RecordedBag[]): Promise<Recording> {
+async function recordingOf(
+  world: World,
+  week: Week,
+  bags: readonly RecordedBag[],
+  faults: readonly Fault[],
+): Promise<Recording> {
   const readings: Recording['readings'][number][] = []
   const sightings: RecordedSighting[] = []
   for (const { device, channel, boot, body } of week.messages) {
@@ -284,6 +318,7 @@ async function recordingOf(world: World, week: Week, bags: readonly RecordedBag[
         { from: 0, low, high, maxSilenceMs },
         ...week.profiles.filter(({ device }) => device === name).map((one) => ({ ...one, low, high })),
       ],
+      faults: faults.filter(({ device }) => device === name),
     })),
     readings,
     sightings,
@@ -307,7 +342,7 @@ async function toldOf(world: World, bagId: string): Promise<{ ledger: Partial<Ac
     ledger: {
       belowMs: ms('low'),
       aboveMs: ms('high'),
-      unverifiedMs: ms('unverified', 'unknown_place', 'unseen'),
+      unverifiedMs: ms('unverified', 'probe_fault', 'unknown_place', 'unseen'),
       uncontrolledMs: ms('in_hand'),
       isExposed: ledger.entries.some(({ kind }) => kind === 'low' || kind === 'high'),
     },
@@ -334,14 +369,14 @@ describe('the bags that were exposed', () => {
         ...{ name, kind, facility: 'H1', inServiceFrom: noon - 2 * hour },
         profile: { ...bloodFridge, low, high, maxSilenceMs },
       })
-    const bags = await live(world, week, createRandom(`${seed}/service`), times)
+    const { bags, faults } = await live(world, week, createRandom(`${seed}/service`), times)
     const placesBefore = await placesOf(world)
     const ids = bags.map(({ id }) => id)
     await database.db.transaction((tx) => refoldPlaces(tx, ids, world.clock.now))
     expect(await placesOf(world)).toBe(placesBefore)
 
     let began = performance.now()
-    const accounts = accountsOf(await recordingOf(world, week, bags))
+    const accounts = accountsOf(await recordingOf(world, week, bags, faults))
     const oracleMs = performance.now() - began
     began = performance.now()
     const differing: object[] = []
@@ -363,7 +398,7 @@ describe('the bags that were exposed', () => {
     const comparingMs = performance.now() - began
     const s = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
     process.stdout.write(
-      `exposed set (ORACLE_SEED=${seed}): ${bags.length} bags, ${bags.filter(({ parents }) => parents.length > 0).length} of them made of others, ${week.devices.length} devices, ${week.messages.length} messages; ` +
+      `exposed set (ORACLE_SEED=${seed}): ${bags.length} bags, ${bags.filter(({ parents }) => parents.length > 0).length} of them made of others, ${week.devices.length} devices, ${week.messages.length} messages, ${faults.length} faults of probes; ` +
         `${exposed.both} exposed, ${exposed.missing} missing, ${exposed.extra} extra, ${unverified} not verified all the while; ` +
         `people ${s(times.deeds)}, delivery ${s(times.delivery)}, ${times.judged} judgements ${s(times.judging)}, oracle ${s(oracleMs)}, comparing ${s(comparingMs)}\n`,
     )

@@ -26,6 +26,12 @@ export type RecordedDevice = {
     readonly high: number
     readonly maxSilenceMs: number
   }[]
+  /** When a probe of it is not to be believed. */
+  readonly faults: readonly {
+    readonly probe: 'load' | 'air'
+    readonly from: number
+    readonly to: number
+  }[]
 }
 
 /** As it was told, also where another value was told for the same device, probe, boot and time. */
@@ -168,8 +174,8 @@ function sayEverySecond(recording: Recording, seconds: number): ReadonlyMap<stri
         const says = new Uint8Array(seconds).fill(unverified)
         const loadBegins = load[0]?.at ?? Number.POSITIVE_INFINITY
         // The load probe from its first reading on; until then the air.
-        say(says, air, recording, device, component, recording.from, loadBegins)
-        say(says, load, recording, device, component, loadBegins, recording.asOf)
+        say(says, 'air', air, recording, device, component, recording.from, loadBegins)
+        say(says, 'load', load, recording, device, component, loadBegins, recording.asOf)
         return says
       }),
     ]),
@@ -200,9 +206,10 @@ function toldBy(
   return { load: inOrder(ruling.load), air: inOrder(ruling.air) }
 }
 
-/** Let one probe speak in [from, to). */
+/** Let one probe speak in [from, to). What it says is well while it is not to be believed verifies nothing. */
 function say(
   says: Uint8Array,
+  probe: 'load' | 'air',
   readings: readonly RecordedReading[],
   { from: begin, asOf, policies }: Recording,
   device: RecordedDevice,
@@ -228,7 +235,9 @@ function say(
       if (reading.at === now && judge(reading, latest(versions, now)) !== inRange) isOutsideNow = true
       is = holds(reading, readings[heard + 1]?.at ?? asOf)
     }
-    if (now >= from && now < to) says[s] = is + (isOutsideNow ? outsideReading : 0)
+    const isBelieved = !device.faults.some((one) => one.probe === probe && one.from <= now && now < one.to)
+    const said = is === inRange && !isBelieved ? unverified : is
+    if (now >= from && now < to) says[s] = said + (isOutsideNow ? outsideReading : 0)
   }
 }
 
