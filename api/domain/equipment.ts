@@ -6,6 +6,8 @@ import { Refusal } from './refusal.ts'
 export type EquipmentPolicy = {
   /** So long before something runs out somebody is told. */
   readonly dueWithinMs: number
+  /** What a new device has no record of is missing only after so long; that it is not qualified is told at once. */
+  readonly graceMs: { readonly calibration: number; readonly mapping: number }
   /** How often temperatures are mapped, and how long and at how many points at least. */
   readonly mapping: { readonly everyMs: number; readonly leastMs: number; readonly leastPoints: number }
   /** How often a day what holds bags is read by hand, and how far apart; null where nobody asks for it. */
@@ -31,15 +33,15 @@ export type Due = { readonly since: number; readonly how: 'missing' | 'overdue' 
  * Since when somebody must see to what is done again and again; null where nobody need yet.
  *
  * @param validUntil of the newest that counts, exclusive; null where there is none
- * @param neededSince what there is none of is missing since then
+ * @param neededFrom what there is none of is missing from then on
  */
 export function dueSince(
   validUntil: number | null,
-  neededSince: number,
+  neededFrom: number,
   dueWithinMs: number,
   now: number,
 ): Due | null {
-  if (validUntil === null) return { since: neededSince, how: 'missing' }
+  if (validUntil === null) return now >= neededFrom ? { since: neededFrom, how: 'missing' } : null
   if (now >= validUntil) return { since: validUntil, how: 'overdue' }
   const soonAt = validUntil - dueWithinMs
   return now >= soonAt ? { since: soonAt, how: 'soon' } : null

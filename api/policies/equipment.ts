@@ -7,10 +7,12 @@ const day = 24 * hour
 
 /**
  * MHRA: mapped every year, for a day at least and at three points. A month is time to call somebody. How far a
- * thermometer in the hand may be from the probe nobody was found to say: each may be off by half a degree.
+ * thermometer in the hand may be from the probe nobody was found to say: each may be off by half a degree. Nor how long
+ * the papers of a device that is new here may take: to find a certificate takes a fortnight, to have it mapped a month.
  */
 const usual: EquipmentPolicy = {
   dueWithinMs: 30 * day,
+  graceMs: { calibration: 14 * day, mapping: 30 * day },
   mapping: { everyMs: 365 * day, leastMs: 24 * hour, leastPoints: 3 },
   readings: null,
   toleranceCenti: 100,
@@ -25,16 +27,20 @@ export const equipmentPolicies: Readonly<
     ...usual,
     readings: { perDay: 2, apartMs: 8 * hour },
     source: 'WS 399-2012, WS 399-2023',
-    uncertain: ['dueWithinMs', 'mapping', 'toleranceCenti'],
+    uncertain: ['dueWithinMs', 'graceMs', 'mapping', 'toleranceCenti'],
   },
-  UK: { ...usual, source: 'MHRA guidance', uncertain: ['dueWithinMs', 'toleranceCenti'] },
-  EU: { ...usual, source: 'MHRA guidance', uncertain: ['dueWithinMs', 'mapping', 'toleranceCenti'] },
+  UK: { ...usual, source: 'MHRA guidance', uncertain: ['dueWithinMs', 'graceMs', 'toleranceCenti'] },
+  EU: {
+    ...usual,
+    source: 'MHRA guidance',
+    uncertain: ['dueWithinMs', 'graceMs', 'mapping', 'toleranceCenti'],
+  },
   // 21 CFR 606.60: the recorder is compared with a thermometer every day.
   US: {
     ...usual,
     readings: { perDay: 1, apartMs: 0 },
     source: '21 CFR 606.60',
-    uncertain: ['dueWithinMs', 'mapping', 'toleranceCenti'],
+    uncertain: ['dueWithinMs', 'graceMs', 'mapping', 'toleranceCenti'],
   },
 }
 

@@ -96,6 +96,9 @@ const standing = {
   timeZone: facility.timeZone,
 }
 
+/** Since when a device has been in service and known here, in SQL. */
+const knownFrom = sql<number>`greatest(${device.inServiceFrom}, ${device.createdAt})`
+
 /** So many of a kind are found at most. */
 const mostOfAKind = 200
 
@@ -108,18 +111,26 @@ export function calibrationRunsOut(deviceId: AnyPgColumn | SQL, kind: AnyPgColum
 }
 
 /**
- * Probes in use whose newest calibration runs out before an instant, or that have none: those first, then the longest
- * run out. What is outside a container judges no blood.
+ * Probes in use whose newest calibration runs out by an instant, or that have none and are of a device known by another:
+ * those first, then the longest run out. What is outside a container judges no blood.
  */
 export async function probesToCalibrate(
   db: Database,
   reach: Reach,
-  runsOutBy: number,
+  { runsOutBy, knownBy }: { readonly runsOutBy: number; readonly knownBy: number },
   now: number,
-): Promise<(Standing & { probe: ProbeKind; firstAt: number; validUntil: number | null })[]> {
+): Promise<
+  (Standing & { probe: ProbeKind; firstAt: number; knownFrom: number; validUntil: number | null })[]
+> {
   const calibratedUntil = calibrationRunsOut(probe.deviceId, probe.kind)
   return db
-    .select({ ...standing, probe: probe.kind, firstAt: probeState.firstAt, validUntil: calibratedUntil })
+    .select({
+      ...standing,
+      probe: probe.kind,
+      firstAt: probeState.firstAt,
+      knownFrom,
+      validUntil: calibratedUntil,
+    })
     .from(probe)
     .innerJoin(probeState, eq(probeState.probeId, probe.id))
     .innerJoin(device, eq(device.id, probe.deviceId))
@@ -129,7 +140,7 @@ export async function probesToCalibrate(
         isNull(device.revokedAt),
         sql`${probe.kind} <> 'ambient'`,
         isIn(reach, facility.id),
-        sql`coalesce(${calibratedUntil}, 0) <= ${runsOutBy}::bigint`,
+        sql`coalesce(${calibratedUntil} <= ${runsOutBy}::bigint, ${knownFrom} <= ${knownBy}::bigint)`,
       ),
     )
     .orderBy(sql`${calibratedUntil} nulls first`, probeState.firstAt, probe.id)
@@ -142,16 +153,24 @@ const mappedAt = sql<number | null>`(
   order by m."to" desc, m.id desc limit 1
 )`
 
-/** Devices of some kinds whose newest passed mapping ended by an instant, or that have none: those first. */
+/** When the newest mapping of a device ended, passed or not, in SQL; null where there is none. */
+const triedAt = sql<number | null>`(
+  select max(m."to") from ${temperatureMapping} m where m.device_id = ${device.id}
+)`
+
+/**
+ * Devices of some kinds whose newest passed mapping ended by an instant, or that have none and either failed one or are
+ * known by another: those first.
+ */
 export async function devicesToMap(
   db: Database,
   reach: Reach,
   kinds: readonly DeviceKind[],
-  mappedBy: number,
+  { mappedBy, knownBy }: { readonly mappedBy: number; readonly knownBy: number },
   now: number,
-): Promise<(Standing & { inServiceFrom: number; mappedAt: number | null })[]> {
+): Promise<(Standing & { knownFrom: number; triedAt: number | null; mappedAt: number | null })[]> {
   return db
-    .select({ ...standing, inServiceFrom: device.inServiceFrom, mappedAt })
+    .select({ ...standing, knownFrom, triedAt, mappedAt })
     .from(device)
     .innerJoin(facility, sql`${facility.id} = ${standsIn(device.id, now)}`)
     .where(
@@ -159,10 +178,10 @@ export async function devicesToMap(
         isNull(device.revokedAt),
         isOneOf(device.kind, kinds),
         isIn(reach, facility.id),
-        sql`coalesce(${mappedAt}, 0) <= ${mappedBy}::bigint`,
+        sql`coalesce(${mappedAt} <= ${mappedBy}::bigint, ${triedAt} is not null or ${knownFrom} <= ${knownBy}::bigint)`,
       ),
     )
-    .orderBy(sql`${mappedAt} nulls first`, device.inServiceFrom, device.id)
+    .orderBy(sql`${mappedAt} nulls first`, knownFrom, device.id)
     .limit(mostOfAKind)
 }
 

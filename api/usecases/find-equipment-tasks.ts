@@ -48,23 +48,30 @@ function most(value: (policy: EquipmentPolicy) => number): number {
 
 async function calibrationsDue({ database, now: clock }: Context, reach: Reach) {
   const now = clock()
-  const runsOutBy = now + most(({ dueWithinMs }) => dueWithinMs)
-  const probes = await probesToCalibrate(database.db, reach, runsOutBy, now)
-  return probes.flatMap(({ probe, firstAt, validUntil, ...standing }) => {
-    const { dueWithinMs } = equipmentPolicies[standing.jurisdiction]
-    const due = dueSince(validUntil, firstAt, dueWithinMs, now)
+  const by = {
+    runsOutBy: now + most(({ dueWithinMs }) => dueWithinMs),
+    knownBy: now + most(({ graceMs }) => -graceMs.calibration),
+  }
+  const probes = await probesToCalibrate(database.db, reach, by, now)
+  return probes.flatMap(({ probe, firstAt, knownFrom, validUntil, ...standing }) => {
+    const { dueWithinMs, graceMs } = equipmentPolicies[standing.jurisdiction]
+    const neededFrom = Math.max(firstAt, knownFrom + graceMs.calibration)
+    const due = dueSince(validUntil, neededFrom, dueWithinMs, now)
     return due ? [taskOf('calibration_due', standing, due.since, `calibration_${due.how}`, probe)] : []
   })
 }
 
 async function mappingsDue({ database, now: clock }: Context, reach: Reach) {
   const now = clock()
-  const mappedBy = now + most(({ dueWithinMs, mapping }) => dueWithinMs - mapping.everyMs)
-  const devices = await devicesToMap(database.db, reach, mappedKinds, mappedBy, now)
-  return devices.flatMap(({ inServiceFrom, mappedAt, ...standing }) => {
-    const { dueWithinMs, mapping } = equipmentPolicies[standing.jurisdiction]
+  const by = {
+    mappedBy: now + most(({ dueWithinMs, mapping }) => dueWithinMs - mapping.everyMs),
+    knownBy: now + most(({ graceMs }) => -graceMs.mapping),
+  }
+  const devices = await devicesToMap(database.db, reach, mappedKinds, by, now)
+  return devices.flatMap(({ knownFrom, triedAt, mappedAt, ...standing }) => {
+    const { dueWithinMs, graceMs, mapping } = equipmentPolicies[standing.jurisdiction]
     const validUntil = mappedAt === null ? null : mappedAt + mapping.everyMs
-    const due = dueSince(validUntil, inServiceFrom, dueWithinMs, now)
+    const due = dueSince(validUntil, triedAt ?? knownFrom + graceMs.mapping, dueWithinMs, now)
     return due ? [taskOf('mapping_due', standing, due.since, `mapping_${due.how}`)] : []
   })
 }

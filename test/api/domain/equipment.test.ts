@@ -16,7 +16,9 @@ const day = 24 * hour
 
 describe('what is done again and again', () => {
   test('is missing, due soon, or overdue; the instant it runs out it has run out', () => {
-    expect(dueSince(null, 5, 10, 100)).toEqual({ since: 5, how: 'missing' })
+    expect(dueSince(null, 100, 10, 100)).toEqual({ since: 100, how: 'missing' })
+    expect(dueSince(null, 101, 10, 100)).toBeNull()
+    expect(dueSince(100, 101, 10, 100)).toEqual({ since: 100, how: 'overdue' })
     expect(dueSince(111, 5, 10, 100)).toBeNull()
     expect(dueSince(110, 5, 10, 100)).toEqual({ since: 100, how: 'soon' })
     expect(dueSince(101, 5, 10, 100)).toEqual({ since: 91, how: 'soon' })

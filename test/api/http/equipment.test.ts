@@ -83,6 +83,9 @@ const record = (worker: Worker, path: string, body: object) => worker.post(`/dev
 describe('a calibration', () => {
   test('is on record with who wrote it down, and is to be seen to before it runs out', async ({ door }) => {
     const { engineer, clock } = await aFridge(door)
+    clock.now = noon + 14 * day - 1
+    expect(await tasksOf(engineer, 'calibration_due')).toEqual([])
+    clock.now = noon + 14 * day
     const [missing, ...others] = await tasksOf(engineer, 'calibration_due')
     expect(others).toEqual([])
     expect(missing).toEqual({
@@ -92,20 +95,20 @@ describe('a calibration', () => {
       device: 'fridge-1',
       probe: 'load',
       facility: 'H1',
-      since: iso(noon),
+      since: iso(noon + 14 * day),
       zh: expect.stringContaining('无校准记录'),
       en: expect.stringContaining('No calibration'),
     })
-    const added = await done(record(engineer, 'calibrations', calibrated(noon + 31 * day)), Calibration)
-    expect(added).toMatchObject({ offset: -0.12, recordedBy: { kind: 'person' }, recordedAt: iso(noon) })
+    const added = await done(record(engineer, 'calibrations', calibrated(noon + 45 * day)), Calibration)
+    expect(added).toMatchObject({ offset: -0.12, recordedBy: { kind: 'person' }, recordedAt: iso(clock.now) })
     expect(await tasksOf(engineer, 'calibration_due')).toEqual([])
-    clock.now = noon + day
+    clock.now = noon + 15 * day
     expect(await tasksOf(engineer, 'calibration_due')).toMatchObject([
-      { since: iso(noon + day), en: expect.stringContaining('soon') },
+      { since: iso(noon + 15 * day), en: expect.stringContaining('soon') },
     ])
-    clock.now = noon + 31 * day
+    clock.now = noon + 45 * day
     expect(await tasksOf(engineer, 'calibration_due')).toMatchObject([
-      { since: iso(noon + 31 * day), en: expect.stringContaining('run out') },
+      { since: iso(noon + 45 * day), en: expect.stringContaining('run out') },
     ])
     const { rows } = await door.world.deps.database.pool.query(
       `select action, subject, actor->>'kind' as by from audit_entry where action like 'calibration%'`,
@@ -155,11 +158,15 @@ test('records are listed newest first, page by page', async ({ door }) => {
 describe('a mapping', () => {
   test('that the device passed holds for a year, and one it failed for nothing', async ({ door }) => {
     const { engineer, clock } = await aFridge(door)
+    clock.now = noon + 30 * day - 1
+    expect(await tasksOf(engineer, 'mapping_due')).toEqual([])
+    clock.now = noon + 30 * day
     expect(await tasksOf(engineer, 'mapping_due')).toMatchObject([
-      { since: iso(noon - 10 * day), device: 'fridge-1', zh: expect.stringContaining('温度分布') },
+      { since: iso(noon + 30 * day), device: 'fridge-1', zh: expect.stringContaining('温度分布') },
     ])
+    clock.now = noon
     await done(record(engineer, 'mappings', mapped(noon, { result: 'failed' })), Mapping)
-    expect(await tasksOf(engineer, 'mapping_due')).toHaveLength(1)
+    expect(await tasksOf(engineer, 'mapping_due')).toMatchObject([{ since: iso(noon) }])
     const added = await done(record(engineer, 'mappings', mapped(noon - day)), Mapping)
     expect(added.points[1]).toEqual({ place: 'middle', coldest: 3.1, warmest: 5 })
     expect(await tasksOf(engineer, 'mapping_due')).toEqual([])
@@ -174,6 +181,42 @@ describe('a mapping', () => {
     expect((await refusal(record(engineer, 'mappings', short))).detail).toContain('24 h')
     const few = mapped(noon, { points: mapped(noon).points.slice(0, 2) })
     expect((await refusal(record(engineer, 'mappings', few))).detail).toContain('3 points')
+  })
+})
+
+describe('a device that is new here', () => {
+  test('is no task for its papers, but for those that have run out, and that it is not qualified', async ({
+    door,
+  }) => {
+    const { engineer } = await aFridgeWithABag(door)
+    const kinds = async () => (await done(engineer.get('/tasks'), Tasks)).tasks.map(({ kind }) => kind)
+    const about = ['calibration_due', 'mapping_due', 'device_unqualified']
+    const told = async () => (await kinds()).filter((kind) => about.includes(kind)).sort()
+    expect(await told()).toEqual(['device_unqualified'])
+    await done(record(engineer, 'calibrations', calibrated(noon)), Calibration)
+    await done(record(engineer, 'mappings', mapped(noon - 366 * day)), Mapping)
+    expect(await told()).toEqual(['calibration_due', 'device_unqualified', 'mapping_due'])
+  })
+
+  test('hides none that has been here for longer, however many there are', async ({ door }) => {
+    const { engineer, clock } = await aFridge(door)
+    const { pool } = door.world.deps.database
+    clock.now = noon + 40 * day
+    await pool.query(
+      `with made as (
+         insert into device (name, kind, secret_hash, in_service_from, created_at)
+         select 'new-' || n, 'fridge', 'x', 0, $1 from generate_series(1, 250) n returning id
+       ), placed as (
+         insert into device_placement (device_id, "from", facility_id)
+         select made.id, 0, facility.id from made, facility where code = 'H1'
+       ), probes as (
+         insert into probe (device_id, kind) select id, 'load' from made returning id
+       ) insert into probe_state (probe_id, version, first_at, last_at, last_boot, last_centi, last_received_at)
+         select id, 1, 0, 0, 'a', 400, 0 from probes`,
+      [clock.now],
+    )
+    for (const kind of ['calibration_due', 'mapping_due'] as const)
+      expect((await tasksOf(engineer, kind)).map(({ device }) => device)).toEqual(['fridge-1'])
   })
 })
 
@@ -303,6 +346,7 @@ test('an engineer is told what to do about devices, and nothing of bags', async 
   await say('bags', [{ at: clock.now, added: [], removed: ['T1'] }])
   clock.now += hour
   expect(await tasksOf(city.nurse, 'taken_without_issue')).toHaveLength(1)
+  await done(record(engineer, 'calibrations', calibrated(noon)), Calibration)
   const { tasks } = await done(engineer.get('/tasks'), Tasks)
   expect(tasks.length).toBeGreaterThan(0)
   expect(tasks.filter(({ bagId }) => bagId !== null)).toEqual([])
