@@ -18,9 +18,16 @@ export const deviceRules: Omit<AlarmRules, 'loadMs' | 'airLow' | 'airHigh' | 'ai
 /**
  * When a forecast is worth an alarm: the earliest it may leave its limits is so near, and has been for so long. Looked at
  * are loads within such a share of the band between their limits of one of them, that have moved towards it by so many
- * hundredths of a degree in ten minutes.
+ * hundredths of a degree in ten minutes. Of those only what goes beyond such a share of what it was in the hours before:
+ * what compressors, defrosts and visits do each day foretells nothing.
  */
-export const foresight = { withinMinutes: 20, forMs: 3 * minute, nearShare: 0.4, leastMove: 5 } as const
+export const foresight = {
+  withinMinutes: 20,
+  forMs: 3 * minute,
+  nearShare: 0.4,
+  leastMove: 5,
+  unusualShare: 0.99,
+} as const
 
 /** What is over for so long has ended, ms: a probe that sways about its limit pages nobody twice. */
 export const settleMs = 5 * minute

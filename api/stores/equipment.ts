@@ -153,16 +153,24 @@ const mappedAt = sql<number | null>`(
   order by m."to" desc, m.id desc limit 1
 )`
 
-/** Devices of some kinds whose newest passed mapping ended by an instant, or that have none and are known by another: those first. */
+/** When the newest mapping of a device ended, passed or not, in SQL; null where there is none. */
+const triedAt = sql<number | null>`(
+  select max(m."to") from ${temperatureMapping} m where m.device_id = ${device.id}
+)`
+
+/**
+ * Devices of some kinds whose newest passed mapping ended by an instant, or that have none and either failed one or are
+ * known by another: those first.
+ */
 export async function devicesToMap(
   db: Database,
   reach: Reach,
   kinds: readonly DeviceKind[],
   { mappedBy, knownBy }: { readonly mappedBy: number; readonly knownBy: number },
   now: number,
-): Promise<(Standing & { knownFrom: number; mappedAt: number | null })[]> {
+): Promise<(Standing & { knownFrom: number; triedAt: number | null; mappedAt: number | null })[]> {
   return db
-    .select({ ...standing, knownFrom, mappedAt })
+    .select({ ...standing, knownFrom, triedAt, mappedAt })
     .from(device)
     .innerJoin(facility, sql`${facility.id} = ${standsIn(device.id, now)}`)
     .where(
@@ -170,7 +178,7 @@ export async function devicesToMap(
         isNull(device.revokedAt),
         isOneOf(device.kind, kinds),
         isIn(reach, facility.id),
-        sql`coalesce(${mappedAt} <= ${mappedBy}::bigint, ${knownFrom} <= ${knownBy}::bigint)`,
+        sql`coalesce(${mappedAt} <= ${mappedBy}::bigint, ${triedAt} is not null or ${knownFrom} <= ${knownBy}::bigint)`,
       ),
     )
     .orderBy(sql`${mappedAt} nulls first`, knownFrom, device.id)

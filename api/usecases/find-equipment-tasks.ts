@@ -68,10 +68,10 @@ async function mappingsDue({ database, now: clock }: Context, reach: Reach) {
     knownBy: now + most(({ graceMs }) => -graceMs.mapping),
   }
   const devices = await devicesToMap(database.db, reach, mappedKinds, by, now)
-  return devices.flatMap(({ knownFrom, mappedAt, ...standing }) => {
+  return devices.flatMap(({ knownFrom, triedAt, mappedAt, ...standing }) => {
     const { dueWithinMs, graceMs, mapping } = equipmentPolicies[standing.jurisdiction]
     const validUntil = mappedAt === null ? null : mappedAt + mapping.everyMs
-    const due = dueSince(validUntil, knownFrom + graceMs.mapping, dueWithinMs, now)
+    const due = dueSince(validUntil, triedAt ?? knownFrom + graceMs.mapping, dueWithinMs, now)
     return due ? [taskOf('mapping_due', standing, due.since, `mapping_${due.how}`)] : []
   })
 }

@@ -1,6 +1,7 @@
 import type { Deps } from '../context.ts'
 import { foreseenCondition } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
+import { isUnusual } from '../domain/thermal/forecast.ts'
 import { outlookOf } from '../domain/thermal/outlook.ts'
 import { foresight } from '../policies/alarms.ts'
 import { cnForecastRule, outlookWords } from '../policies/forecast.ts'
@@ -57,7 +58,10 @@ export function createForesight({ database: { db }, now: clock }: Pick<Deps, 'da
         const device = devices.get(whose.device)
         if (!device) continue
         const readings = await samplesOf(db, device, lastAt, cnForecastRule.lookbackMs)
-        const outlook = outlookOf('load', readings, inForce(device.profiles, lastAt), cnForecastRule)
+        const foretold = outlookOf('load', readings, inForce(device.profiles, lastAt), cnForecastRule)
+        const { load = [] } = readings
+        const isTrend = foretold && isUnusual(foretold.side, load, foresight.unusualShare, cnForecastRule)
+        const outlook = isTrend ? foretold : null
         const before = known.get(probeId)?.condition
         const since = before?.kind === `load_${outlook?.side}_soon` ? before.from : (outlook?.at ?? lastAt)
         const said = outlook && { ...outlook, ...outlookWords(outlook) }

@@ -77,6 +77,25 @@ export function minutesUntil(
   return quantilesOf(coursesOf(points, nearest, farthest, sure, goal, spread, rule), rule.horizonMs)
 }
 
+/**
+ * Is the newest reading nearer the limit than nearly all of them were before the window? What a compressor, a defrost and
+ * visits do every few hours is no trend. True where too little is known to say.
+ *
+ * @param share of those before: beyond so many of them is unusual
+ */
+export function isUnusual(
+  side: Side,
+  samples: readonly Sample[],
+  share: number,
+  { lookbackMs, windowMs }: ForecastRule,
+): boolean {
+  const last = samples.at(-1)
+  if (!last) return false
+  const sign = side === 'high' ? 1 : -1
+  const before = within(samples, last.at - lookbackMs, last.at - windowMs).map(({ centi }) => sign * centi)
+  return before.length < 12 || sign * last.centi > quantile(before, share)
+}
+
 type Point = { readonly ms: number; readonly centi: number; readonly spread: number }
 type Points = { readonly points: readonly Point[]; readonly level: number; readonly spread: number }
 

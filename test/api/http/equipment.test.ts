@@ -164,8 +164,9 @@ describe('a mapping', () => {
     expect(await tasksOf(engineer, 'mapping_due')).toMatchObject([
       { since: iso(noon + 30 * day), device: 'fridge-1', zh: expect.stringContaining('温度分布') },
     ])
+    clock.now = noon
     await done(record(engineer, 'mappings', mapped(noon, { result: 'failed' })), Mapping)
-    expect(await tasksOf(engineer, 'mapping_due')).toHaveLength(1)
+    expect(await tasksOf(engineer, 'mapping_due')).toMatchObject([{ since: iso(noon) }])
     const added = await done(record(engineer, 'mappings', mapped(noon - day)), Mapping)
     expect(added.points[1]).toEqual({ place: 'middle', coldest: 3.1, warmest: 5 })
     expect(await tasksOf(engineer, 'mapping_due')).toEqual([])
