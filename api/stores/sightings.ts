@@ -119,6 +119,9 @@ export async function refoldPlaces(tx: Transaction, bagId: string, now: number):
       .where(inArray(bagPlace.id, [...believed.values()]))
   }
   if (added.length > 0 || believed.size > 0) await dueForBags(tx, [bagId], now)
+  // What a clock a little ahead of ours tells is not so yet.
+  const newest = Math.max(...added.map(({ from, to }) => to ?? from))
+  if (newest >= now) await dueForBags(tx, [bagId], newest + 1)
   await insertRows(
     tx,
     bagPlace,
