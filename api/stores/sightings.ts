@@ -137,6 +137,9 @@ export async function refoldPlaces(tx: Transaction, bagIds: readonly string[], n
     // What a clock in doubt told may change how much of a place is believed, and the place not.
     const isDoubted = sightings.some(({ doubtfulUntil }) => doubtfulUntil !== null)
     if (places.length > 0 || believed.size > 0 || isDoubted) due.add(bagId)
+    // What a clock a little ahead of ours tells is not so yet.
+    const newest = Math.max(...places.map(({ from, to }) => to ?? from))
+    if (newest >= now) await dueForBags(tx, [bagId], newest + 1)
   }
   if (gone.length > 0) await tx.update(bagPlace).set({ knownTo: now }).where(isOneOf(bagPlace.id, gone))
   await dueForBags(tx, [...due], now)

@@ -106,6 +106,7 @@ export async function traceBag(
     ? (await eventsOf(db, bag.id)).findLast(({ from, to }) => to === bag.state && from !== to)
     : undefined
   const until = Math.min(asOf, fate?.at ?? asOf)
+  const isOver = fate !== undefined && fate.at <= asOf
   const storage = await reads.policies(db, input.jurisdiction, bag.component, 'storage')
   if (storage.length === 0) {
     throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
@@ -137,7 +138,7 @@ export async function traceBag(
       phase,
       from,
       to,
-      ongoing: until === asOf && (place.to === null || place.to > asOf),
+      ongoing: !isOver && (place.to === null || place.to > asOf),
       timeVerified: doubtfulMs === 0,
     }
     const enter = (kind: EntryKind, probe: ProbeKind | null, stretches: readonly Stretch[]) => {
@@ -179,7 +180,7 @@ export async function traceBag(
   const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since && before }
   if (beforeFirstSeen) {
     const nowhere = { phase: null, device: null, probe: null, coldest: null, warmest: null }
-    const ongoing = until === asOf && firstSeen === until
+    const ongoing = !isOver && firstSeen === until
     entries.push({ ...beforeFirstSeen, ...nowhere, kind: 'unseen', bagId: bag.id, ongoing })
   }
   entries.sort((a, b) => a.from - b.from || a.to - b.to)

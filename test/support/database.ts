@@ -114,7 +114,8 @@ async function openInMemory(): Promise<Made> {
   return { open, drop: () => open.close() }
 }
 
-async function empty({ pool }: OpenDatabase): Promise<void> {
+/** Forget all that was ever stored. */
+export async function empty({ pool }: OpenDatabase): Promise<void> {
   const { rows } = await pool.query<{ tables: string | null }>(
     `select string_agg(format('%I.%I', schemaname, tablename), ', ') as tables
     from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'drizzle')`,

@@ -8,6 +8,7 @@ import { insertMessages } from '../../stores/messages.ts'
 import { insertRejections, type RejectionInput } from '../../stores/rejections.ts'
 import { judgeClocks } from './clocks.ts'
 import type { Incoming } from './decode.ts'
+import { dueForFilled } from './filled.ts'
 import type { Memory } from './memory.ts'
 import { takeReadings } from './readings.ts'
 import { takeReplies } from './replies.ts'
@@ -72,6 +73,7 @@ export async function commitWork(
 
     const { remember, told } = await takeReadings(tx, memory, fresh, now, forward)
     const rememberClocks = await judgeClocks(tx, fresh)
+    await dueForFilled(tx, fresh, now)
     await takeSightings(tx, fresh, locked, now)
     await insertDeviceEvents(tx, fresh.flatMap(eventRows))
     rejections.push(...fresh.filter(({ again }) => !again).flatMap(badElements))

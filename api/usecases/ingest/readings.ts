@@ -86,6 +86,7 @@ export async function takeReadings(
   const writes: ProbeStateWrite[] = []
   const found: Found[] = []
   const dues: (Span & { deviceId: number })[] = []
+  const ahead: { readonly due: Span & { deviceId: number }; readonly toldUpTo: number }[] = []
   for (const probe of probes) {
     const before = memory.states.get(probe.probeId) ?? read.get(probe.probeId) ?? { version: 0, state: null }
     const range = touched.get(probe.probeId) ?? null
@@ -94,7 +95,11 @@ export async function takeReadings(
     // Which probe speaks for bags hangs on when each was first heard.
     const isFirst = state?.firstAt !== before.state?.firstAt
     const due = isFirst ? ever : dueSpan(memory.bands, probe, before.state, { late: span, change }, now)
-    if (due) dues.push({ deviceId: probe.device.id, ...due })
+    if (due) {
+      dues.push({ deviceId: probe.device.id, ...due })
+      const toldUpTo = Math.max(span?.to ?? -Infinity, probe.arriving.at(-1)?.at ?? -Infinity)
+      if (toldUpTo >= now) ahead.push({ due: { deviceId: probe.device.id, ...due }, toldUpTo })
+    }
     if (!state) continue
     writes.push({ probeId: probe.probeId, version: before.version, state, receivedAt: probe.receivedAt })
     if (change) found.push({ device: probe.device, probe: probe.kind, change })
@@ -103,6 +108,8 @@ export async function takeReadings(
   const changes = found.map(({ change }) => change)
   await saveFindings(tx, changes, now)
   await dueForDevices(tx, dues, now)
+  // What a clock a little ahead of ours tells is not so yet.
+  for (const { due, toldUpTo } of ahead) await dueForDevices(tx, [due], toldUpTo + 1)
   const told = await tellFindings(tx, found, now)
   const remember = () => {
     for (const { probeId, version, state } of writes)
