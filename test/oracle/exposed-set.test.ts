@@ -3,6 +3,8 @@ import type { Context } from '../../api/context.ts'
 import type { Actor } from '../../api/domain/actor.ts'
 import { dinCheckCharacter } from '../../api/domain/isbt128.ts'
 import { Refusal } from '../../api/domain/refusal.ts'
+import { createDeviceReads, type DeviceReads } from '../../api/stores/device-reads.ts'
+import { deleteDue, dueBags } from '../../api/stores/ledger-due.ts'
 import { ledgersOf } from '../../api/stores/ledgers.ts'
 import { policyVersions } from '../../api/stores/policies.ts'
 import { saveFaults, type Underived } from '../../api/stores/probe-faults.ts'
@@ -10,6 +12,7 @@ import { refoldPlaces } from '../../api/stores/sightings.ts'
 import { actOnBag } from '../../api/usecases/act-on-bag.ts'
 import { decideOnPolicy } from '../../api/usecases/decide-on-policy.ts'
 import type { Incoming } from '../../api/usecases/ingest/decode.ts'
+import { judgeBag } from '../../api/usecases/judge-bag.ts'
 import { judgeDue, noticeSilence } from '../../api/usecases/judge-due.ts'
 import { processBag } from '../../api/usecases/process-bag.ts'
 import { proposePolicy } from '../../api/usecases/propose-policy.ts'
@@ -46,6 +49,9 @@ const size = serverUrl()
       days: Number(process.env.ORACLE_DAYS ?? 2),
     }
   : { devices: 8, bags: 100, days: 2 }
+
+/** To judge and trace a thousand bags one by one takes minutes. */
+const isLarge = size.bags > 500
 
 /** What people do at a time, to one bag or to something else: of one subject one after the other. */
 type Deed = { readonly at: number; readonly subject: string; do(ctx: Context): Promise<void> }
@@ -220,7 +226,7 @@ async function live(world: World, week: Week, random: Random, times: Times) {
     timed('judging', async () => {
       silent = await noticeSilence(world.deps, silent)
       for (let judged = 1; judged > 0; ) {
-        judged = (await judgeDue(world.deps)).judged
+        judged = isLarge ? await judgeTogether(world) : (await judgeDue(world.deps)).judged
         times.judged += judged
       }
     })
@@ -256,8 +262,8 @@ async function live(world: World, week: Week, random: Random, times: Times) {
         if (random.chance(0.1)) world.restart()
       }
     })
-    if (random.chance(0.1) || isLast) faults = await doubt(world, week, random)
-    if (random.chance(0.15)) {
+    if (random.chance(isLarge ? 0.02 : 0.1) || isLast) faults = await doubt(world, week, random)
+    if (random.chance(isLarge ? 0.03 : 0.15)) {
       await judge()
       for (let drawn = 0; drawn < 20 && bags.length > 0; drawn++) {
         const { id } = bags[random.whole(0, bags.length - 1)] as Kept
@@ -269,6 +275,18 @@ async function live(world: World, week: Week, random: Random, times: Times) {
   }
   await judge()
   return { bags, faults }
+}
+
+/** As `judgeDue` does, but some at once: nothing comes meanwhile, so all of them can share what is read. */
+async function judgeTogether({ deps }: World): Promise<number> {
+  const { db } = deps.database
+  const { ids, bagIds } = await dueBags(db, deps.now())
+  const shared = { reads: createDeviceReads(size.days * 24 * hour), asOf: deps.now() }
+  await together(bagIds, async (bagId) => {
+    await judgeBag(deps, bagId, shared)
+  })
+  await deleteDue(db, ids)
+  return bagIds.length
 }
 
 function incoming({ receivedAt, dueAt: _, ...message }: DrawnMessage, now: number): Incoming {
@@ -328,7 +346,11 @@ async function recordingOf(
 }
 
 /** What the service says of a bag: by its ledger, and by its trace. */
-async function toldOf(world: World, bagId: string): Promise<{ ledger: Partial<Account>; trace: Account }> {
+async function toldOf(
+  world: World,
+  bagId: string,
+  reads?: DeviceReads,
+): Promise<{ ledger: Partial<Account>; trace: Account }> {
   const { db } = world.deps.database
   const [ledger] = await ledgersOf(db, bagId)
   if (!ledger) throw new Error(`bag ${bagId} was never judged`)
@@ -336,7 +358,7 @@ async function toldOf(world: World, bagId: string): Promise<{ ledger: Partial<Ac
     ledger.entries
       .filter(({ kind }) => kinds.includes(kind))
       .reduce((sum, { from, to }) => sum + (to ?? world.clock.now) - from, 0)
-  const { total } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
+  const { total } = await traceBag({ ...world.deps, ...(reads && { reads }) }, { bagId, jurisdiction: 'CN' })
   const { belowMs, aboveMs, inRangeMs, unverifiedMs, uncontrolledMs, wasOutside } = total
   return {
     ledger: {
@@ -382,9 +404,10 @@ describe('the bags that were exposed', () => {
     const differing: object[] = []
     const exposed = { both: 0, missing: 0, extra: 0 }
     let unverified = 0
+    const reads = createDeviceReads(size.days * 24 * hour)
     await together(bags, async (bag) => {
       const expected = accounts.get(bag.id) as Account
-      const { ledger, trace } = await toldOf(world, bag.id)
+      const { ledger, trace } = await toldOf(world, bag.id, reads)
       const { inRangeMs: _, ...inLedger } = expected
       if (JSON.stringify(inOrder(ledger)) !== JSON.stringify(inOrder(inLedger)))
         differing.push({ bag, by: 'ledger', ledger, expected })

@@ -57,6 +57,35 @@ testOnServer('a bag that is tagged while an inventory misses it is missed by it'
 })
 
 testOnServer(
+  'a bag that is put in a device while an inventory misses it is missed by it',
+  async ({ database }) => {
+    const { db } = database
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const bag = await aBag(world)
+    await tagBag(world.ctx, { bagId: bag.id, tag: 'T1', from: noon - 86_400_000 })
+    const say = (seq: number, body: unknown) =>
+      world.ingest.accept([aMessage({ device: 'f1', channel: 'bags', seq, body })])
+    await say(0, [{ at: noon - 120_000, added: ['T2'], removed: [] }])
+    const { id: deviceId } = await findDevice(db, 'f1')
+    const [known] = await db.select().from(boot).where(eq(boot.deviceId, deviceId))
+
+    // The device told the one to this process, and the other to another.
+    let putting: Promise<unknown> | undefined
+    await db.transaction(async (tx) => {
+      await lockInventories(tx, [deviceId])
+      await insertInventories(tx, [{ bootId: known?.id as number, seq: 2, deviceId, at: noon }])
+      putting = say(1, [{ at: noon - 60_000, added: ['T1'], removed: [] }])
+      await Promise.race([putting, waiting(database)])
+    })
+    await putting
+
+    const places = await db.select({ state: bagPlace.state }).from(bagPlace).where(eq(bagPlace.bagId, bag.id))
+    expect(places).toEqual([{ state: 'unknown' }])
+  },
+)
+
+testOnServer(
   'a bag that is tagged while a clock is put right is placed by the clock put right',
   async ({ database }) => {
     const { db } = database
