@@ -180,7 +180,8 @@ export type Side = (typeof sides)[number]
 /**
  * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
  * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
- * controlled storage for nearly as long as it may be, or longer, or was not given in time.
+ * controlled storage for nearly as long as it may be, or longer, or was not given in time; bags on their way for longer than
+ * a journey may take.
  */
 export const alarmKinds = [
   'load_high',
@@ -201,6 +202,7 @@ export const alarmKinds = [
   'bag_out_soon',
   'bag_out',
   'transfusion_late',
+  'transit_overdue',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 
@@ -332,8 +334,11 @@ export const holdKinds = [
 ] as const
 export type HoldKind = (typeof holdKinds)[number]
 
-/** What a stretch of a bag's life was in which it was not measured within its limits. */
-export const entryKinds = ['low', 'high', 'unverified', 'unknown_place', 'unseen', 'in_hand'] as const
+/** What a stretch of a bag's life was in which it was not measured within its limits, or was on a journey. */
+export const entryKinds = [
+  ...(['low', 'high', 'unverified', 'unknown_place', 'unseen', 'in_hand'] as const),
+  'journey',
+] as const
 export type EntryKind = (typeof entryKinds)[number]
 
 /** What becomes of a bag by how it was kept, the worst last. */
@@ -346,6 +351,8 @@ export const ledgerReasons = [
   'vouched_for',
   'in_hands',
   'in_hands_too_long',
+  'on_journey',
+  'journey_too_long',
   'place_unknown',
   'unheard',
   'unheard_too_long',

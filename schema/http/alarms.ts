@@ -28,7 +28,9 @@ const alarm = {
   kind: z.enum(alarmKinds),
   part: z
     .string()
-    .meta({ description: 'which probe or door; empty where it is the device itself; the id of a bag' }),
+    .meta({
+      description: 'which probe or door; empty where it is the device itself; the id of a bag; a journey',
+    }),
   bags: z
     .array(z.object({ bagId: z.string(), label: z.string() }))
     .meta({ description: 'the bags it is about, where it is not about a device' }),
