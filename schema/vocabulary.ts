@@ -180,7 +180,8 @@ export type Side = (typeof sides)[number]
 /**
  * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
  * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
- * controlled storage for nearly as long as it may be, or longer, or was not given in time.
+ * controlled storage for nearly as long as it may be, or longer, or was not given in time; bags on their way for longer than
+ * a journey may take.
  */
 export const alarmKinds = [
   'load_high',
@@ -201,6 +202,7 @@ export const alarmKinds = [
   'bag_out_soon',
   'bag_out',
   'transfusion_late',
+  'transit_overdue',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 
@@ -333,8 +335,8 @@ export const holdKinds = [
 export type HoldKind = (typeof holdKinds)[number]
 
 /**
- * What a stretch of a bag's life was in which it was not measured within its limits; `probe_fault` where the probe that
- * speaks for it told nothing else and is not to be believed.
+ * What a stretch of a bag's life was in which it was not measured within its limits, or was on a journey; `probe_fault`
+ * where the probe that speaks for it told nothing else and is not to be believed.
  */
 export const entryKinds = [
   'low',
@@ -344,6 +346,7 @@ export const entryKinds = [
   'unknown_place',
   'unseen',
   'in_hand',
+  'journey',
 ] as const
 export type EntryKind = (typeof entryKinds)[number]
 
@@ -357,6 +360,8 @@ export const ledgerReasons = [
   'vouched_for',
   'in_hands',
   'in_hands_too_long',
+  'on_journey',
+  'journey_too_long',
   'place_unknown',
   'unheard',
   'unheard_too_long',

@@ -13,7 +13,7 @@ import type { Outlook } from './thermal/outlook.ts'
 /** Something is wrong with a device or a bag, in event time; `to` is null while it lasts. */
 export type Condition = {
   readonly kind: AlarmKind
-  /** Which probe or door; empty where it is the device itself; the id of a bag. */
+  /** Which probe or door; empty where it is the device itself; the id of a bag; a journey. */
   readonly part: string
   readonly from: number
   readonly to: number | null

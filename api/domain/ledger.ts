@@ -4,7 +4,8 @@ import type { Span } from './exposure.ts'
 import type { Allowance } from './policy.ts'
 
 /**
- * A stretch of a bag's life in which it was not measured within its limits, [from, to) in event time, ms UTC. Low and
+ * A stretch of a bag's life in which it was not measured within its limits, or a journey, however it was measured: all
+ * of its time in boxes without storage between. [from, to) in event time, ms UTC. Low and
  * high may last for no time at all: one reading before a silence.
  */
 export type LedgerEntry = Span & {
@@ -59,8 +60,10 @@ export type Judgement = {
  * look at, who by releasing it uses it up. What no reading speaks for in a container is UNVERIFIED for as long as the
  * missing may still come (`gapGraceMs` after it began), and HOLD from then on, or once it is certain that nothing will
  * come. What only a probe spoke for that is not to be believed is UNVERIFIED while that lasts, and HOLD from when it is
- * over, for then all has been told, or once it has lasted as long as one waits for what is missing. At places nobody knows it is UNVERIFIED, and so is all that was in hands once that is longer than may be. What a
- * person released or vouched for since is OK; a stretch that grew since is not what was released.
+ * over, for then all has been told, or once it has lasted as long as one waits for what is missing. At places nobody
+ * knows it is UNVERIFIED, and so is all that was in hands once that is longer than may be, and a journey that took
+ * longer, however cold. What a person released or vouched for since is OK; a stretch that grew since is not what was
+ * released.
  *
  * @param rulesOf by the version in force when the entry began, of the component of the bag it is of
  * @param isProvenEmpty of a bounded stretch: all messages from around it came, and none speaks of it
@@ -98,6 +101,13 @@ export function judgeLedger(
       if (handledMs > longestMs) return { verdict: 'UNVERIFIED', reason: 'in_hands_too_long' }
       if (ongoing) due(now + longestMs - handledMs + 1)
       return { verdict: 'OK', reason: 'in_hands' }
+    }
+    if (kind === 'journey') {
+      const longestMs = rules?.longestMs ?? null
+      if (longestMs === null) return { verdict: 'OK', reason: 'on_journey' }
+      if (countedMs > longestMs) return { verdict: 'UNVERIFIED', reason: 'journey_too_long' }
+      if (ongoing) due(now + longestMs - countedMs + 1)
+      return { verdict: 'OK', reason: 'on_journey' }
     }
     if (kind === 'unknown_place') return { verdict: 'UNVERIFIED', reason: 'place_unknown' }
     const graceEnds = from + (rules?.gapGraceMs ?? 0)

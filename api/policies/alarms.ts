@@ -106,6 +106,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
     zh: '血袋发出后超时仍未登记输注完成',
     en: 'A bag that was issued has not been given in time, as far as is recorded',
   },
+  transit_overdue: {
+    zh: '血袋运输超时，仍未接收',
+    en: 'Bags have been on their way for longer than they may, and were not received',
+  },
 }
 
 /** How bad it is. */
@@ -176,6 +180,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   transfusion_late: {
     zh: '请停止输注并登记去向（已输注或报废）',
     en: 'Give no more of it, and record what became of it: given, or discarded',
+  },
+  transit_overdue: {
+    zh: '请联系承运人，找到血袋；接收时查看温度记录，确认前不得使用',
+    en: 'Call the courier and find them; look at how cold they were when they come, and use none of them before',
   },
 }
 

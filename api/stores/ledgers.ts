@@ -82,7 +82,8 @@ export async function putOff(tx: Transaction, { id }: Ledger, dueAt: number | nu
 const releases: Partial<Record<HoldKind, (entry: Pick<LedgerEntry, 'kind'>) => boolean>> = {
   breach: isOutside,
   allowance: isOutside,
-  unverified_gap: (entry) => !isOutside(entry),
+  // A journey is no gap: who releases what was not heard on it says nothing of how long it took.
+  unverified_gap: (entry) => !isOutside(entry) && entry.kind !== 'journey',
 }
 
 /** Is a hold of this kind about what stands in the ledger? */
@@ -282,7 +283,7 @@ export async function exposedIn(
   },
 ): Promise<ExposedBag[]> {
   const { device: name, from, to, reach, limit } = asked
-  const isThere = sql`(e->>'device' = ${name} and (e->>'from')::bigint < ${to}
+  const isThere = sql`(e->>'device' = ${name} and e->>'kind' <> 'journey' and (e->>'from')::bigint < ${to}
     and ((e->>'to') is null or (e->>'to')::bigint >= ${from}))`
   const isInReach = or(isIn(reach, bag.holderId), isIn(reach, bag.originId), isIn(reach, bag.destinationId))
   const rows = await db
@@ -307,7 +308,10 @@ export async function exposedIn(
     .orderBy(bag.id)
     .limit(limit)
   const wasThere = (entry: KeptEntry) =>
-    entry.device === name && entry.from < to && (entry.to === null || entry.to >= from)
+    entry.device === name &&
+    entry.kind !== 'journey' &&
+    entry.from < to &&
+    (entry.to === null || entry.to >= from)
   return rows.map(({ entries, ...row }) => ({
     ...row,
     entries: (entries as readonly KeptEntry[]).filter(wasThere),

@@ -69,7 +69,7 @@ export type Trace = {
   readonly inherited: Account | null
   /** Of all places, of the time before the first, and of what it was made of. */
   readonly total: Account
-  /** All that was not measured within limits, by ascending `from`: one account for each way it was made of others. */
+  /** All that was not measured within limits, and its journeys, by ascending `from`: one account for each way it was made of others. */
   readonly ledgers: readonly (readonly LedgerEntry[])[]
 }
 
@@ -167,6 +167,7 @@ export async function traceBag(
       }
     }
   }
+  entries.push(...journeysIn(places).map((journey) => ({ ...journey, bagId: bag.id })))
   const placesIn = (phase: ContainerPhase) => places.filter((place) => place.phase === phase)
   const firstSeen = places[0]?.from ?? until
   const parents = await parentsOf(db, bag.id)
@@ -199,6 +200,21 @@ export async function traceBag(
     total: sum(inherited ? [...own, inherited] : own),
     ledgers: ledgers.map((before) => [...before, ...entries]),
   }
+}
+
+/** From the first box to the last one, without storage between. */
+function journeysIn(places: readonly TracedPlace[]): Omit<LedgerEntry, 'bagId'>[] {
+  const journeys: Omit<LedgerEntry, 'bagId'>[] = []
+  let isUnderWay = false
+  for (const { phase, from, to, device, ongoing } of places) {
+    if (phase === 'transport') {
+      const begun = isUnderWay ? journeys.pop() : undefined
+      const unmeasured = { probe: null, coldest: null, warmest: null }
+      journeys.push({ kind: 'journey', phase, device, ...unmeasured, from: begun?.from ?? from, to, ongoing })
+    }
+    if (phase !== null) isUnderWay = phase === 'transport'
+  }
+  return journeys
 }
 
 /** The account of what a bag was made of, which ended with that; of several the worst of each. */

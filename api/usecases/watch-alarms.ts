@@ -17,6 +17,7 @@ import {
 } from '../domain/alarm.ts'
 import { outSince, timerConditions } from '../domain/bag-timer.ts'
 import { inForce } from '../domain/effective.ts'
+import { overdueJourneys } from '../domain/journey.ts'
 import {
   bagTimer,
   defrosts,
@@ -40,6 +41,7 @@ import {
   type Whose,
 } from '../stores/alarms.ts'
 import { bagsOut, type HeldBagOut } from '../stores/bags-out.ts'
+import { bagsUnderWay, type TracedUnderWay } from '../stores/bags-under-way.ts'
 import { defrostingUntil } from '../stores/defrosts.ts'
 import { lookUpDevices } from '../stores/devices.ts'
 import { insertNotices, unheardCases } from '../stores/notices.ts'
@@ -95,7 +97,8 @@ export async function watchAlarms(
   const names = [...facts.excursions, ...facts.powers, ...facts.doors].map(({ device }) => device)
   const devices = await lookUpDevices(db, [...new Set(names)])
   const out = await bagsOut(db, now, since)
-  const policies = names.length > 0 || out.length > 0 ? await listPolicies(db) : []
+  const underWay = await bagsUnderWay(db)
+  const policies = [names, out, underWay].some(({ length }) => length > 0) ? await listPolicies(db) : []
   const rulesFor = ({ device, jurisdiction }: Whose) => {
     const profiles = devices.get(device)?.profiles
     const theirs = policies.filter((policy) => policy.jurisdiction === jurisdiction)
@@ -105,6 +108,7 @@ export async function watchAlarms(
   const conditions = [
     ...conditionsIn(facts, rulesFor, readySince, now),
     ...out.flatMap((bag) => timersOf(bag, policies, now)),
+    ...lateJourneys(underWay, policies, now),
     ...foreseen,
   ]
   for (const condition of conditions) {
@@ -208,17 +212,45 @@ function keyOf({
 
 /** By the policy of its component in force when it left controlled storage. */
 function timersOf(bag: HeldBagOut, policies: readonly Policy[], now: number): Found[] {
-  const { bagId, label, component, jurisdiction, facilityId } = bag
-  const versions = policies.filter(
-    (policy) =>
-      policy.phase === 'in_hand' && policy.component === component && policy.jurisdiction === jurisdiction,
-  )
+  const { bagId, label, facilityId } = bag
   const from = outSince(bag)
   if (from === null) return []
-  const longestMs = versions.length > 0 ? inForce(versions, from).longestMs : null
+  const longestMs = longestOf(bag, 'in_hand', policies, from)
   const whose = { deviceId: null, device: null, facilityId }
   const bags = [{ bagId, label }]
   return timerConditions(bag, { ...bagTimer, longestMs }, now).map((found) => ({ ...found, whose, bags }))
+}
+
+/** Told at both ends, by the policies in force where and when the bags departed. */
+function lateJourneys(
+  underWay: readonly TracedUnderWay[],
+  policies: readonly Policy[],
+  now: number,
+): Found[] {
+  const limited = underWay.map((bag) => ({
+    ...bag,
+    longestMs: longestOf(bag, 'transport', policies, bag.departedAt),
+  }))
+  return overdueJourneys(limited, now).flatMap(({ condition, bags: together }) => {
+    const bags = together.map(({ bagId, label }) => ({ bagId, label }))
+    const [{ fromId, toId }] = together
+    return [fromId, toId].map((facilityId) => {
+      return { ...condition, bags, whose: { deviceId: null, device: null, facilityId } }
+    })
+  })
+}
+
+function longestOf(
+  { component, jurisdiction }: Pick<TracedUnderWay, 'component' | 'jurisdiction'>,
+  phase: Policy['phase'],
+  policies: readonly Policy[],
+  at: number,
+): number | null {
+  const versions = policies.filter(
+    (policy) =>
+      policy.phase === phase && policy.component === component && policy.jurisdiction === jurisdiction,
+  )
+  return versions.length > 0 ? inForce(versions, at).longestMs : null
 }
 
 function isOther(before: Case, after: Case): boolean {

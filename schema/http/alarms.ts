@@ -26,9 +26,9 @@ const alarm = {
   device: orNull(Name).meta({ description: 'null where it is about bags' }),
   facility: Name,
   kind: z.enum(alarmKinds),
-  part: z
-    .string()
-    .meta({ description: 'which probe or door; empty where it is the device itself; the id of a bag' }),
+  part: z.string().meta({
+    description: 'which probe or door; empty where it is the device itself; the id of a bag; a journey',
+  }),
   bags: z
     .array(z.object({ bagId: z.string(), label: z.string() }))
     .meta({ description: 'the bags it is about, where it is not about a device' }),

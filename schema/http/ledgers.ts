@@ -19,7 +19,10 @@ const LedgerEntry = z
     verdict: z.enum(verdicts),
     reason: z.enum(ledgerReasons),
   })
-  .meta({ id: 'LedgerEntry', description: 'a stretch in which a bag was not measured within its limits' })
+  .meta({
+    id: 'LedgerEntry',
+    description: 'a stretch in which a bag was not measured within its limits, or a journey',
+  })
 
 const Ledger = z
   .object({

@@ -35,7 +35,7 @@ export const alarmCase = pgTable(
       .notNull()
       .references(() => facility.id),
     kind: text({ enum: alarmKinds }).notNull(),
-    /** Which probe or door; empty where it is the device itself; the id of a bag. */
+    /** Which probe or door; empty where it is the device itself; the id of a bag; a journey. */
     part: text().notNull(),
     /** The bags it is about, as they were when it was raised; null where it is about a device. */
     bags: jsonb().$type<readonly AlarmBag[]>(),

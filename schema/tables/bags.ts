@@ -126,6 +126,7 @@ export const bag = pgTable(
   (t) => [
     index('bag_holder').on(t.holderId, t.state, t.expiresAt),
     index('bag_donation').on(t.donationId),
+    index('bag_under_way').on(t.holderId).where(sql`state in ('in_transit', 'arrived')`),
     index('bag_issued').on(t.holderId).where(sql`state = 'issued'`),
     oneOf('bag_state', t.state, bagStates),
     oneOf('bag_abo', t.abo, abos),

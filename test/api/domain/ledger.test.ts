@@ -51,7 +51,7 @@ function judge(
   } = judgeLedger(
     entries,
     vouched,
-    () => ({ ...rules, allowances }),
+    (_, phase) => ({ ...rules, ...(phase === 'transport' ? { longestMs: 24 * hour } : {}), allowances }),
     () => proven,
     at,
   )
@@ -156,6 +156,35 @@ describe('a ledger', () => {
       verdict: 'UNVERIFIED',
       reasons: ['in_hands', 'in_hands_too_long'],
     })
+  })
+
+  test('allows a journey as long as its policy does, however cold it was, and says when that is over', () => {
+    const journey = (hours: number, changes: Partial<LedgerEntry> = {}) =>
+      entry({
+        kind: 'journey',
+        phase: 'transport',
+        from: 0,
+        to: hours * hour,
+        coldest: null,
+        warmest: null,
+        ...changes,
+      })
+    const limit = 24
+    expect(judge([journey(limit)])).toMatchObject({ verdict: 'OK', reasons: ['on_journey'], dueAt: null })
+    const long = journey(limit, { to: limit * hour + 1 })
+    expect(judge([long], {}, limit * hour + 1)).toMatchObject({
+      verdict: 'UNVERIFIED',
+      reasons: ['journey_too_long'],
+    })
+    expect(judge([journey(20, { ongoing: true })], {}, 20 * hour)).toMatchObject({
+      verdict: 'OK',
+      dueAt: limit * hour + 1,
+    })
+    // Each by itself; and whoever receives it vouches for it.
+    const next = journey(limit, { from: 30 * hour, to: 50 * hour })
+    expect(judge([journey(limit), next], {}, 60 * hour).verdict).toBe('OK')
+    const vouched = { until: long.to, released: [] }
+    expect(judge([long], { vouched }, 60 * hour).verdict).toBe('OK')
   })
 })
 

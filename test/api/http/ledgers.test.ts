@@ -289,3 +289,73 @@ describe('a bag beside a probe that is stuck', () => {
     expect(await scan(city, din)).toBe('STOP')
   })
 })
+
+describe('a bag on a journey', () => {
+  test('is not OK once that has lasted longer than it may, however cold, and may be again from another box on', async ({
+    door,
+  }) => {
+    const { world } = door
+    const { clock } = world
+    const { bagId } = await anInside(door)
+    for (const box of ['box-1', 'box-2']) {
+      await aDevice(world, box, { low: 200, high: 1_000, maxSilenceMs: 15 * minute }, noon - day)
+      await world.deps.database.pool.query(`update device set kind = 'box' where name = $1`, [box])
+    }
+    let seq = 0
+    const moves = (device: string, what: object) =>
+      world.ingest.accept([
+        aMessage({
+          device,
+          boot: 'journeys',
+          channel: 'bags',
+          seq: seq++,
+          receivedAt: clock.now,
+          body: [{ at: clock.now, added: [], removed: [], ...what }],
+        }),
+      ])
+    const cold = async (device: string, from: number, hours: number) => {
+      const readings = Array.from({ length: hours * 6 + 1 }, (_, index) =>
+        aReading(from + index * 10 * minute, 4),
+      )
+      await world.ingest.accept([
+        aMessage({ device, boot: 'journeys', seq: seq++, receivedAt: clock.now, body: readings }),
+      ])
+    }
+    const journeys = async () => {
+      const { verdict, entries = [] } = await judged(door, bagId)
+      return [verdict, entries.filter(({ kind }) => kind === 'journey').map(({ reason }) => reason)]
+    }
+    const carried = async (from: string, to: string) => {
+      await moves(from, { removed: ['tag-1'] })
+      clock.now += minute
+      await moves(to, { added: ['tag-1'] })
+    }
+    await carried('fridge-or', 'box-1')
+    const begun = clock.now
+    clock.now = begun + 20 * hour
+    await cold('box-1', begun, 20)
+    expect(await journeys()).toEqual(['OK', ['on_journey']])
+    // From one box into another it is still the same journey.
+    await carried('box-1', 'box-2')
+    clock.now = begun + 24 * hour
+    await cold('box-2', begun + 20 * hour, 4)
+    expect(await journeys()).toEqual(['OK', ['on_journey']])
+    // Nothing more has to be heard for it to be too long.
+    clock.now += 1
+    expect(await journeys()).toEqual(['UNVERIFIED', ['journey_too_long']])
+    // What comes to light later: in between it was in storage, and those are two journeys.
+    clock.now = begun + 22 * hour
+    await carried('box-2', 'fridge-or')
+    clock.now += hour
+    await carried('fridge-or', 'box-2')
+    clock.now = begun + 24 * hour + 1
+    expect((await journeys())[1]).toEqual(['on_journey', 'on_journey'])
+    const seen = await door.ask(
+      Exposed,
+      'GET',
+      `/devices/box-1/exposed?from=${iso(noon)}&to=${iso(clock.now)}`,
+    )
+    // It was in that box, and measured there all the while.
+    expect(seen.bags.flatMap(({ entries }) => entries.map(({ kind }) => kind))).toEqual(['in_hand'])
+  })
+})
