@@ -52,7 +52,8 @@ import {
  *
  * What hangs on when a thing was heard is settled by people at the end, as it would be: a clock that is in doubt for a
  * message that came late is said to be what it was known to be, and a message that was rejected for what was not known
- * yet is admitted. Silence goes by when a device was heard and is no part of the law, nor are cases, pages and holds.
+ * yet is admitted. Silence, of a device or of one probe of it, goes by when it was heard and is no part of the law, nor are
+ * cases, pages and holds.
  */
 
 const minute = 60_000
@@ -522,7 +523,7 @@ async function conditionsOf({ deps }: World): Promise<unknown> {
   await watchAlarms(deps, { readySince: start, since: 0 })
   const conditions = await pool.query(
     `select d.name, c.kind, c.part, e.data from alarm_case c join device d on d.id = c.device_id
-     join alarm_event e on e.case_id = c.id and e.verb = 'raised' where c.kind <> 'silent'`,
+     join alarm_event e on e.case_id = c.id and e.verb = 'raised' where c.kind not in ('silent', 'probe_missing')`,
   )
   const links = await pool.query(
     `select d.name, p.kind as probe, side, "from" from alarm_link
