@@ -6,7 +6,6 @@ import {
   GroupingInput,
   NothingInput,
   ProcessInput,
-  ReasonInput,
   TestsInput,
 } from '../../schema/http/life.ts'
 import { markers } from '../../schema/vocabulary.ts'
@@ -17,7 +16,8 @@ import {
   iso,
   putInto,
   redCells,
-  takeOutOf,
+  sortOut,
+  tryToAct,
   type World,
   wholeBlood,
   withBags,
@@ -91,9 +91,12 @@ async function prove(world: World, donation: Donation, bag: CityBag, number: num
   await other.post(`${path}/tests`, TestsInput, { results }, DonationAnswer)
   await act(world, other, bag, 'test', NothingInput, {})
   await clock.sleep(donation.releasedAfter)
-  if (!donation.reactive) return act(world, releaser, bag, 'release', NothingInput, {})
-  await takeOutOf(world, [bag], 12 * second)
-  await act(world, releaser, bag, 'discard', ReasonInput, { reason: 'reactive' })
+  if (!donation.reactive) {
+    if (await tryToAct(world, releaser, bag, 'release', NothingInput, {})) return
+    // A fridge of the centre failed meanwhile.
+    return sortOut(world, releaser, bag, 'held for how it was kept')
+  }
+  await sortOut(world, releaser, bag, 'reactive')
   tally.note(clock.now(), `${city.centre.name.en}: ${bag.din} is reactive and is discarded`)
 }
 

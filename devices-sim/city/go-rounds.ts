@@ -4,7 +4,6 @@ import type { CityBag } from './book.ts'
 import type { Hospital, Unit } from './draw-city.ts'
 import { driveMs, onTheWay, travel } from './geography.ts'
 import { bankStock, day, minute, type Round, second, wardStock } from './plan.ts'
-import type { Worker } from './staff.ts'
 import {
   act,
   carry,
@@ -12,6 +11,7 @@ import {
   hospitalOf,
   nameOf,
   putInto,
+  sortOut,
   takeOutOf,
   tryToAct,
   type World,
@@ -95,7 +95,7 @@ export async function deliver(world: World, round: Round, number: number): Promi
   await withBags(bags, async () => {
     for (const bag of bags) {
       if (await tryToAct(world, releaser, bag, 'distribute', DistributeInput, { to, box })) sent.push(bag)
-      else await sortOut(world, releaser, bag)
+      else await sortOut(world, releaser, bag, 'held for how it was kept')
     }
     if (sent.length === 0) return
     await carry(world, sent, box, { carriedMs: 2 * minute, doorMs: 20 * second })
@@ -112,12 +112,6 @@ export async function deliver(world: World, round: Round, number: number): Promi
   tally.counts.deliveries += 1
   const kinds = [...groupBy(sent, ({ group }) => group.abo)].map(([abo, those]) => `${those.length} ${abo}`)
   tally.note(clock.now(), `${nameOf(world, to).en}: a box has brought ${kinds.join(', ')}`)
-}
-
-/** What may not be sent was kept too warm or too cold: it is discarded. */
-async function sortOut(world: World, releaser: Worker, bag: CityBag): Promise<void> {
-  await takeOutOf(world, [bag], 15 * second)
-  await act(world, releaser, bag, 'discard', ReasonInput, { reason: 'held for how it was kept' })
 }
 
 async function drive({ clock, city, units }: World, { position }: Hospital, box: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { BagDetail } from '../../schema/http/bags.ts'
+import { ReasonInput } from '../../schema/http/life.ts'
 import type { BagVerb } from '../../schema/vocabulary.ts'
 import type { Random } from '../random.ts'
 import type { Book, CityBag } from './book.ts'
@@ -67,6 +68,12 @@ export async function tryToAct<I extends z.ZodType>(
   const answer = await worker.postUnlessRefused(pathOf(bag, verb), reads, body, BagDetail)
   if (answer) writeDown(book, bag, verb, answer)
   return answer !== null
+}
+
+/** A bag that is of no use any more is taken out of its unit and discarded. */
+export async function sortOut(world: World, worker: Worker, bag: CityBag, reason: string): Promise<void> {
+  await takeOutOf(world, [bag], 12_000)
+  await act(world, worker, bag, 'discard', ReasonInput, { reason })
 }
 
 function pathOf({ bagId }: CityBag, verb: BagVerb): string {
