@@ -91,7 +91,10 @@ export function isOfLedger(kind: HoldKind): boolean {
   return releases[kind] !== undefined
 }
 
-/** What people released of a bag and of what it was made of: what they saw when they lifted a hold. */
+/**
+ * What people released of a bag and of what it was made of: what they saw when they lifted a hold. What was OK by itself,
+ * as a while in hands, nobody was asked about: its minutes count on.
+ */
 export async function releasedOf(db: Database | Transaction, bagId: string): Promise<LedgerEntry[]> {
   const rows = await db
     .select({ kind: bagHold.kind, entries: bagLedger.entries })
@@ -103,7 +106,7 @@ export async function releasedOf(db: Database | Transaction, bagId: string): Pro
     .where(and(sql`${bagHold.bagId} in ${lineOf(bagId)}`, isNotNull(bagHold.liftedAt)))
   return rows.flatMap(({ kind, entries }) =>
     (entries as readonly KeptEntry[])
-      .filter((entry) => entry.to !== null && releases[kind]?.(entry))
+      .filter((entry) => entry.to !== null && entry.verdict !== 'OK' && releases[kind]?.(entry))
       .map((entry) => ({ ...entry, to: entry.to as number, ongoing: false })),
   )
 }

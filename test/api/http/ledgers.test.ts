@@ -190,6 +190,81 @@ describe('a bag nobody heard of for a while', () => {
   })
 })
 
+describe('of a bag that a person released for what was not heard', () => {
+  /** In hands for some minutes, then unheard for 19, and released for that at noon + 70 minutes. */
+  async function aReleased(door: Door, minutesInHands: number) {
+    const inside = await anInside(door)
+    const { world } = door
+    const { clock } = world
+    const moved = (seq: number, at: number, what: object) =>
+      world.ingest.accept([
+        aMessage({
+          device: 'fridge-or',
+          channel: 'bags',
+          boot: 'moved',
+          seq,
+          receivedAt: clock.now,
+          body: [{ at, added: [], removed: [], ...what }],
+        }),
+      ])
+    clock.now = noon + hour + 10 * minute
+    await moved(0, noon + 5 * minute, { removed: ['tag-1'] })
+    await moved(1, noon + (5 + minutesInHands) * minute, { added: ['tag-1'] })
+    await tell(
+      door,
+      1,
+      noon,
+      Array.from({ length: 42 }, () => 4),
+    )
+    await tell(
+      door,
+      2,
+      noon + hour,
+      Array.from({ length: 11 }, () => 4),
+    )
+    const held = await judged(door, inside.bagId)
+    expect(held).toMatchObject({ verdict: 'HOLD', holds: [{ kind: 'unverified_gap' }] })
+    const { holdId } = held.holds[0] as { holdId: number }
+    const lift = { reason: 'measured by hand' }
+    await done(inside.city.lab.post(`/bags/${inside.bagId}/holds/${holdId}/lift`, lift), BagDetail)
+    expect(await judged(door, inside.bagId)).toMatchObject({ verdict: 'OK', holds: [] })
+    return { ...inside, moved }
+  }
+
+  test.for([20, 35])(
+    'what is not heard later is not taken for it, though it was in hands for %d minutes before',
+    async (minutesInHands, { door }) => {
+      const { city, din } = await aReleased(door, minutesInHands)
+      door.world.clock.now = noon + hour + 26 * minute
+      expect(await scan(city, din)).toBe('CALL')
+      door.world.clock.now = noon + hour + 10 * minute
+      expect(await scan(city, din)).toBe('GO')
+    },
+  )
+
+  test('the minutes in hands count still: nobody was asked about them', async ({ door }) => {
+    const { bagId, moved } = await aReleased(door, 20)
+    door.world.clock.now = noon + 100 * minute
+    await moved(2, noon + 71 * minute, { removed: ['tag-1'] })
+    await moved(3, noon + 91 * minute, { added: ['tag-1'] })
+    await tell(
+      door,
+      3,
+      noon + 71 * minute,
+      Array.from({ length: 30 }, () => 4),
+    )
+    const { verdict, entries } = await judged(door, bagId)
+    expect([verdict, entries?.map(({ kind, reason }) => [kind, reason])]).toEqual([
+      'UNVERIFIED',
+      [
+        ['in_hand', 'in_hands'],
+        ['unverified', 'released'],
+        ['in_hand', 'in_hands_too_long'],
+      ],
+    ])
+  })
+})
+
 describe('a bag beside a probe that is stuck', () => {
   /** Two hours as ever, and then one value for 70 minutes. */
   async function aBagBeside(door: Door, centi = 423) {
@@ -254,10 +329,7 @@ describe('a bag beside a probe that is stuck', () => {
     await done(city.lab.post(`/bags/${bagId}/holds/${holdId}/lift`, lift), BagDetail)
     expect(await judged(door, bagId)).toMatchObject({
       verdict: 'OK',
-      entries: [
-        { kind: 'unseen', reason: 'released' },
-        { kind: 'probe_fault', reason: 'released' },
-      ],
+      entries: [{ kind: 'probe_fault', reason: 'released' }],
       holds: [],
     })
     expect(await scan(city, din)).toBe('GO')
