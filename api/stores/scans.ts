@@ -78,6 +78,7 @@ export type ProbeSummary = {
 
 /** The life of the bag itself, or of one it was made of until then. */
 export type Life = {
+  readonly bagId: string
   readonly component: Component
   readonly from: number
   readonly until: number | null
@@ -185,7 +186,7 @@ function lives(now: SQL): SQL {
       select max(at) as at from lives join ${bagEvent} e on e.bag_id = lives.id
       where verb in ${vouchingVerbs} and not (verb = 'register' and data ? 'parent')
     ), told as (
-      select lives.component, lives."from", lives.until, tagged.at as "taggedAt",
+      select lives.id as "bagId", lives.component, lives."from", lives.until, tagged.at as "taggedAt",
         ${all(sql`
           select place.state, place.device_id as "deviceId", d.kind, place."from", place."to",
             case when place.state = 'inside' then ${all(sql`

@@ -29,38 +29,56 @@ export async function howKept(
   if (facts.lives.some(({ component }) => !facts.policies[component])) return null
   const now = ctx.now()
   const handlingMs = handlingMsOf(facts, now)
-  const { total, carriedMs } = facts.hasClockMatters
+  const told = facts.hasClockMatters
     ? await asTraced(ctx, facts, now)
     : await asFolded(ctx.database.db, facts, now, read)
+  const kept = keptOf(told, handlingMs)
+  const isCalm = !kept.wasOutOfRange && kept.unverifiedMs === 0 && kept.uncontrolledMs <= handlingMs
+  return isCalm ? kept : keptOf(await butForReleased(ctx, facts, told, now), handlingMs)
+}
+
+function keptOf({ total, carriedMs }: Told, handlingMs: number): Kept {
   const handledMs = Math.min(carriedMs, handlingMs)
-  const kept = {
+  return {
     wasOutOfRange: total.wasOutOfRange,
     unverifiedMs: total.unverifiedMs + carriedMs - handledMs,
     uncontrolledMs: total.uncontrolledMs + handledMs,
   }
-  return kept.wasOutOfRange || kept.unverifiedMs > 0 ? butForReleased(ctx, facts, kept, now) : kept
 }
 
-/** What a person has released since, as it was and still is, counts no more. */
+/** What a person has released since, as it was and still is, counts no more; each for what it was counted as. */
 async function butForReleased(
   { database: { db } }: Pick<Context, 'database'>,
-  { bagId, jurisdiction, vouchedAt }: KeptFacts & { readonly bagId: string },
-  kept: Kept,
+  { bagId, jurisdiction, vouchedAt, lives }: KeptFacts & { readonly bagId: string },
+  { total, carriedMs }: Told,
   asOf: number,
-): Promise<Kept> {
+): Promise<Told> {
   const released = await releasedOf(db, bagId)
-  if (released.length === 0) return kept
+  if (released.length === 0) return { total, carriedMs }
   const { ledgers } = await traceBag({ database: { db }, now: () => asOf }, { bagId, jurisdiction })
   const counted = ledgers.map((entries) => entries.filter((entry) => !isReleased(entry, released)))
-  const forgivenMs = ledgers.map((entries) =>
-    entries
-      .filter((entry) => !isOutside(entry) && isReleased(entry, released))
-      .reduce((ms, { from, to }) => ms + Math.max(0, to - Math.max(from, vouchedAt)), 0),
-  )
+  const forgiven = ledgers.map((entries) => {
+    const ms = { unverified: 0, inHand: 0, carried: 0 }
+    for (const entry of entries.filter((one) => !isOutside(one) && isReleased(one, released))) {
+      const life = lives.find((one) => one.bagId === entry.bagId)
+      if (!life) continue
+      const { kind, to } = entry
+      const from = Math.max(entry.from, life.from, vouchedAt)
+      // What was seen before anybody spoke for its tags was counted as the way to the first container.
+      const seenFrom = kind === 'unseen' ? to : Math.max(from, life.taggedAt ?? 0)
+      ms.carried += Math.max(0, Math.min(to, seenFrom) - from)
+      ms[kind === 'in_hand' ? 'inHand' : 'unverified'] += Math.max(0, to - seenFrom)
+    }
+    return ms
+  })
+  const least = (kind: 'unverified' | 'inHand' | 'carried') => Math.min(...forgiven.map((ms) => ms[kind]))
   return {
-    ...kept,
-    wasOutOfRange: counted.some((entries) => entries.some(isOutside)),
-    unverifiedMs: Math.max(0, kept.unverifiedMs - Math.min(...forgivenMs)),
+    total: {
+      wasOutOfRange: counted.some((entries) => entries.some(isOutside)),
+      unverifiedMs: Math.max(0, total.unverifiedMs - least('unverified')),
+      uncontrolledMs: Math.max(0, total.uncontrolledMs - least('inHand')),
+    },
+    carriedMs: Math.max(0, carriedMs - least('carried')),
   }
 }
 
