@@ -2,9 +2,14 @@ import { z } from 'zod'
 import { actorKinds, alarmKinds } from '../vocabulary.ts'
 import { InstantInput, InstantText, limit, text } from './values.ts'
 
+/** Those of bags and journeys are no device's: nobody can make one alarm of them. */
+const testable = z
+  .enum(alarmKinds)
+  .exclude(['bag_out_soon', 'bag_out', 'transfusion_late', 'transit_overdue'])
+
 export const AlarmTestInput = z
   .strictObject({
-    kind: z.enum(alarmKinds),
+    kind: testable,
     passed: z.boolean().meta({ description: 'the alarm was raised, and heard by who should' }),
     comment: text(500).meta({ description: 'how it was tested, and what was seen' }),
     at: InstantInput.optional().meta({ description: 'now, where it is not said' }),

@@ -57,6 +57,8 @@ describe('an alarm of a device', () => {
     expect(await refusal(nurse.post(path, { kind: 'load_high', passed: true }))).toMatchObject({
       status: 400,
     })
+    for (const kind of ['bag_out_soon', 'bag_out', 'transfusion_late', 'transit_overdue'])
+      expect(await refusal(nurse.post(path, { ...aTest, kind }))).toMatchObject({ status: 400 })
     expect((await door.refused('POST', path, aTest)).code).toBe('person_required')
     expect((await regulator.post(path, aTest)).status).toBe(403)
     expect((await far.get(path)).status).toBe(403)
