@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect } from 'vitest'
 import type { Context } from '../../../api/context.ts'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
@@ -395,4 +396,22 @@ test('a bag that is judged in the very millisecond it is discarded in is at its 
   const discard = { verb: 'discard', reason: 'it leaks' } as const
   await database.db.transaction((tx) => actOnBag(world.ctx, tx, { bagId, verb: 'discard' }, () => discard))
   expect((await judged()).entries).toEqual([['unseen', 0, 10]])
+})
+
+test('a fault of a probe that was known before it counted is counted once the database is brought up to date', async ({
+  database,
+}) => {
+  const { at, until, measure, see, judged } = await aFridge(database)
+  await see('added', 0)
+  until(40)
+  await measure(4, 0, 10, 20, 30, 40)
+  expect(await judged()).toMatchObject({ verdict: 'OK' })
+  await database.pool.query(
+    `insert into probe_fault (probe_id, kind, "from", "to", known_from) select id, 'stuck', $1, $2, $2 from probe`,
+    [at(10), at(30)],
+  )
+  const migration = new URL('../../../schema/migrations/0024_doubted.sql', import.meta.url)
+  for (const statement of (await readFile(migration, 'utf8')).split('--> statement-breakpoint'))
+    await database.pool.query(statement)
+  expect(await judged()).toEqual({ verdict: 'HOLD', entries: [['probe_fault', 10, 30]] })
 })
