@@ -34,7 +34,7 @@ const declare = createRoute({
     ...everywhereWithBody,
     201: json(Defrosts, 'The defrosts'),
     404: missing,
-    409: problem('Too near to another'),
+    409: problem('Too near to another, or bags are being carried there'),
   },
 })
 

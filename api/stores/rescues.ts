@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { type AnyPgColumn, alias } from 'drizzle-orm/pg-core'
 import { alarmCase } from '../../schema/tables/alarms.ts'
 import { bag, bagPlace } from '../../schema/tables/bags.ts'
@@ -6,11 +6,13 @@ import { device } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { rescue, rescueMove } from '../../schema/tables/rescues.ts'
 import type { Actor } from '../domain/actor.ts'
+import { living } from '../domain/lifecycle.ts'
 import { appendAudit, appendAudits } from './audit.ts'
 import { labelOf } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { appendNews } from './news.ts'
+import { isOneOf } from './rows.ts'
 
 /**
  * Hold off every other acceptance for the rest of the transaction, before any bag is locked: a place is counted, and
@@ -126,6 +128,16 @@ export async function underWay(
     .from(rescueMove)
     .where(and(inArray(rescueMove.bagId, [...bagIds]), eq(rescueMove.state, 'intended')))
   return new Set(rows.map(({ bagId }) => bagId))
+}
+
+/** How many living bags are still to be carried to a device. */
+export async function awaitedBy(tx: Transaction, deviceId: number): Promise<number> {
+  const [row] = await tx
+    .select({ bags: count() })
+    .from(rescueMove)
+    .innerJoin(bag, eq(bag.id, rescueMove.bagId))
+    .where(and(eq(rescueMove.toId, deviceId), eq(rescueMove.state, 'intended'), isOneOf(bag.state, living)))
+  return row?.bags ?? 0
 }
 
 /** The bags that are still to be carried with an alarm. */

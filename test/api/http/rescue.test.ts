@@ -276,6 +276,23 @@ describe('a rescue plan', () => {
     ])
   })
 
+  test('that is under way keeps where it goes from being defrosted until it is there or given up', async ({
+    door,
+  }) => {
+    await aFridge(door, 'near')
+    const { path } = await aFailure(door, 1)
+    const { lab, nurse } = await aStaff(door)
+    await done(nurse.post(path), Rescue)
+    const from = (hours: number) => door.world.clock.now + hours * hour
+    const defrost = (at: number) =>
+      lab.post('/devices/near/defrosts', { from: iso(at), to: iso(at + 20 * minute), reason: 'ice' })
+    expect(await refusal(defrost(from(4)))).toMatchObject({ status: 409, code: 'conflict' })
+    expect((await defrost(from(4) + 1)).status).toBe(201)
+    expect(await refusal(defrost(from(3)))).toMatchObject({ status: 409 })
+    await done(nurse.post(`${path}/abandon`, { reason: 'it is to be defrosted' }), AbandonedRescue)
+    expect((await defrost(from(3))).status).toBe(201)
+  })
+
   test('looks at the devices of other facilities that tell where they are, and not at others', async ({
     door,
   }) => {
