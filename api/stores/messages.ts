@@ -80,3 +80,19 @@ export async function insertMessages(
     payloadHash: row.payload_hash.toString('hex'),
   }))
 }
+
+/** The highest number there is of each boot beside these of it, by boot; none where there is no other. */
+export async function newestBeside(
+  tx: Transaction,
+  numbers: ReadonlyMap<number, readonly number[]>,
+): Promise<ReadonlyMap<number, number>> {
+  if (numbers.size === 0) return new Map()
+  const asked = JSON.stringify([...numbers].map(([id, seqs]) => ({ id, seqs })))
+  const { rows } = await tx.execute<{ id: number; newest: number }>(sql`
+    ${kept}
+    select asked.id, m.seq as newest from json_to_recordset(${asked}::json) as asked (id integer, seqs integer[]),
+    lateral (
+      select seq from ${message} where boot_id = asked.id and seq <> all(asked.seqs) order by seq desc limit 1
+    ) m`)
+  return new Map(rows.map(({ id, newest }) => [id, newest]))
+}

@@ -371,22 +371,26 @@ describe('what a clock a little ahead of ours tells', () => {
   })
 })
 
-test('a silence is known to be empty as soon as all messages from around it came, whatever the last of them is about', async ({
-  database,
-}) => {
-  const { world, at, until, measure, see, judged } = await aFridge(database)
-  until(40)
-  await see('added', 0)
-  await measure(4, 0, 5)
-  const device = { device: 'f1', receivedAt: world.clock.now } as const
-  const body = [{ at: at(20), door: 'upper', open: true }]
-  const door = aMessage({ ...device, channel: 'door', seq: 2, sentAt: at(20), body })
-  const after = [30, 35, 40].map((minutes) => aReading(at(minutes), 4))
-  await world.ingest.accept([aMessage({ ...device, seq: 3, sentAt: at(40), body: after })])
-  expect(await judged()).toEqual({ verdict: 'UNVERIFIED', entries: [['unverified', 5, 30]] })
-  await world.ingest.accept([door])
-  expect(await judged()).toEqual({ verdict: 'HOLD', entries: [['unverified', 5, 30]] })
-})
+test.for([1, 2])(
+  'a silence is known to be empty as soon as all messages from around it came, whatever the last of them is about, to %d services',
+  async (services, { database }) => {
+    const { world, at, until, measure, see, judged } = await aFridge(database)
+    until(40)
+    await see('added', 0)
+    await measure(4, 0, 5)
+    const device = { device: 'f1', receivedAt: world.clock.now } as const
+    const body = [{ at: at(20), door: 'upper', open: true }]
+    const door = aMessage({ ...device, channel: 'door', seq: 2, sentAt: at(20), body })
+    const after = [30, 35, 40].map((minutes) => aReading(at(minutes), 4))
+    const here = world.ingest
+    // What one hears the other does not remember.
+    if (services === 2) world.restart()
+    await world.ingest.accept([aMessage({ ...device, seq: 3, sentAt: at(40), body: after })])
+    expect(await judged()).toEqual({ verdict: 'UNVERIFIED', entries: [['unverified', 5, 30]] })
+    await here.accept([door])
+    expect(await judged()).toEqual({ verdict: 'HOLD', entries: [['unverified', 5, 30]] })
+  },
+)
 
 test('a bag that is judged in the very millisecond it is discarded in is at its end', async ({
   database,
