@@ -82,8 +82,8 @@ export async function putOff(tx: Transaction, { id }: Ledger, dueAt: number | nu
 const releases: Partial<Record<HoldKind, (entry: Pick<LedgerEntry, 'kind'>) => boolean>> = {
   breach: isOutside,
   allowance: isOutside,
-  // A journey is no gap: who releases what was not heard on it says nothing of how long it took.
-  unverified_gap: (entry) => !isOutside(entry) && entry.kind !== 'journey',
+  // A journey is no gap, and nor is a while in hands: who releases what was not heard says nothing of how long they took.
+  unverified_gap: (entry) => !isOutside(entry) && entry.kind !== 'journey' && entry.kind !== 'in_hand',
 }
 
 /** Is a hold of this kind about what stands in the ledger? */
@@ -93,7 +93,7 @@ export function isOfLedger(kind: HoldKind): boolean {
 
 /**
  * What people released of a bag and of what it was made of: what they saw when they lifted a hold. What was OK by itself,
- * as a while in hands, nobody was asked about: its minutes count on.
+ * as a short while unseen, nobody was asked about: its minutes count on.
  */
 export async function releasedOf(db: Database | Transaction, bagId: string): Promise<LedgerEntry[]> {
   const rows = await db

@@ -33,7 +33,7 @@ export async function howKept(
     ? await asTraced(ctx, facts, now)
     : await asFolded(ctx.database.db, facts, now, read)
   const kept = keptOf(told, handlingMs)
-  const isCalm = !kept.wasOutOfRange && kept.unverifiedMs === 0 && kept.uncontrolledMs <= handlingMs
+  const isCalm = !kept.wasOutOfRange && kept.unverifiedMs === 0
   return isCalm ? kept : keptOf(await butForReleased(ctx, facts, told, now), handlingMs)
 }
 
@@ -58,7 +58,7 @@ async function butForReleased(
   const { ledgers } = await traceBag({ database: { db }, now: () => asOf }, { bagId, jurisdiction })
   const counted = ledgers.map((entries) => entries.filter((entry) => !isReleased(entry, released)))
   const forgiven = ledgers.map((entries) => {
-    const ms = { unverified: 0, inHand: 0, carried: 0 }
+    const ms = { unverified: 0, carried: 0 }
     for (const entry of entries.filter((one) => !isOutside(one) && isReleased(one, released))) {
       const life = lives.find((one) => one.bagId === entry.bagId)
       if (!life) continue
@@ -67,16 +67,16 @@ async function butForReleased(
       // What was seen before anybody spoke for its tags was counted as the way to the first container.
       const seenFrom = kind === 'unseen' ? to : Math.max(from, life.taggedAt ?? 0)
       ms.carried += Math.max(0, Math.min(to, seenFrom) - from)
-      ms[kind === 'in_hand' ? 'inHand' : 'unverified'] += Math.max(0, to - seenFrom)
+      ms.unverified += Math.max(0, to - seenFrom)
     }
     return ms
   })
-  const least = (kind: 'unverified' | 'inHand' | 'carried') => Math.min(...forgiven.map((ms) => ms[kind]))
+  const least = (kind: 'unverified' | 'carried') => Math.min(...forgiven.map((ms) => ms[kind]))
   return {
     total: {
+      ...total,
       wasOutOfRange: counted.some((entries) => entries.some(isOutside)),
       unverifiedMs: Math.max(0, total.unverifiedMs - least('unverified')),
-      uncontrolledMs: Math.max(0, total.uncontrolledMs - least('inHand')),
     },
     carriedMs: Math.max(0, carriedMs - least('carried')),
   }

@@ -22,8 +22,8 @@ async function tell({ world }: Door, seq: number, from: number, celsius: readonl
   await world.ingest.accept([aMessage({ device: 'fridge-or', seq, receivedAt: world.clock.now, body })])
 }
 
-/** A bag of the hospital's that is in its fridge since noon. */
-async function anInside(door: Door): Promise<{ city: City; din: string; bagId: string }> {
+/** A bag of the hospital's that is in its fridge since noon, or seen there first at another time. */
+async function anInside(door: Door, seenFrom = noon): Promise<{ city: City; din: string; bagId: string }> {
   const { world } = door
   const city = await aCity(door)
   const { din, bagId } = await aBagInStock(city, 1)
@@ -35,7 +35,8 @@ async function anInside(door: Door): Promise<{ city: City; din: string; bagId: s
       device: 'fridge-or',
       channel: 'bags',
       seq: 0,
-      body: [{ at: noon, added: ['tag-1'], removed: [] }],
+      receivedAt: seenFrom,
+      body: [{ at: seenFrom, added: ['tag-1'], removed: [] }],
     }),
   ])
   return { city, din, bagId }
@@ -227,20 +228,42 @@ describe('of a bag that a person released for what was not heard', () => {
     const { holdId } = held.holds[0] as { holdId: number }
     const lift = { reason: 'measured by hand' }
     await done(inside.city.lab.post(`/bags/${inside.bagId}/holds/${holdId}/lift`, lift), BagDetail)
-    expect(await judged(door, inside.bagId)).toMatchObject({ verdict: 'OK', holds: [] })
     return { ...inside, moved }
   }
 
-  test.for([20, 35])(
-    'what is not heard later is not taken for it, though it was in hands for %d minutes before',
-    async (minutesInHands, { door }) => {
-      const { city, din } = await aReleased(door, minutesInHands)
+  test.for([
+    [20, 'OK', 'GO'],
+    [35, 'UNVERIFIED', 'CALL'],
+  ] as const)(
+    'neither what is not heard later nor %d minutes in hands before are taken for it',
+    async ([minutesInHands, verdict, answer], { door }) => {
+      const { city, din, bagId } = await aReleased(door, minutesInHands)
+      expect(await judged(door, bagId)).toMatchObject({ verdict, holds: [] })
       door.world.clock.now = noon + hour + 26 * minute
       expect(await scan(city, din)).toBe('CALL')
       door.world.clock.now = noon + hour + 10 * minute
-      expect(await scan(city, din)).toBe('GO')
+      expect(await scan(city, din)).toBe(answer)
     },
   )
+
+  test('nor are more minutes before it was first seen than were not verified', async ({ door }) => {
+    // Nobody saw it for an hour since it was received, and for half of that it may be in hands.
+    const seenFrom = noon + hour
+    const { city, din, bagId } = await anInside(door, seenFrom)
+    door.world.clock.now = seenFrom + hour
+    const cold = (minutes: number) => Array.from({ length: minutes + 1 }, () => 4)
+    await tell(door, 1, seenFrom, cold(20))
+    await tell(door, 2, seenFrom + 40 * minute, cold(20))
+    const held = await judged(door, bagId)
+    expect(held).toMatchObject({ verdict: 'HOLD', entries: [{ kind: 'unseen' }, { kind: 'unverified' }] })
+    const { holdId } = held.holds[0] as { holdId: number }
+    await done(city.lab.post(`/bags/${bagId}/holds/${holdId}/lift`, { reason: 'measured' }), BagDetail)
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK' })
+    door.world.clock.now += 20 * minute
+    expect(await scan(city, din)).toBe('CALL')
+    door.world.clock.now -= 20 * minute
+    expect(await scan(city, din)).toBe('GO')
+  })
 
   test('the minutes in hands count still: nobody was asked about them', async ({ door }) => {
     const { bagId, moved } = await aReleased(door, 20)
