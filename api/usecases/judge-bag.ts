@@ -209,6 +209,12 @@ async function seeToHolds(
     const isOurs = (hold.placedBy as Actor).kind === 'job' && (hold.placedBy as Actor).id === judge.id
     // What was measured is never lifted by the service, whatever is heard later.
     if (hold.kind !== 'unverified_gap' || !isOurs || asked.has('unverified_gap')) continue
+    // Who receives a bag vouches for what was before, and not for what it was held for already: that is for who lifts it.
+    const isOnlyVouched = entries.some(
+      ({ reason, entry: { kind, from } }) =>
+        reason === 'vouched_for' && (kind === 'unverified' || kind === 'probe_fault') && from < hold.placedAt,
+    )
+    if (isOnlyVouched && (await vouchedUntil(tx, bag.id)) >= hold.placedAt) continue
     const reason = `what was not verified was filled in or accounted for: revision ${ledger.revision} of its ledger`
     await liftHold(tx, judge, bag, { holdId: hold.id, reason }, now)
     isTold = true

@@ -178,6 +178,24 @@ describe('a bag nobody heard of for a while', () => {
     expect(await scan(city, din)).toBe('GO')
   })
 
+  test('on its way stays held when it is received, until somebody lifts that', async ({ door }) => {
+    const { city, bagId } = await anInside(door)
+    await step(city.lab, bagId, 'distribute', { to: 'C1' })
+    await step(city.lab, bagId, 'depart')
+    door.world.clock.now = noon + hour
+    await tell(door, 1, noon, [4, 4])
+    await tell(door, 2, noon + 50 * minute, [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4])
+    const held = await judged(door, bagId)
+    expect(held).toMatchObject({ verdict: 'HOLD', holds: [{ kind: 'unverified_gap' }] })
+    await step(city.second, bagId, 'receive')
+    const received = await judged(door, bagId)
+    expect(received).toMatchObject({ verdict: 'OK', holds: [{ kind: 'unverified_gap' }] })
+    const { holdId } = received.holds[0] as { holdId: number }
+    const lift = { reason: 'its logger was read' }
+    await done(city.second.post(`/bags/${bagId}/holds/${holdId}/lift`, lift), BagDetail)
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK', holds: [] })
+  })
+
   test('is held at once where the device has sent all it has', async ({ door }) => {
     const { bagId } = await anInside(door)
     door.world.clock.now = noon + hour
