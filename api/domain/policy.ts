@@ -78,6 +78,9 @@ export function stateOfProposal(opinions: readonly Opinion[]): ProposalState {
   return approvals >= approvalsNeeded ? 'approved' : 'pending'
 }
 
+/** Something one person wants of all, and what others said of it. */
+export type Proposed = { readonly by: string; readonly opinions: readonly Opinion[] }
+
 /**
  * What becomes of a proposal by one more opinion. Nobody approves what they proposed, or twice; and nothing is approved
  * to be in force since before it was.
@@ -85,21 +88,30 @@ export function stateOfProposal(opinions: readonly Opinion[]): ProposalState {
  * @throws Refusal `conflict`, `second_person`
  */
 export function decideOnProposal(
-  proposal: { readonly by: string; readonly effectiveFrom: number; readonly opinions: readonly Opinion[] },
+  proposal: Proposed & { readonly effectiveFrom: number },
   opinion: Opinion,
   now: number,
 ): ProposalState {
-  const { opinions } = proposal
-  const state = stateOfProposal(opinions)
-  if (state !== 'pending') throw new Refusal('conflict', `the proposal is ${state} already`)
-  if (opinions.some(({ by }) => by === opinion.by))
-    throw new Refusal('second_person', 'you have approved it already: it takes another person')
-  if (opinion.decision === 'approve' && opinion.by === proposal.by)
-    throw new Refusal('second_person', 'you proposed it: others approve it')
+  const state = decideTogether(proposal, opinion)
   if (opinion.decision === 'approve' && proposal.effectiveFrom < now)
     throw new Refusal(
       'conflict',
       `it was to be in force from ${new Date(proposal.effectiveFrom).toISOString()}, which is over: propose it anew`,
     )
+  return state
+}
+
+/**
+ * What becomes of anything two must approve by one more opinion. Nobody approves what they proposed, or twice.
+ *
+ * @throws Refusal `conflict`, `second_person`
+ */
+export function decideTogether({ by: proposer, opinions }: Proposed, opinion: Opinion): ProposalState {
+  const state = stateOfProposal(opinions)
+  if (state !== 'pending') throw new Refusal('conflict', `the proposal is ${state} already`)
+  if (opinions.some(({ by }) => by === opinion.by))
+    throw new Refusal('second_person', 'you have approved it already: it takes another person')
+  if (opinion.decision === 'approve' && opinion.by === proposer)
+    throw new Refusal('second_person', 'you proposed it: others approve it')
   return stateOfProposal([...opinions, opinion])
 }

@@ -30,6 +30,7 @@ import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
+import { rejudgementRoutes } from './rejudgements.ts'
 import { rosterRoutes } from './rosters.ts'
 import { scanAhead } from './scan-ahead.ts'
 import { sequenceHoleRoutes } from './sequence-holes.ts'
@@ -99,6 +100,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/rejected-messages', rejectedMessageRoutes)
   app.route('/telemetry/dead-letters', deadLetterRoutes)
   app.route('/policies', policyRoutes)
+  app.route('/policies/rejudgements', rejudgementRoutes)
   app.route('/news', newsRoutes)
   app.route('/webhooks', webhookRoutes)
   return app

@@ -1,18 +1,19 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
-import type { z } from 'zod'
 import { BagDetail, BagParams } from '../../schema/http/bags.ts'
 import { DeviceParams } from '../../schema/http/devices.ts'
 import { ConclusionInput, Exposed, ExposedQuery, Ledgers, LedgersQuery } from '../../schema/http/ledgers.ts'
 import { reachOf } from '../domain/rights.ts'
 import { labelOf } from '../stores/bags.ts'
-import { exposedIn, type KeptEntry, ledgersOf } from '../stores/ledgers.ts'
+import { exposedIn, ledgersOf } from '../stores/ledgers.ts'
+import { rejudgedOf } from '../stores/rejudged.ts'
 import { concludeLookBack } from '../usecases/close-look-back.ts'
 import { reachBag, reachDevice } from '../usecases/demand.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import { readBag } from './bags.ts'
 import type { Env } from './env.ts'
-import { celsiusOrNull, iso, isoOrNull } from './units.ts'
+import { iso } from './units.ts'
+import { entryView, ledgerView, nameOfVersion, rejudgedView } from './views/ledgers.ts'
 import { rangeOf } from './views/series.ts'
 
 const tags = ['Cold chain']
@@ -24,7 +25,11 @@ const ledgers = createRoute({
   summary: 'All of a bag that was not measured within its limits, and what becomes of it',
   ...needs('bag.read'),
   request: { params: BagParams, query: LedgersQuery },
-  responses: { ...everywhere, 200: json(Ledgers, 'As judged now, and before'), 404: problem('No such bag') },
+  responses: {
+    ...everywhere,
+    200: json(Ledgers, 'As judged now, and before, and what re-judgements say beside it'),
+    404: problem('No such bag'),
+  },
 })
 
 const exposed = createRoute({
@@ -58,18 +63,13 @@ export const ledgerRoutes = new OpenAPIHono<Env>()
     const { db } = c.var.ctx.database
     await reachBag(c.var.ctx, db, bagId, 'bag.read')
     const found = await ledgersOf(db, bagId, c.req.valid('query').limit)
-    const told = found.map(({ revision, jurisdiction, verdict, entries, policies, knownFrom, knownTo }) => ({
-      ...{ revision, jurisdiction, verdict },
-      entries: entries.map(entryView),
-      policies: {
-        storage: [...policies.storage],
-        transport: [...policies.transport],
-        in_hand: [...policies.in_hand],
-      },
-      knownFrom: iso(knownFrom),
-      knownTo: isoOrNull(knownTo),
+    const rejudged = (await rejudgedOf(db, bagId)).map((one) => ({
+      rejudgement: one.rejudgementId,
+      policy: nameOfVersion(one.policy),
+      ...{ from: iso(one.from), to: iso(one.to) },
+      ...rejudgedView(one),
     }))
-    return c.json({ ledgers: told }, 200)
+    return c.json({ ledgers: found.map(ledgerView), rejudged }, 200)
   })
   .openapi(exposed, async (c) => {
     const { ctx } = c.var
@@ -90,15 +90,3 @@ export const ledgerRoutes = new OpenAPIHono<Env>()
     await concludeLookBack(c.var.ctx, { bagId, ...c.req.valid('json') })
     return c.json(await readBag(c.var.ctx, bagId), 201)
   })
-
-function entryView({ from, to, coldest, warmest, ...rest }: KeptEntry): Entry {
-  return {
-    ...rest,
-    from: iso(from),
-    to: isoOrNull(to),
-    coldest: celsiusOrNull(coldest),
-    warmest: celsiusOrNull(warmest),
-  }
-}
-
-type Entry = z.infer<typeof Ledgers>['ledgers'][number]['entries'][number]

@@ -36,6 +36,29 @@ const mostTold = 3
 
 /** Why a bag is held, for whoever finds it held: Chinese, then English. */
 export function cnHeldFor(reasons: readonly Judged[]): string {
+  const { zh, en } = toldOf(reasons)
+  return `${zh} / ${en}`
+}
+
+/** The same where a re-judgement says so and the bag's ledger does not. */
+export function cnRejudgedFor(
+  rejudgement: number,
+  { jurisdiction, component, phase, version }: PolicyName,
+  reasons: readonly Judged[],
+): string {
+  const { zh, en } = toldOf(reasons)
+  const policy = `${jurisdiction}/${component}/${phase}/v${version}`
+  return `追溯复判第${rejudgement}号（按政策 ${policy}）：${zh} / re-judgement ${rejudgement} (by the policy ${policy}): ${en}`
+}
+
+type PolicyName = {
+  readonly jurisdiction: string
+  readonly component: string
+  readonly phase: string
+  readonly version: number
+}
+
+function toldOf(reasons: readonly Judged[]): { readonly zh: string; readonly en: string } {
   const told = reasons.slice(0, mostTold).map(({ entry, reason }) => {
     const { device, from, to, ongoing, coldest, warmest, kind } = entry
     const extreme = kind === 'low' ? coldest : warmest
@@ -48,5 +71,8 @@ export function cnHeldFor(reasons: readonly Judged[]): string {
     }
   })
   const more = reasons.length > mostTold ? ' …' : ''
-  return `${told.map(({ zh }) => zh).join('；')}${more} / ${told.map(({ en }) => en).join('; ')}${more}`
+  return {
+    zh: `${told.map(({ zh }) => zh).join('；')}${more}`,
+    en: `${told.map(({ en }) => en).join('; ')}${more}`,
+  }
 }

@@ -22,6 +22,7 @@ export type AuditEntry = {
     | 'command'
     | 'dead_letter'
     | 'policy_proposal'
+    | 'rejudgement'
     | 'alarm'
     | 'look_back'
     | 'rescue'

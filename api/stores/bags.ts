@@ -408,10 +408,11 @@ export async function insertHold(
   tx: Transaction,
   actor: Actor,
   of: Bag,
-  { kind, reason }: { readonly kind: HoldKind; readonly reason: string },
+  hold: { readonly kind: HoldKind; readonly reason: string; readonly rejudgementId?: number },
   now: number,
 ): Promise<void> {
-  await tx.insert(bagHold).values({ bagId: of.id, kind, reason, placedAt: now, placedBy: actor })
+  const { kind, reason } = hold
+  await tx.insert(bagHold).values({ bagId: of.id, ...hold, placedAt: now, placedBy: actor })
   await appendNews(tx, [
     { at: now, kind: 'bag.hold_placed', subject: of.id, facilityIds: concerned(of), data: { kind } },
   ])
@@ -420,7 +421,7 @@ export async function insertHold(
     action: 'bag.hold_placed',
     subjectKind: 'bag',
     subject: of.id,
-    after: { kind },
+    after: { kind, rejudgementId: hold.rejudgementId },
     reason,
   })
 }
@@ -437,7 +438,7 @@ export async function liftHold(
   }: {
     readonly holdId: number
     readonly reason: string
-    /** The revision of its ledger that is released thereby; null where the hold is of nothing in it. */
+    /** The revision of its ledger, or of what is told beside it, that is released; null where the hold is of nothing there. */
     readonly releasedRevision?: number | null
   },
   now: number,

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt, lte, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, lt, lte, sql } from 'drizzle-orm'
 import { bag, bagLineage, bagPlace } from '../../schema/tables/bags.ts'
 import { bagLedger, ledgerDue } from '../../schema/tables/ledgers.ts'
 import { bagStates, type Component, type Jurisdiction } from '../../schema/vocabulary.ts'
@@ -73,17 +73,27 @@ export type Due = {
 /** At most so many reasons are taken at once. */
 const reasonsAtOnce = 10_000
 
+/** And so few of those by which a bag is only re-judged: of them there may be a million, and nobody else waits for them. */
+const rejudgedAtOnce = 200
+
 /**
  * The oldest reasons there are, and the bags they are about: those named, those that were in a device then, whatever
- * became of them since, all that was made of these, and those whose judgement has run out. By ascending id.
+ * became of them since, all that was made of these, and those whose judgement has run out, by ascending id. Then some of
+ * those that are to be re-judged.
  */
 export async function dueBags(db: Database, now: number): Promise<Due> {
   const reasons = await db
     .select()
     .from(ledgerDue)
-    .where(lte(ledgerDue.dueAt, now))
+    .where(and(isNull(ledgerDue.rejudgementId), lte(ledgerDue.dueAt, now)))
     .orderBy(ledgerDue.dueAt, ledgerDue.id)
     .limit(reasonsAtOnce)
+  const rejudged = await db
+    .select({ id: ledgerDue.id, bagId: ledgerDue.bagId })
+    .from(ledgerDue)
+    .where(and(isNotNull(ledgerDue.rejudgementId), isNotNull(ledgerDue.bagId)))
+    .orderBy(ledgerDue.id)
+    .limit(rejudgedAtOnce)
   const ids = reasons.map(({ id }) => id)
   const { rows } = await db.execute<{ id: string }>(sql`
     with recursive concerned (id) as (
@@ -98,7 +108,10 @@ export async function dueBags(db: Database, now: number): Promise<Due> {
       select child_id from ${bagLineage} join concerned on parent_id = concerned.id
     )
     select id from concerned order by id`)
-  return { ids, bagIds: rows.map(({ id }) => id) }
+  const bagIds = new Set(rows.map(({ id }) => id))
+  // Last, and without what was made of them: that has reasons of its own.
+  for (const { bagId } of rejudged) if (bagId !== null) bagIds.add(bagId)
+  return { ids: [...ids, ...rejudged.map(({ id }) => id)], bagIds: [...bagIds] }
 }
 
 export async function deleteDue(db: Database, ids: readonly number[]): Promise<void> {

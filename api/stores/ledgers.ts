@@ -103,12 +103,21 @@ export async function releasedOf(db: Database | Transaction, bagId: string): Pro
       bagLedger,
       and(eq(bagLedger.bagId, bagHold.bagId), eq(bagLedger.revision, bagHold.releasedRevision)),
     )
-    .where(and(sql`${bagHold.bagId} in ${lineOf(bagId)}`, isNotNull(bagHold.liftedAt)))
-  return rows.flatMap(({ kind, entries }) =>
-    (entries as readonly KeptEntry[])
-      .filter((entry) => entry.to !== null && entry.verdict !== 'OK' && releases[kind]?.(entry))
-      .map((entry) => ({ ...entry, to: entry.to as number, ongoing: false })),
-  )
+    .where(
+      and(
+        sql`${bagHold.bagId} in ${lineOf(bagId)}`,
+        isNull(bagHold.rejudgementId),
+        isNotNull(bagHold.liftedAt),
+      ),
+    )
+  return rows.flatMap(({ kind, entries }) => releasedBy(kind, entries as readonly KeptEntry[]))
+}
+
+/** What lifting a hold of a kind released of what was told then. */
+export function releasedBy(kind: HoldKind, entries: readonly KeptEntry[]): LedgerEntry[] {
+  return entries
+    .filter((entry) => entry.to !== null && entry.verdict !== 'OK' && releases[kind]?.(entry))
+    .map((entry) => ({ ...entry, to: entry.to as number, ongoing: false }))
 }
 
 /** A bag and all it was made of. */
@@ -154,12 +163,17 @@ export async function isProvenEmpty(
   return came === after.seq - before.seq + 1
 }
 
+/** By what a look-back case is opened: by a ledger, or by what was re-judged beside it. */
+export type LookBackReason = ({ readonly ledgerId: number } | { readonly rejudgedId: number }) & {
+  readonly verdict: Verdict
+}
+
 /** Open a look-back case for a bag that was given, unless one is open. */
 export async function openLookBack(
   tx: Transaction,
   actor: Actor,
   of: Bag,
-  { ledgerId, verdict }: { readonly ledgerId: number; readonly verdict: Verdict },
+  { verdict, ...by }: LookBackReason,
   now: number,
 ): Promise<void> {
   const open = await tx
@@ -169,7 +183,7 @@ export async function openLookBack(
   if (open.length > 0) return
   const [row] = await tx
     .insert(lookBack)
-    .values({ bagId: of.id, ledgerId, openedAt: now })
+    .values({ bagId: of.id, ...by, openedAt: now })
     .returning({ id: lookBack.id })
   const { id } = row as { id: number }
   const facilityIds = [of.originId, of.holderId].filter((one) => one !== null)
@@ -181,7 +195,7 @@ export async function openLookBack(
     action: 'look_back.opened',
     subjectKind: 'look_back',
     subject: String(id),
-    after: { bagId: of.id, ledgerId, verdict },
+    after: { bagId: of.id, ...by, verdict },
   })
 }
 

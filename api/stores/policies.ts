@@ -40,7 +40,8 @@ export async function listPolicies(db: Database | Transaction): Promise<Policy[]
   return rows.map(versionOf)
 }
 
-function versionOf({ id: _id, effectiveFrom, ...rest }: typeof policy.$inferSelect): Policy {
+/** A version as it is kept. */
+export function versionOf({ id: _id, effectiveFrom, ...rest }: typeof policy.$inferSelect): Policy {
   // What was written down is what was parsed.
   const told = rest as typeof rest & Pick<PolicyContent, 'allowances' | 'alarm' | 'uncertain'>
   return { ...told, from: effectiveFrom }

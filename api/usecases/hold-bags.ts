@@ -3,8 +3,10 @@ import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { holdsOf, insertHold, liftHold, lockBags, lockDescent, lockFamily } from '../stores/bags.ts'
+import type { Transaction } from '../stores/database.ts'
 import { lockIdentifier } from '../stores/donations.ts'
 import { currentRevision, isOfLedger } from '../stores/ledgers.ts'
+import { newestRejudged } from '../stores/rejudged.ts'
 import { reachDonation } from './collect-donation.ts'
 import { demandSomebody, reachBag } from './demand.ts'
 
@@ -25,7 +27,8 @@ const ofTheOrigin: ReadonlySet<HoldKind> = new Set(['recall', 'look_back', 'test
 
 /**
  * By somebody who did not place it. Where the hold is for how the bag was kept, what stands in its ledger now is released
- * with it: that counts no more, unless it turns out to have been otherwise.
+ * with it, or what a re-judgement says beside it where it was placed for that: that counts no more, unless it turns out to
+ * have been otherwise.
  *
  * @throws Refusal `not_found`, `forbidden`, `person_required`, `second_person`
  */
@@ -41,9 +44,25 @@ export async function liftBagHold(
     if (hold && ofTheOrigin.has(hold.kind) && !isTheirs)
       throw new Refusal('forbidden', `a hold for ${hold.kind} is lifted where the bag comes from`)
     demandSomebody(ctx, 'a hold is lifted')
-    const releasedRevision = hold && isOfLedger(hold.kind) ? await currentRevision(tx, bagId) : null
-    await liftHold(tx, ctx.actor, bag, { holdId, reason, releasedRevision }, ctx.now())
+    const releasedRevision = hold && (await revisionReleasedBy(tx, bagId, hold))
+    await liftHold(
+      tx,
+      ctx.actor,
+      bag,
+      { holdId, reason, releasedRevision: releasedRevision ?? null },
+      ctx.now(),
+    )
   })
+}
+
+/** What stands now where the hold comes from: in the ledger, or beside it. */
+async function revisionReleasedBy(
+  tx: Transaction,
+  bagId: string,
+  { kind, rejudgementId }: { readonly kind: HoldKind; readonly rejudgementId: number | null },
+): Promise<number | null> {
+  if (rejudgementId !== null) return (await newestRejudged(tx, rejudgementId, bagId))?.revision ?? null
+  return isOfLedger(kind) ? currentRevision(tx, bagId) : null
 }
 
 /**

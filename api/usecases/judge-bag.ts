@@ -1,15 +1,7 @@
-import type { Component, HoldKind, Jurisdiction, Phase } from '../../schema/vocabulary.ts'
+import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
-import { inForce } from '../domain/effective.ts'
-import {
-  isOutside,
-  type Judged,
-  type Judgement,
-  judgeLedger,
-  type LedgerEntry,
-  worstOf,
-} from '../domain/ledger.ts'
+import type { Judged, Judgement } from '../domain/ledger.ts'
 import { isFinal } from '../domain/lifecycle.ts'
 import { cnHeldFor, systemHolds } from '../policies/ledger.ts'
 import { appendAudit } from '../stores/audit.ts'
@@ -17,26 +9,18 @@ import { type Bag, concerned, findBag, holdsOf, insertHold, liftHold, lockBags }
 import type { Transaction } from '../stores/database.ts'
 import { createDeviceReads, type DeviceReads } from '../stores/device-reads.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
-import {
-  insertLedger,
-  isProvenEmpty,
-  type KeptEntry,
-  type Ledger,
-  ledgersOf,
-  openLookBack,
-  putOff,
-  releasedOf,
-  vouchedUntil,
-} from '../stores/ledgers.ts'
+import { insertLedger, type Ledger, ledgersOf, openLookBack, putOff } from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
-import type { Policy } from '../stores/policies.ts'
-import { type Trace, traceBag } from './trace-bag.ts'
+import { judgementOf, keptEntry, measured, signature } from './judgement.ts'
+import { besideLedger, seeToBeside } from './rejudge-bag.ts'
+import { traceBag } from './trace-bag.ts'
 
 const judge: Actor = { kind: 'job', id: 'cold-chain-judge' }
 
 /**
  * Judge how a bag was kept, and see to what follows from it: a hold where it must not be used, the lifting of one for a
- * gap that has been filled, a look-back case where it was given already. What was judged the same is left as it is.
+ * gap that has been filled, a look-back case where it was given already. What was judged the same is left as it is. What
+ * approved re-judgements say of it is told beside its ledger in the same transaction, by the same rules.
  *
  * @param shared what is read together with other bags, and the moment since when: it is judged as of then
  * @returns whether anything was told
@@ -55,22 +39,19 @@ export async function judgeBag(
     const { reads, asOf } = shared ?? { reads: createDeviceReads(), asOf: now }
     const traced = await traceBag({ database: { db: tx }, reads, now: () => asOf }, { bagId, jurisdiction })
     const judgement = await judgementOf(tx, reads, traced, jurisdiction, asOf)
+    const beside = await besideLedger(tx, reads, bag, jurisdiction, asOf)
+    const dueAt = earliestOf([judgement, ...beside.map((one) => one.judgement)])
     const [before] = await ledgersOf(tx, bagId)
     const entries = judgement.entries.map(keptEntry)
     const ledger = { verdict: judgement.verdict, jurisdiction, entries }
-    if (before && signature(before) === signature(ledger)) {
-      if (before.dueAt !== judgement.dueAt) await putOff(tx, before, judgement.dueAt)
-      return await seeToHolds(tx, bag, before, judgement, now)
+    if (before && before.jurisdiction === jurisdiction && signature(before) === signature(ledger)) {
+      if (before.dueAt !== dueAt) await putOff(tx, before, dueAt)
+      const held = await seeToHolds(tx, bag, before, judgement, now)
+      return (await seeToBeside(tx, judge, bag, before, beside, now)) || held
     }
     const { storage, transport } = traced.policy
     const policies = { storage, transport, in_hand: [] }
-    const ledgerId = await insertLedger(
-      tx,
-      bagId,
-      before,
-      { ...ledger, policies, dueAt: judgement.dueAt },
-      now,
-    )
+    const ledgerId = await insertLedger(tx, bagId, before, { ...ledger, policies, dueAt }, now)
     await appendAudit(tx, judge, {
       at: now,
       action: 'bag.judged',
@@ -91,97 +72,20 @@ export async function judgeBag(
         },
       ])
     const [current] = await ledgersOf(tx, bagId)
-    const held = current ? await seeToHolds(tx, bag, current, judgement, now) : false
+    if (!current) throw new Error(`the ledger of bag ${bagId} is not there`)
+    const held = await seeToHolds(tx, bag, current, judgement, now)
     const isGraver = measured(ledger.entries) !== measured(before?.entries ?? [])
     if (bag.state === 'transfused' && isGraver && measured(ledger.entries) !== '')
       await openLookBack(tx, judge, bag, { ledgerId, verdict: ledger.verdict }, now)
-    return isNews || held
+    const isTold = await seeToBeside(tx, judge, bag, current, beside, now)
+    return isNews || held || isTold
   })
 }
 
-/** As of now, over all ways it was made of others: the worst of them. */
-async function judgementOf(
-  tx: Transaction,
-  reads: DeviceReads,
-  { bag, ledgers }: Trace,
-  jurisdiction: Jurisdiction,
-  now: number,
-): Promise<Judgement> {
-  const policies = new Map<string, Readonly<Record<Phase, readonly Policy[]>>>()
-  const all = ledgers.flat()
-  for (const bagId of new Set([bag.id, ...all.map((entry) => entry.bagId)])) {
-    const { component } = bagId === bag.id ? bag : await findBag(tx, bagId)
-    policies.set(bagId, await versionsOf(tx, reads, jurisdiction, component))
-  }
-  const proven = new Set<string>()
-  for (const entry of all)
-    if (entry.kind === 'unverified' && !entry.ongoing && (await isProvenEmpty(tx, entry, reads)))
-      proven.add(keyOf(entry))
-  const vouched = { until: await vouchedUntil(tx, bag.id), released: await releasedOf(tx, bag.id) }
-  const ways = ledgers.map((entries) =>
-    judgeLedger(
-      entries,
-      vouched,
-      ({ bagId }, phase, at) => {
-        const versions = policies.get(bagId)?.[phase] ?? []
-        return versions.length > 0 ? inForce(versions, at) : null
-      },
-      (entry) => proven.has(keyOf(entry)),
-      now,
-    ),
-  )
-  const worst = new Map<string, Judged>()
-  for (const judged of ways.flatMap(({ entries }) => entries)) {
-    const other = worst.get(keyOf(judged.entry))
-    if (!other || worstOf([other.verdict, judged.verdict]) !== other.verdict)
-      worst.set(keyOf(judged.entry), judged)
-  }
-  const dues = ways.map(({ dueAt }) => dueAt).filter((at) => at !== null)
-  return {
-    verdict: worstOf(ways.map(({ verdict }) => verdict)),
-    entries: [...worst.values()],
-    dueAt: dues.length > 0 ? Math.min(...dues) : null,
-  }
-}
-
-async function versionsOf(
-  tx: Transaction,
-  reads: DeviceReads,
-  jurisdiction: Jurisdiction,
-  component: Component,
-) {
-  const storage = await reads.policies(tx, jurisdiction, component, 'storage')
-  const transport = await reads.policies(tx, jurisdiction, component, 'transport')
-  const in_hand = await reads.policies(tx, jurisdiction, component, 'in_hand')
-  return { storage, transport: transport.length > 0 ? transport : storage, in_hand }
-}
-
-function keyOf({ kind, bagId, device, from, to }: LedgerEntry): string {
-  return [kind, bagId, device, from, to].join('/')
-}
-
-function keptEntry({ entry: { ongoing, ...entry }, verdict, reason }: Judged): KeptEntry {
-  return { ...entry, to: ongoing ? null : entry.to, verdict, reason }
-}
-
-/** What makes two judgements one: how warm a stretch that lasts has become is told when it is over. */
-function signature({
-  verdict,
-  jurisdiction,
-  entries,
-}: Pick<Ledger, 'verdict' | 'jurisdiction' | 'entries'>): string {
-  const told = entries.map(({ coldest, warmest, ...entry }) => [
-    ...[entry.kind, entry.bagId, entry.phase, entry.device, entry.probe, entry.from, entry.to],
-    ...[entry.verdict, entry.reason],
-    ...(entry.to === null ? [] : [coldest, warmest]),
-  ])
-  return JSON.stringify([verdict, jurisdiction, told])
-}
-
-/** All that was measured outside limits and nobody has released. */
-function measured(entries: readonly KeptEntry[]): string {
-  const counted = entries.filter((entry) => isOutside(entry) && entry.verdict !== 'OK')
-  return counted.map(({ bagId, device, kind, from }) => [bagId, device, kind, from].join('/')).join()
+/** When to look again, ms UTC; null where nothing changes by itself. */
+function earliestOf(judgements: readonly Pick<Judgement, 'dueAt'>[]): number | null {
+  const dues = judgements.map(({ dueAt }) => dueAt).filter((at) => at !== null)
+  return dues.length > 0 ? Math.min(...dues) : null
 }
 
 /** Place the holds a judgement asks for, and lift that for what is not verified where nothing is left of it. */
@@ -201,7 +105,8 @@ async function seeToHolds(
   }
   let isTold = false
   for (const [kind, reasons] of asked) {
-    if (standing.some((hold) => hold.kind === kind)) continue
+    // What a re-judgement holds it for is lifted apart from what its ledger says.
+    if (standing.some((hold) => hold.kind === kind && hold.rejudgementId === null)) continue
     await insertHold(tx, judge, bag, { kind, reason: cnHeldFor(reasons) }, now)
     isTold = true
   }

@@ -3,6 +3,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { createDeviceReads } from '../stores/device-reads.ts'
 import { deleteDue, dueBags, dueForDevices, judgeLater } from '../stores/ledger-due.ts'
 import { silentWithBags } from '../stores/ledgers.ts'
+import { spreadRejudgements } from '../stores/rejudgements.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import { judgeBag } from './judge-bag.ts'
 
@@ -30,6 +31,7 @@ export async function judgeDue(
   rest: (tookMs: number) => Promise<void> = async () => {},
 ): Promise<{ readonly judged: number; readonly told: number }> {
   const { database, now, log } = parts
+  await spreadRejudgements(database.db)
   const due = await dueBags(database.db, now())
   const share = () => ({
     reads: createDeviceReads(marginMs),

@@ -1,9 +1,17 @@
 import { z } from 'zod'
-import { entryKinds, jurisdictions, ledgerReasons, phases, probeKinds, verdicts } from '../vocabulary.ts'
+import {
+  components,
+  entryKinds,
+  jurisdictions,
+  ledgerReasons,
+  phases,
+  probeKinds,
+  verdicts,
+} from '../vocabulary.ts'
 import { reason } from './life.ts'
 import { Celsius, Count, InstantInput, InstantText, limit, orNull } from './values.ts'
 
-const LedgerEntry = z
+export const LedgerEntry = z
   .object({
     kind: z.enum(entryKinds),
     from: InstantText,
@@ -24,15 +32,46 @@ const LedgerEntry = z
     description: 'a stretch in which a bag was not measured within its limits, or a journey',
   })
 
+export const LedgerPolicies = z
+  .object({ storage: z.array(Count), transport: z.array(Count), in_hand: z.array(Count) })
+  .meta({ id: 'LedgerPolicies', description: 'the versions it was judged by' })
+
+/** Said beside a ledger, by its re-judgement. */
+export const told = {
+  revision: Count.meta({ description: 'how often it was told of the bag, each time otherwise' }),
+  verdict: z.enum(verdicts),
+  entries: z.array(LedgerEntry),
+  policies: LedgerPolicies,
+  knownAt: InstantText,
+  ledger: z
+    .object({ revision: Count, verdict: z.enum(verdicts) })
+    .meta({ id: 'LedgerBeside', description: 'what stood in the ledger then' }),
+}
+
+/** A version of a policy, by what it is called. */
+export const PolicyVersion = z
+  .object({
+    jurisdiction: z.enum(jurisdictions),
+    component: z.enum(components),
+    phase: z.enum(phases),
+    version: Count,
+  })
+  .meta({ id: 'PolicyVersion' })
+
+const RejudgedLedger = z
+  .object({ rejudgement: Count, policy: PolicyVersion, from: InstantText, to: InstantText, ...told })
+  .meta({
+    id: 'RejudgedLedger',
+    description: 'how it was kept as if that version had been in force in that span of event time',
+  })
+
 const Ledger = z
   .object({
     revision: Count,
     jurisdiction: z.enum(jurisdictions),
     verdict: z.enum(verdicts),
     entries: z.array(LedgerEntry).meta({ description: 'oldest first' }),
-    policies: z
-      .object({ storage: z.array(Count), transport: z.array(Count), in_hand: z.array(Count) })
-      .meta({ id: 'LedgerPolicies', description: 'the versions it was judged by' }),
+    policies: LedgerPolicies,
     knownFrom: InstantText,
     knownTo: orNull(InstantText).meta({
       description: 'when another took its place; null of the one that stands',
@@ -47,6 +86,10 @@ export const Ledgers = z
     ledgers: z.array(Ledger).meta({
       description:
         'what was believed of how the bag was kept, the newest first; none where it was never judged',
+    }),
+    rejudged: z.array(RejudgedLedger).meta({
+      description:
+        'what approved re-judgements say beside it now; nothing that is better than the ledger lifts a hold',
     }),
   })
   .meta({ id: 'Ledgers' })

@@ -29,6 +29,7 @@ import { instant, oneOf } from './columns.ts'
 import { deviceCommand } from './commands.ts'
 import { boot, device } from './devices.ts'
 import { facility } from './facilities.ts'
+import { rejudgement } from './policies.ts'
 
 /** What was given at one time by one donor, of whom only a pseudonym is known. Its bags share its identifier. */
 export const donation = pgTable(
@@ -295,7 +296,12 @@ export const bagHold = pgTable(
     liftedAt: instant(),
     liftedBy: jsonb(),
     liftReason: text(),
-    /** The revision of the bag's ledger that whoever lifted it released; null where it was of nothing in it. */
+    /** By what it was placed; null of all that a ledger or a person asked for. */
+    rejudgementId: integer().references(() => rejudgement.id),
+    /**
+     * The revision of the bag's ledger that whoever lifted it released, or of what that re-judgement says beside it; null
+     * where it was of nothing in them.
+     */
     releasedRevision: integer(),
   },
   (t) => [

@@ -76,3 +76,43 @@ export const policyOpinion = pgTable(
     oneOf('policy_opinion_decision', t.decision, policyDecisions),
   ],
 )
+
+/**
+ * What somebody wants to have judged anew: event time in [from, to) by a version that was not in force then. Two others
+ * approve it; what comes of it is told beside the ledgers of bags, and never in them.
+ */
+export const rejudgement = pgTable(
+  'rejudgement',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    policyId: integer()
+      .notNull()
+      .references(() => policy.id),
+    from: instant().notNull(),
+    to: instant().notNull(),
+    reason: text().notNull(),
+    /** The person's id. */
+    by: text().notNull(),
+    at: instant().notNull(),
+  },
+  (t) => [check('rejudgement_span', sql`${t.from} < ${t.to} and ${t.to} <= ${t.at}`)],
+)
+
+/** What one person said of a proposed re-judgement; nobody says anything twice. */
+export const rejudgementOpinion = pgTable(
+  'rejudgement_opinion',
+  {
+    rejudgementId: integer()
+      .notNull()
+      .references(() => rejudgement.id),
+    /** The person's id. */
+    by: text().notNull(),
+    decision: text({ enum: policyDecisions }).notNull(),
+    comment: text().notNull(),
+    at: instant().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.rejudgementId, t.by] }),
+    oneOf('rejudgement_opinion_decision', t.decision, policyDecisions),
+  ],
+)

@@ -5,6 +5,9 @@ import { insertCases } from '../../../api/stores/alarms.ts'
 import { insertDeadLetters } from '../../../api/stores/dead-letters.ts'
 import { findDevice } from '../../../api/stores/devices.ts'
 import { findFacility } from '../../../api/stores/facilities.ts'
+import { decideOnRejudgement } from '../../../api/usecases/decide-on-rejudgement.ts'
+import { judgeDue } from '../../../api/usecases/judge-due.ts'
+import { proposeRejudgement } from '../../../api/usecases/propose-rejudgement.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
 import { Patient, TakeOut } from '../../../schema/http/life.ts'
@@ -12,6 +15,7 @@ import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
+import { Rejudged } from '../../../schema/http/rejudgements.ts'
 import { NewContact, Roster } from '../../../schema/http/rosters.ts'
 import { type Role, roles } from '../../../schema/vocabulary.ts'
 import { aWorker, done, signedIn } from '../../support/hospital.ts'
@@ -43,6 +47,7 @@ type Place = {
   readonly contact: string
   readonly shift: number
   readonly loggerImport: number
+  readonly rejudgement: number
 }
 
 const doc = z.object({
@@ -63,6 +68,11 @@ const forAll = new Set([
 let drawn = 0
 
 const aShift = (contact: string) => ({ step: 'ward', contact, weekdays: [1], from: '08:00', to: '20:00' })
+
+const aRejudgement = {
+  ...({ jurisdiction: 'CN', component: 'red_cells', phase: 'storage', version: 1 } as const),
+  ...{ from: iso(noon - 86_400_000), to: iso(noon), reason: 'a limit was mistyped' },
+}
 
 const aRuuviFile = (at: number) => printRuuvi([{ at, celsius: 4, humidity: 40 }])
 
@@ -185,6 +195,8 @@ const bodies: Record<string, (place: Place) => unknown> = {
     reason: 'a test',
   }),
   'POST /policies/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
+  'POST /policies/rejudgements': () => aRejudgement,
+  'POST /policies/rejudgements/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
   'POST /alarms/{id}/acknowledge': () => ({ comment: 'on my way' }),
   'POST /alarms/{id}/comment': () => ({ comment: 'looked at it' }),
   'POST /alarms/{id}/rescue': () => ({}),
@@ -203,6 +215,8 @@ const networkWide = new Set([
   'POST /facilities',
   'POST /policies/proposals',
   'POST /policies/proposals/{id}/opinions',
+  'POST /policies/rejudgements',
+  'POST /policies/rejudgements/{id}/opinions',
 ])
 
 const queries: Record<string, (place: Place) => string> = {
@@ -292,7 +306,21 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     contact,
     shift,
     loggerImport,
+    rejudgement: await aDoneRejudgement(door),
   }
+}
+
+/** Approved by two others than who proposed it. */
+async function aDoneRejudgement({ world }: Door): Promise<number> {
+  const as = (id: string) => ({ ...world.ctx, actor: { kind: 'person' as const, id } })
+  // After what is registered at noon.
+  world.clock.now = noon + 1_000
+  const span = { from: noon - 86_400_000, to: world.clock.now }
+  const { id } = await proposeRejudgement(as('ann'), { ...aRejudgement, ...span })
+  for (const name of ['ben', 'eva'])
+    await decideOnRejudgement(as(name), { id, decision: 'approve', comment: 'read' })
+  world.clock.now = noon
+  return id
 }
 
 async function anAlarm({ world }: Door, device: string, code: string): Promise<number> {
@@ -335,12 +363,14 @@ const nowhere: Place = {
   contact: 'contact-of-H9',
   shift: 2_000_000_005,
   loggerImport: 2_000_000_004,
+  rejudgement: 2_000_000_006,
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
 const numbered: Record<string, (place: Place) => number> = {
   telemetry: ({ deadLetter }) => deadLetter,
   alarms: ({ alarm }) => alarm,
+  policies: ({ rejudgement }) => rejudgement,
 }
 
 function fill(route: string, place: Place): string {
@@ -376,7 +406,11 @@ test('of every route every role gets what it may have of its own facility, and n
   // Telemetry is kept elsewhere, so that there is somewhere to send it to again.
   const door = openDoor(world, { telemetry: { ...services.telemetry, isElsewhere: true } })
   const own = await aPlace(door, 'H1')
-  const other = await aPlace(door, 'H2')
+  // What is judged anew is judged for all, the bags of both: nothing of it is another's, and neither names the other's.
+  const other = { ...(await aPlace(door, 'H2')), rejudgement: 2_000_000_007 }
+  while ((await judgeDue(world.deps)).judged > 0);
+  const rejudged = await door.ask(Rejudged, 'GET', `/policies/rejudgements/${own.rejudgement}/results`)
+  expect(rejudged.bags.map(({ bagId }) => bagId)).toEqual(expect.arrayContaining([own.bagId, other.bagId]))
   const { paths } = doc.parse(await (await door.raw('/openapi.json')).json())
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { 'x-right': right }]) => ({

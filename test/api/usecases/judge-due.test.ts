@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { holdsOf } from '../../../api/stores/bags.ts'
 import type { OpenDatabase } from '../../../api/stores/database.ts'
 import type { Profile } from '../../../api/stores/devices.ts'
 import { dueForBags } from '../../../api/stores/ledger-due.ts'
 import { ledgersOf } from '../../../api/stores/ledgers.ts'
+import { rejudgedOf } from '../../../api/stores/rejudged.ts'
 import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
 import { judgeDue, noticeSilence } from '../../../api/usecases/judge-due.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'
@@ -15,6 +17,7 @@ import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { traceBag } from '../../../api/usecases/trace-bag.ts'
 import { untagBag } from '../../../api/usecases/untag-bag.ts'
 import { test } from '../../support/database.ts'
+import { inForceFrom, rejudge } from '../../support/rejudging.ts'
 import { aDevice, aMessage, aReading, aWorld, noon, type World } from '../../support/world.ts'
 
 const minute = 60_000
@@ -52,6 +55,14 @@ const Plan = fc.record({
   stuckMinute: fc.option(fc.integer({ min: 64, max: 180 }), { freq: 3 }),
   madeMinute: fc.option(fc.integer({ min: 61, max: 230 })),
   profileMinute: fc.option(fc.integer({ min: 1, max: 3 })),
+  /** After so many batches the policy is said to have been another one for a while. */
+  rejudged: fc.option(
+    fc.record({
+      step: fc.integer({ min: 0, max: 4 }),
+      from: fc.integer({ min: 0, max: 120 }),
+      minutes: fc.integer({ min: 1, max: 150 }),
+    }),
+  ),
   /** What somebody finds out of the clock of the first fridge, after so many batches. */
   clockFact: fc.option(
     fc.record({
@@ -85,7 +96,15 @@ async function ledgers({ deps }: World) {
       const [newest] = await ledgersOf(db, bagId)
       if (!newest) throw new Error(`bag ${bagId} was never judged`)
       const { revision, verdict, entries } = newest
-      return { bagId, revision, verdict, entries }
+      const beside = (await rejudgedOf(db, bagId)).map(({ ledger, ...told }) => ({
+        ...{ revision: told.revision, verdict: told.verdict, entries: told.entries },
+        ledger: ledger.revision,
+      }))
+      const holds = (await holdsOf(db, bagId)).map(({ kind, rejudgementId }) => [
+        kind,
+        rejudgementId !== null,
+      ])
+      return { bagId, revision, verdict, entries, beside, holds }
     }),
   )
 }
@@ -97,9 +116,10 @@ type Drawn = typeof Plan extends fc.Arbitrary<infer T> ? T : never
  * without a word of it being judged; otherwise in any order, partly twice, in any batches, with the service killed.
  */
 async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): Promise<void> {
-  const { events, order, cuts, isHeard, isCold, stuckMinute, madeMinute, profileMinute, clockFact } = plan
+  const { events, order, cuts, isHeard, isCold, stuckMinute } = plan
+  const { madeMinute, profileMinute, clockFact, rejudged } = plan
   const start = noon - 250 * minute
-  const facility = `H${run}`
+  const facility = `P${run}`
   const name = (device: string) => `${device}-${run}`
   for (const device of ['f1', 'f2', 'wide'])
     await aDevice(
@@ -180,6 +200,11 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
         ...{ physicalLow: -10_000, physicalHigh: 10_000 },
       },
     })
+  const judgeAnew = async () => {
+    if (!rejudged) return
+    const from = start + rejudged.from * minute
+    await rejudge(world, 2, from, Math.min(from + rejudged.minutes * minute, noon))
+  }
   const findOut = async () => {
     if (!clockFact || !events.some(({ device }) => device === 'f1')) return
     const { fromSeq, offsetMinutes } = clockFact
@@ -192,6 +217,7 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
     await world.ingest.accept(messages)
     if (profileMinute !== null) await changeProfile()
     await findOut()
+    await judgeAnew()
   } else {
     const shuffled = messages
       .map((message, index) => ({ message, turn: order[index % order.length] as number }))
@@ -200,6 +226,7 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
     const delivery = [...shuffled, ...shuffled.slice(0, 5)]
     let isFoundOut = false
     let isChanged = false
+    let isJudgedAnew = false
     for (let from = 0, step = 0; from < delivery.length; step++) {
       const size = cuts[step % cuts.length] as number
       const batch = delivery.slice(from, from + size)
@@ -212,6 +239,10 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
         await changeProfile()
         isChanged = true
       }
+      if (rejudged && step >= rejudged.step && !isJudgedAnew) {
+        await judgeAnew()
+        isJudgedAnew = true
+      }
       // Of a boot nobody has heard of yet nothing can be found out.
       const isKnown = batch.some(
         ({ device, payload }) => device === name('f1') && `${payload}`.includes(`b${run}`),
@@ -223,6 +254,7 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
     }
     if (profileMinute !== null && !isChanged) await changeProfile()
     if (!isFoundOut) await findOut()
+    if (!isJudgedAnew) await judgeAnew()
   }
   // So long after what was heard last its faults are derived to the end.
   world.clock.now = noon + 11 * minute
@@ -236,7 +268,7 @@ function twice(at: number, celsius: number, probe: 'load' | 'air') {
 /** What was found of the bags of a run, without the names that tell runs apart. */
 function plainly(found: Awaited<ReturnType<typeof ledgers>>, run: number) {
   const ids = found.map(({ bagId }) => bagId)
-  return found.map(({ verdict, entries }) => ({
+  const plain = ({ verdict, entries }: Pick<(typeof found)[number], 'verdict' | 'entries'>) => ({
     verdict,
     entries: entries
       .map(({ bagId, device, ...entry }) => ({
@@ -245,13 +277,15 @@ function plainly(found: Awaited<ReturnType<typeof ledgers>>, run: number) {
         device: device?.replace(`-${run}`, '') ?? null,
       }))
       .sort((a, b) => a.from - b.from || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
-  }))
+  })
+  return found.map(({ beside, ...ledger }) => ({ ...plain(ledger), beside: beside.map(plain) }))
 }
 
 /** Each run is its own city: what it left must not be judged in the next. */
 async function forget({ pool }: OpenDatabase): Promise<void> {
   await pool.query('truncate ledger_due, look_back, bag_ledger cascade')
   await pool.query('truncate bag cascade')
+  await pool.query('truncate rejudgement cascade')
 }
 
 describe('the ledgers of bags', () => {
@@ -259,11 +293,15 @@ describe('the ledgers of bags', () => {
     database,
   }) => {
     const seen = new Map<string, number>()
+    const besides = new Map<string, number>()
     let doubted = 0
     let run = 0
+    // In force long after all this: nothing but a re-judgement goes by it.
+    const other = { low: 300, high: 450, maxSilenceMs: 5 * minute, gapGraceMs: 60 * minute }
+    await inForceFrom(await aWorld(database, patienceMs), other, noon + 3_650 * 86_400_000)
     await fc.assert(
       fc.asyncProperty(Plan, async (plan) => {
-        const world = await aWorld(database, patienceMs, `H${++run}`)
+        const world = await aWorld(database, patienceMs, `P${++run}`)
         await live(world, run, plan, false)
         await judgeAll(world)
         const judged = await ledgers(world)
@@ -272,8 +310,9 @@ describe('the ledgers of bags', () => {
         await db.transaction((tx) => dueForBags(tx, bagIds, 0))
         await judgeAll(world)
         expect(await ledgers(world)).toEqual(judged)
-        for (const { bagId, verdict, entries } of judged) {
+        for (const { bagId, verdict, entries, beside } of judged) {
           seen.set(verdict, (seen.get(verdict) ?? 0) + 1)
+          for (const one of beside) besides.set(one.verdict, (besides.get(one.verdict) ?? 0) + 1)
           doubted += entries.filter(({ kind }) => kind === 'probe_fault').length
           const { total, ledgers: ways } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
           expect(ways).toHaveLength(1)
@@ -290,7 +329,7 @@ describe('the ledgers of bags', () => {
         }
         await forget(database)
 
-        const twin = await aWorld(database, patienceMs, `H${++run}`)
+        const twin = await aWorld(database, patienceMs, `P${++run}`)
         await live(twin, run, plan, true)
         await judgeAll(twin)
         expect(plainly(await ledgers(twin), run)).toEqual(plainly(judged, run - 1))
@@ -299,6 +338,8 @@ describe('the ledgers of bags', () => {
       { numRuns: runs, endOnFailure: true },
     )
     for (const verdict of ['OK', 'UNVERIFIED', 'BREACHED']) expect(seen.get(verdict) ?? 0).toBeGreaterThan(0)
+    for (const verdict of ['UNVERIFIED', 'HOLD', 'BREACHED'])
+      expect(besides.get(verdict) ?? 0).toBeGreaterThan(0)
     expect(doubted).toBeGreaterThan(0)
   }, 3_600_000)
 })
