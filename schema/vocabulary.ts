@@ -29,6 +29,10 @@ export const taskKinds = [
   'seen_after_fate',
   'seen_elsewhere',
   'taken_without_issue',
+  'taken_unscanned',
+  'taken_by_key',
+  'emergency_release',
+  'glass_broken',
   'look_back',
   'rescue_to_carry',
   'rescue_overdue',
@@ -391,8 +395,20 @@ export const findings = [
   'reserved_for_another',
   'rhd_override_missing',
   'no_valid_sample',
+  'second_checker_missing',
 ] as const
 export type Finding = (typeof findings)[number]
+
+/** Why the issue of a bag is looked at afterwards: it was for an emergency, or in spite of what somebody was to be asked. */
+export const reviewReasons = ['emergency_release', 'glass_broken'] as const
+export type ReviewReason = (typeof reviewReasons)[number]
+
+/** What a crossmatch with the bag found afterwards; `not_possible` where no sample from before it was to be had. */
+export const lateCrossmatches = ['compatible', 'incompatible', 'not_possible'] as const
+export type LateCrossmatch = (typeof lateCrossmatches)[number]
+
+export const sexes = ['female', 'male'] as const
+export type Sex = (typeof sexes)[number]
 
 /** What every donation is tested for before a bag of it is released. */
 export const markers = ['hbsag', 'anti_hcv', 'hiv', 'syphilis', 'nat'] as const

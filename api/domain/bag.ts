@@ -2,9 +2,11 @@ import type {
   BagState,
   BagVerb,
   Component,
+  Finding,
   HoldKind,
   Marker,
   ReturnPolicy,
+  ReviewReason,
   TransfusionFault,
 } from '../../schema/vocabulary.ts'
 import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
@@ -66,6 +68,10 @@ export type Command =
       readonly override: string | null
       /** Why in an emergency, or although not all is verified; null where nobody had to say. */
       readonly reason: string | null
+      /** What speaks against it and does not keep it from being issued: policy or a broken glass says so. */
+      readonly waived: readonly Finding[]
+      /** Why it was taken although somebody was to be called; null where nobody was. */
+      readonly glassBroken: string | null
       readonly takeOut: string | null
     }
   | {
@@ -201,15 +207,21 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
         data: { reason: command.reason, from: bag.holderId },
       }
     case 'issue': {
-      const { patient, emergency, override, reason, takeOut } = command
-      mustBeFree(bag)
+      const { patient, emergency, override, reason, takeOut, waived, glassBroken } = command
+      mustBeFree(bag, waived)
       mustBeInDate(bag, now)
-      mustBeUnreserved(bag, patient?.pseudonym ?? null, now)
+      if (!waived.includes('reserved_for_another')) mustBeUnreserved(bag, patient?.pseudonym ?? null, now)
       mustBeForAnybody(bag)
-      mustFit(bag, patient ? trusted(patient, emergency, now) : unknownPatient, override !== null)
+      const isAllowed = override !== null || waived.includes('rhd_override_missing')
+      mustFit(bag, patient ? trusted(patient, emergency, now) : unknownPatient, isAllowed)
+      const review = reviewOf(command)
       return {
         changes: { reservation: null },
-        data: { patient: patient?.pseudonym ?? null, emergency, override, reason, takeOut },
+        data: {
+          ...{ patient: patient?.pseudonym ?? null, emergency, override, reason, takeOut },
+          ...(glassBroken === null ? {} : { glassBroken, waived }),
+          ...(review === null ? {} : { review }),
+        },
       }
     }
     case 'cancel_issue':
@@ -278,8 +290,20 @@ export function reservedFor({ reservation }: Pick<BagFacts, 'reservation'>, now:
   return reservation && reservation.until > now ? reservation.patient : null
 }
 
-function mustBeFree({ label, holds }: BagFacts): void {
-  const [hold] = holds
+/** Why the issue is to be looked at afterwards; null where it need not be. */
+function reviewOf({ emergency, glassBroken }: Command & { verb: 'issue' }): ReviewReason | null {
+  if (glassBroken !== null) return 'glass_broken'
+  return emergency ? 'emergency_release' : null
+}
+
+/** What a hold says at a scan. */
+export function findingOfHold(kind: HoldKind): Finding {
+  if (kind === 'recall' || kind === 'look_back') return 'recalled'
+  return kind === 'unverified_gap' ? 'unverified' : 'held'
+}
+
+function mustBeFree({ label, holds }: BagFacts, waived: readonly Finding[] = []): void {
+  const hold = holds.find(({ kind }) => !waived.includes(findingOfHold(kind)))
   if (hold) throw new Refusal('held', `bag ${label} is held: ${hold.kind}, ${hold.reason}`)
 }
 

@@ -37,6 +37,8 @@ const table = {
   'bag.reserve': ['transfusion_lab'],
   'bag.issue': ['transfusion_lab'],
   'bag.take_out': ['transfusion_lab', 'nurse'],
+  'take_out.rule': ['transfusion_lab'],
+  'issue.review': ['transfusion_lab'],
   'bag.transfuse': ['transfusion_lab', 'nurse'],
   'bag.reinstate': ['centre', 'transfusion_lab'],
   'bag.discard': ['centre', 'transfusion_lab'],

@@ -1,6 +1,7 @@
 import type { Finding } from '../../schema/vocabulary.ts'
 import {
   type BagFacts,
+  findingOfHold,
   type Kept,
   type Patient,
   recipientOf,
@@ -35,6 +36,8 @@ export type Scan = {
   readonly handlingMs: number
   /** It is believed to be inside another device than the one it is handed out of: what is believed of it is wrong. */
   readonly isElsewhere: boolean
+  /** Another person was to check, and has not. */
+  readonly isUnchecked: boolean
 }
 
 /**
@@ -50,6 +53,7 @@ export function findingsOfScan({
   now,
   handlingMs,
   isElsewhere,
+  isUnchecked,
 }: Scan): readonly Finding[] {
   if (!bag) return ['unknown_bag']
   const found = findingsOfBag(bag, now)
@@ -73,6 +77,7 @@ export function findingsOfScan({
   if (kept?.wasOutOfRange) found.push('out_of_range')
   if (isElsewhere) found.push('seen_elsewhere')
   if (kept && kept.uncontrolledMs > handlingMs) found.push('uncontrolled_too_long')
+  if (isUnchecked && !emergency) found.push('second_checker_missing')
   return [...new Set(found)]
 }
 
@@ -95,11 +100,6 @@ function findingsOfBag(bag: BagFacts, now: number): Finding[] {
   return found
 }
 
-function findingOfHold(kind: BagFacts['holds'][number]['kind']): Finding {
-  if (kind === 'recall' || kind === 'look_back') return 'recalled'
-  return kind === 'unverified_gap' ? 'unverified' : 'held'
-}
-
 /**
  * One scan, one answer, one reason: the finding of the lowest rank.
  *
@@ -113,6 +113,17 @@ export function answerTo(
     .map((code) => rules.find((rule) => rule.code === code) ?? unruled(code))
     .sort((a, b) => a.rank - b.rank)
   return worst ? { answer: worst.answer, rule: worst } : { answer: 'GO', rule: null }
+}
+
+/** What policy waives in an emergency of whom the group is not known. */
+export const rhdWaived: readonly Finding[] = ['rhd_override_missing']
+
+/**
+ * May the glass be broken: is a person to be called, and nothing says put it back? What was found is waived then, and the
+ * issue is looked at afterwards.
+ */
+export function mayBreakGlass(findings: readonly Finding[], rules: readonly AnswerRule[]): boolean {
+  return findings.length > 0 && findings.every((one) => answerTo([one], rules).answer === 'CALL')
 }
 
 function unruled(code: Finding): AnswerRule {

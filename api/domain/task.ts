@@ -102,6 +102,24 @@ export function takenWithoutIssueSince(
   return now >= overdueAt ? overdueAt : null
 }
 
+/** A door is opened for so long after its session at most: what leaves then leaves by it, ms. */
+export const sessionGraceMs = 60_000
+
+/**
+ * A bag that may be issued, was not, and left a container whose door sessions open: `taken_unscanned` where a session was
+ * under way, so that whoever has it was to scan it, or was told to put it back; `taken_by_key` where none was.
+ *
+ * @param sessionUntil when the last session there that had begun by then ended, ms UTC; null where none had
+ */
+export function takenFromLocked(
+  { state, enteredAt, place }: SeenBag,
+  sessionUntil: number | null,
+): { readonly kind: 'taken_unscanned' | 'taken_by_key'; readonly since: number } | null {
+  if (state !== 'available' || place.state !== 'in_hand' || place.from < enteredAt) return null
+  const isInSession = sessionUntil !== null && place.from < sessionUntil + sessionGraceMs
+  return { kind: isInSession ? 'taken_unscanned' : 'taken_by_key', since: place.from }
+}
+
 /**
  * Since when a bag that was to be carried out of a failing device is waited for; null where nobody need carry it any
  * more: its fate is recorded, or it was issued and is in no container.

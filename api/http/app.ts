@@ -21,6 +21,7 @@ import type { Env, Services } from './env.ts'
 import { equipmentRoutes } from './equipment.ts'
 import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
+import { issueRoutes } from './issues.ts'
 import { ledgerRoutes } from './ledgers.ts'
 import { lifeRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
@@ -39,6 +40,7 @@ import { serviceRoutes } from './service.ts'
 import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
 import { stockRoutes } from './stock.ts'
 import { tagRoutes } from './tags.ts'
+import { takeOutRuleRoutes } from './take-out-rules.ts'
 import { takeOutRoutes } from './take-outs.ts'
 import { taskRoutes } from './tasks.ts'
 import { webhookRoutes } from './webhooks.ts'
@@ -88,6 +90,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', sequenceHoleRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
+  app.route('/bags', issueRoutes)
   app.route('/', ledgerRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
@@ -95,6 +98,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
   app.route('/facilities', patientRoutes)
+  app.route('/facilities', takeOutRuleRoutes)
   app.route('/facilities', rosterRoutes)
   app.route('/tags', tagRoutes)
   app.route('/rejected-messages', rejectedMessageRoutes)

@@ -103,8 +103,11 @@ const acts = {
   issue: act({
     summary: 'Hand it out for a patient over the counter',
     reads: IssueInput,
-    command: ({ patient = null, emergency, override = null, reason = null }, { ctx, tx, bag, facts }) =>
-      commandToIssue(ctx, tx, bag, facts, { patient, emergency, override, reason }),
+    command: (
+      { patient = null, emergency, override = null, reason = null, sex = null, ageYears = null },
+      { ctx, tx, bag, facts },
+    ) =>
+      commandToIssue(ctx, tx, bag, facts, { patient, emergency, override, reason, seen: { sex, ageYears } }),
   }),
   cancel_issue: act({
     summary: 'It was not taken after all and is seen inside still: back into stock',

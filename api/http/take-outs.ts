@@ -1,5 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import type { z } from 'zod'
 import {
+  NothingInput,
   ScanAnswer,
   ScanInput,
   TakeOut,
@@ -8,14 +10,16 @@ import {
   TakeOutSession,
 } from '../../schema/http/life.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
+import type { Context } from '../context.ts'
+import { checkTakeOut } from '../usecases/check-take-out.ts'
 import { readTakeOut } from '../usecases/read-take-out.ts'
 import { openTakeOut, scanBag } from '../usecases/take-out.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import { codesOf } from './bags.ts'
 import type { Env } from './env.ts'
-import { iso } from './units.ts'
-import { bagView } from './views/bags.ts'
+import { iso, isoOrNull } from './units.ts'
+import { bagView, clockView } from './views/bags.ts'
 import { unlockView } from './views/commands.ts'
 
 const tags = ['Take-out']
@@ -44,6 +48,21 @@ const read = createRoute({
   responses: { ...everywhere, 200: json(TakeOutSession, 'The take-out'), 404: problem('No such take-out') },
 })
 
+const check = createRoute({
+  method: 'post',
+  path: '/{takeOutId}/checks',
+  tags,
+  summary: 'A second person says that bag, label and patient were compared',
+  ...needs('bag.take_out'),
+  request: { params: TakeOutParams, body: body(NothingInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(TakeOutSession, 'The take-out'),
+    404: problem('No such take-out'),
+    409: problem('The door session is over'),
+  },
+})
+
 const scan = createRoute({
   method: 'post',
   path: '/{takeOutId}/scans',
@@ -62,8 +81,16 @@ const scan = createRoute({
 export const takeOutRoutes = new OpenAPIHono<Env>()
   .openapi(open, async (c) => {
     const { ctx } = c.var
-    const { device, patient = null, emergency, reason = null } = c.req.valid('json')
-    const { id, expiresAt, unlock, bags } = await openTakeOut(ctx, { device, patient, emergency, reason })
+    const {
+      device,
+      patient = null,
+      emergency,
+      reason = null,
+      sex = null,
+      ageYears = null,
+    } = c.req.valid('json')
+    const asked = { device, patient, emergency, reason, seen: { sex, ageYears } }
+    const { id, expiresAt, checkNeeded, unlock, bags } = await openTakeOut(ctx, asked)
     const codes = await codesOf(
       ctx,
       bags.map(({ bag }) => bag),
@@ -72,6 +99,7 @@ export const takeOutRoutes = new OpenAPIHono<Env>()
       {
         takeOutId: id,
         expiresAt: iso(expiresAt),
+        checkNeeded,
         unlock: unlockView(unlock, ctx.now()),
         bags: bags.map(({ bag, needsOverride }) => ({ ...bagView(bag, codes), needsOverride })),
       },
@@ -79,37 +107,46 @@ export const takeOutRoutes = new OpenAPIHono<Env>()
     )
   })
   .openapi(read, async (c) => {
-    const { ctx } = c.var
-    const { session, unlock, answers, ...told } = await readTakeOut(ctx, c.req.valid('param').takeOutId)
-    return c.json(
-      {
-        takeOutId: session.id,
-        device: told.device,
-        facility: told.facility,
-        patient: told.patient,
-        emergency: session.emergency,
-        openedAt: iso(session.openedAt),
-        expiresAt: iso(session.expiresAt),
-        unlock: unlock && unlockView(unlock, ctx.now()),
-        scans: answers.map(({ knownAt, scanned, bagId, answer, findings }) => ({
-          at: iso(knownAt),
-          scanned,
-          bagId,
-          answer,
-          findings: findings as Finding[],
-        })),
-      },
-      200,
-    )
+    return c.json(await sessionView(c.var.ctx, c.req.valid('param').takeOutId), 200)
+  })
+  .openapi(check, async (c) => {
+    const { takeOutId } = c.req.valid('param')
+    await checkTakeOut(c.var.ctx, takeOutId)
+    return c.json(await sessionView(c.var.ctx, takeOutId), 201)
   })
   .openapi(scan, async (c) => {
     const { takeOutId } = c.req.valid('param')
-    const { override = null, ...label } = c.req.valid('json')
-    const { answer, rule, findings, bag } = await scanBag(
+    const { override = null, breakGlass: glassBroken = null, ...label } = c.req.valid('json')
+    const { answer, rule, findings, bag, telephone, clock } = await scanBag(
       c.var.ctx,
-      { takeOutId, ...label, override },
+      { takeOutId, ...label, override, glassBroken },
       c.var.ahead,
     )
     const reason = rule && { code: rule.code, zh: rule.zh, en: rule.en }
-    return c.json({ answer, reason, findings: [...findings], bagId: bag?.id ?? null }, 201)
+    const told = { telephone, clock: clock && clockView(clock) }
+    return c.json({ answer, reason, findings: [...findings], bagId: bag?.id ?? null, ...told }, 201)
   })
+
+async function sessionView(ctx: Context, takeOutId: string): Promise<z.infer<typeof TakeOutSession>> {
+  const { session, unlock, answers, device, facility, patient } = await readTakeOut(ctx, takeOutId)
+  return {
+    takeOutId: session.id,
+    device,
+    facility,
+    patient,
+    emergency: session.emergency,
+    openedAt: iso(session.openedAt),
+    expiresAt: iso(session.expiresAt),
+    unlock: unlock && unlockView(unlock, ctx.now()),
+    checkNeeded: session.checkNeeded,
+    checkedAt: isoOrNull(session.checkedAt),
+    telephone: session.telephone,
+    scans: answers.map(({ knownAt, scanned, bagId, answer, findings }) => ({
+      at: iso(knownAt),
+      scanned,
+      bagId,
+      answer,
+      findings: findings as Finding[],
+    })),
+  }
+}

@@ -77,13 +77,20 @@ const rules: readonly AnswerRule[] = [
     zh: '无有效血样，请致电输血科',
     en: 'No valid sample of the patient: call the transfusion lab',
   },
+  {
+    code: 'second_checker_missing',
+    answer: 'CALL',
+    rank: 160,
+    zh: '尚未双人核对，请另一人核对，或致电输血科',
+    en: 'Not checked by a second person: have another check, or call the transfusion lab',
+  },
 ]
 
 /**
  * What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. The version is kept
  * with every answer that was given by it: another wording, rank or answer is another version.
  */
-export const cnAnswers = { version: 1, rules } as const
+export const cnAnswers = { version: 2, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000

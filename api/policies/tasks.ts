@@ -1,4 +1,4 @@
-import type { AlarmKind, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import type { AlarmKind, ReviewReason, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
 import { alarmWords } from './alarms.ts'
 
 /** One sentence, in both languages. */
@@ -49,6 +49,28 @@ export function cnSeenElsewhere(there: string): Words {
 export const cnTakenWithoutIssue: Words = {
   zh: '未经发血，离开设备已超过允许时间：请找到血袋，并核查能否使用',
   en: 'Out of every container for too long, and not issued: find it, and see whether it may be used',
+}
+
+export const cnTakenFromLocked: Readonly<Record<'taken_unscanned' | 'taken_by_key', Words>> = {
+  taken_unscanned: {
+    zh: '开门后取出，但未扫描或未获准发出：请立即找到血袋，放回或办理发血',
+    en: 'Taken at an open door, and not scanned or not answered GO: find it now, and put it back or have it issued',
+  },
+  taken_by_key: {
+    zh: '未经刷卡开门即取出（可能使用机械钥匙）：请立即找到血袋，放回或办理发血，并说明原因',
+    en: 'Taken without a door session, perhaps by key: find it now, put it back or have it issued, and say why',
+  },
+}
+
+export const cnReviews: Readonly<Record<ReviewReason, Words>> = {
+  emergency_release: {
+    zh: '紧急发血：请补做交叉配血，并登记负责医师及理由',
+    en: 'Released in an emergency: crossmatch it now, and record the physician who answers for it and why',
+  },
+  glass_broken: {
+    zh: '未经电话确认强制取血：请核查原因，补做交叉配血，并登记负责医师',
+    en: 'Taken although somebody was to be called: look into it, crossmatch it now, and record the physician who answers for it',
+  },
 }
 
 export const cnLookBack: Words = {

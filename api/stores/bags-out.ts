@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { and, desc, eq, sql } from 'drizzle-orm'
 import { alarmCase } from '../../schema/tables/alarms.ts'
 import { bag, bagEvent, bagPlace } from '../../schema/tables/bags.ts'
 import { policy } from '../../schema/tables/policies.ts'
@@ -64,4 +64,15 @@ export async function bagsOut(db: Database, now: number, since: number): Promise
     label: labelOf({ identifier, productCode, collectionType, division }),
     place: place === null || placedAt === null ? null : { state: place, from: placedAt },
   }))
+}
+
+/** When a bag was issued last, ms UTC; null where it never was. */
+export async function lastIssueOf(db: Database, bagId: string): Promise<number | null> {
+  const [last] = await db
+    .select({ at: bagEvent.at })
+    .from(bagEvent)
+    .where(and(eq(bagEvent.bagId, bagId), eq(bagEvent.verb, 'issue')))
+    .orderBy(desc(bagEvent.version))
+    .limit(1)
+  return last?.at ?? null
 }

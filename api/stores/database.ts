@@ -20,6 +20,7 @@ import * as notices from '../../schema/tables/notices.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
 import * as rescues from '../../schema/tables/rescues.ts'
+import * as takeOuts from '../../schema/tables/take-outs.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
@@ -46,6 +47,7 @@ export const tables = {
   ...people,
   ...policies,
   ...rescues,
+  ...takeOuts,
   ...telemetry,
 }
 

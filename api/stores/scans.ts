@@ -21,7 +21,16 @@ import {
   probeState,
 } from '../../schema/tables/devices.ts'
 import { reading, readingHour } from '../../schema/tables/messages.ts'
-import type { Abo, Component, DeviceKind, Jurisdiction, PlaceState, Rhd } from '../../schema/vocabulary.ts'
+import type {
+  Abo,
+  Component,
+  DeviceKind,
+  Jurisdiction,
+  PlaceState,
+  ProbeKind,
+  ReturnPolicy,
+  Rhd,
+} from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
@@ -43,7 +52,7 @@ import { hoursAfter, hoursBefore } from './readings.ts'
 export type Label = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division'>
 
 type Version = Limits & { readonly from: number }
-export type PolicyVersion = Version & { readonly version: number }
+export type PolicyVersion = Version & { readonly version: number; readonly returns: ReturnPolicy }
 export type KeptVersions = Readonly<Record<'storage' | 'transport', readonly PolicyVersion[]>>
 export type HandlingVersion = {
   readonly from: number
@@ -314,7 +323,7 @@ function policiesOf(
 /** What a probe of a device told in [from, to), and the readings just before and after. */
 export async function keptBy(
   db: Database | Transaction,
-  { deviceId, kind, from, to }: Span & { readonly deviceId: number; readonly kind: ProbeSummary['kind'] },
+  { deviceId, kind, from, to }: Span & { readonly deviceId: number; readonly kind: ProbeKind },
 ): Promise<readonly Reading[]> {
   const chosen = sql`(select id from chosen)`
   const { rows } = await db.execute<{ readings: Reading[]; hours: PackedHours }>(sql`

@@ -1,9 +1,10 @@
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
 import { bag, bagPlace, scanAnswer, takeOut } from '../../schema/tables/bags.ts'
 import { deviceCommand } from '../../schema/tables/commands.ts'
 import { device } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
+import { takeOutRule } from '../../schema/tables/take-outs.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent } from '../domain/bag.ts'
@@ -40,6 +41,76 @@ export async function insertTakeOut(
   })
 }
 
+/** How bags are taken out at a facility. */
+export type TakeOutRules = {
+  /** Two must look at what is handed out, but in an emergency. */
+  readonly secondChecker: boolean
+  /** Where a nurse calls who is told to; null where nobody has said. */
+  readonly telephone: string | null
+}
+
+/** Where nobody has said anything. */
+const usualRules: TakeOutRules = { secondChecker: false, telephone: null }
+
+export async function rulesInForce(db: Database | Transaction, facilityId: number): Promise<TakeOutRules> {
+  const [rules] = await db
+    .select({ secondChecker: takeOutRule.secondChecker, telephone: takeOutRule.telephone })
+    .from(takeOutRule)
+    .where(eq(takeOutRule.facilityId, facilityId))
+    .orderBy(desc(takeOutRule.id))
+    .limit(1)
+  return rules ?? usualRules
+}
+
+/** From now on. */
+export async function insertRules(
+  tx: Transaction,
+  actor: Actor,
+  facility: { readonly id: number; readonly code: string },
+  rules: TakeOutRules,
+  now: number,
+): Promise<void> {
+  const before = await rulesInForce(tx, facility.id)
+  await tx.insert(takeOutRule).values({ facilityId: facility.id, from: now, ...rules, actor })
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'facility.take_out_rules_set',
+    subjectKind: 'facility',
+    subject: facility.code,
+    before,
+    after: rules,
+  })
+}
+
+/** A door session by its id. @throws Refusal `not_found` */
+export async function takeOutOf(db: Database | Transaction, id: string) {
+  const [session] = await db.select().from(takeOut).where(eq(takeOut.id, id))
+  if (!session) throw new Refusal('not_found', noTakeOut(id))
+  return session
+}
+
+/** Write down that another person checked. @returns false where somebody has, or the session is over */
+export async function saveCheck(
+  tx: Transaction,
+  actor: Actor,
+  takeOutId: string,
+  now: number,
+): Promise<boolean> {
+  const saved = await tx
+    .update(takeOut)
+    .set({ checkedBy: actor, checkedAt: now })
+    .where(and(eq(takeOut.id, takeOutId), isNull(takeOut.checkedAt), gt(takeOut.expiresAt, now)))
+    .returning({ id: takeOut.id })
+  if (saved.length === 0) return false
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'take_out.checked',
+    subjectKind: 'take_out',
+    subject: takeOutId,
+  })
+  return true
+}
+
 /** What was said to a scan, and by what. */
 export type Told = {
   readonly takeOutId: string
@@ -48,6 +119,7 @@ export type Told = {
   readonly answer: Answer
   readonly findings: readonly Finding[]
   readonly override: string | null
+  readonly glassBroken: string | null
   readonly policies: Readonly<Record<string, unknown>>
   readonly knownAt: number
 }
@@ -93,12 +165,12 @@ const issued = gathered<EventValues & AnswerValues, boolean>(async (db, values) 
 
 /** The columns `AnswerValues` are read by, but for the actor. */
 const answerColumns = sql.raw(`
-  "takeOutId" uuid, scanned text, "scannedBagId" uuid, answer text, findings jsonb, override text, policies jsonb,
+  "takeOutId" uuid, scanned text, "scannedBagId" uuid, answer text, findings jsonb, override text, "glassBroken" text, policies jsonb,
   "knownAt" bigint`)
 
 const answersOfAll = (from: SQL) => sql`
-  insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, policies, known_at, actor)
-  select "takeOutId", scanned, "scannedBagId", answer, findings, override, policies, "knownAt", actor from ${from}`
+  insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, glass_broken, policies, known_at, actor)
+  select "takeOutId", scanned, "scannedBagId", answer, findings, override, "glassBroken", policies, "knownAt", actor from ${from}`
 
 const answerStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`

@@ -138,6 +138,34 @@ export function takenWithoutIssue(
   })
 }
 
+/**
+ * The bags that may be issued, were not, and left a container whose door sessions open: one that was unlocked once.
+ * Rule: `takenFromLocked`.
+ */
+export async function takenFromLockedDoors(
+  db: Database,
+  reach: Reach,
+  now: number,
+): Promise<(Seen & { readonly sessionUntil: number | null })[]> {
+  const seen = await choose(db, reach, now, {
+    states: ['available'],
+    places: ['in_hand'],
+    where: ({ placedAt, enteredAt }) => sql`${placedAt} >= ${enteredAt} and exists (
+      select from ${deviceCommand} c where c.device_id = ${bagPlace.deviceId} and c.kind = 'unlock' and c.reply_state = 'done'
+    )`,
+    since: ({ placedAt }) => placedAt,
+  })
+  if (seen.length === 0) return []
+  const { rows } = await db.execute<{ until: number | null }>(sql`
+    select (
+      select max(t.expires_at) from ${takeOut} t join ${device} d on d.id = t.device_id
+      where d.name = asked.name and t.opened_at <= asked.at
+    ) as until
+    from unnest(${sql.param(seen.map(({ device }) => device))}::text[], ${sql.param(seen.map(({ place }) => place.from))}::bigint[])
+      with ordinality as asked (name, at, number) order by number`)
+  return seen.map((one, index) => ({ ...one, sessionUntil: rows[index]?.until ?? null }))
+}
+
 export type ToCarry = About & {
   readonly state: BagState
   readonly acceptedAt: number

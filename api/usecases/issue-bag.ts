@@ -2,10 +2,13 @@ import type { Finding, ReturnPolicy } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { type BagFacts, type Command, decide, type Kept, type Patient } from '../domain/bag.ts'
 import { inForce } from '../domain/effective.ts'
+import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { findingsOfScan } from '../domain/take-out.ts'
+import { findingsOfScan, rhdWaived } from '../domain/take-out.ts'
+import { emergencyRules } from '../policies/emergency.ts'
 import type { Bag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
+import { jurisdictionOf } from '../stores/facilities.ts'
 import { findPatient, noPatient } from '../stores/patients.ts'
 import { policyVersions } from '../stores/policies.ts'
 import { keptFacts } from '../stores/scans.ts'
@@ -32,22 +35,29 @@ export async function commandToIssue(
     readonly emergency: boolean
     readonly override: string | null
     readonly reason: string | null
+    readonly seen: Seen
   },
 ): Promise<Command> {
   const now = ctx.now()
   const { emergency, override, reason } = input
   const patient = input.patient === null ? null : await patientAt(tx, bag.holderId, input.patient)
-  const command: Command = { verb: 'issue', patient, emergency, override, reason, takeOut: null }
+  const rule = emergencyRules[await jurisdictionOf(tx, bag.holderId)]
+  const isRhdAllowed = emergency && isRhdPositiveAllowed(rule, patient, input.seen)
+  const waived = isRhdAllowed ? rhdWaived : []
+  const asked = { patient, emergency, override, reason, takeOut: null }
+  const command: Command = { verb: 'issue', ...asked, waived, glassBroken: null }
   // What the bag's own rules refuse is said first.
   decide(facts, command, now)
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
   const known = await keptFacts(inTransaction.database, { bagId: bag.id, now })
   const kept = await howKept(inTransaction, { ...known, bagId: bag.id })
-  const scan = { bag: facts, kept, patient, emergency, override: override !== null, now }
+  const scan = { bag: facts, kept, patient, emergency, override: override !== null || isRhdAllowed, now }
   const findings = findingsOfScan({
     ...scan,
     handlingMs: handlingMsOf(known, now),
     isElsewhere: false,
+    // Who stands at the counter is the second.
+    isUnchecked: false,
   })
   if (findings.includes('out_of_range'))
     throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)

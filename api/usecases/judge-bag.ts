@@ -9,7 +9,14 @@ import { type Bag, concerned, findBag, holdsOf, insertHold, liftHold, lockBags }
 import type { Transaction } from '../stores/database.ts'
 import { createDeviceReads, type DeviceReads } from '../stores/device-reads.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
-import { insertLedger, type Ledger, ledgersOf, openLookBack, putOff } from '../stores/ledgers.ts'
+import {
+  insertLedger,
+  type Ledger,
+  ledgersOf,
+  openLookBack,
+  putOff,
+  vouchedUntil,
+} from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
 import { judgementOf, keptEntry, measured, signature } from './judgement.ts'
 import { besideLedger, seeToBeside } from './rejudge-bag.ts'

@@ -1,4 +1,10 @@
-import type { AlarmKind, ProbeKind, TaskKind, TransfusionFault } from '../../schema/vocabulary.ts'
+import type {
+  AlarmKind,
+  ProbeKind,
+  ReviewReason,
+  TaskKind,
+  TransfusionFault,
+} from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import {
@@ -6,6 +12,7 @@ import {
   faultsOf,
   seenAfterFateSince,
   seenElsewhereSince,
+  takenFromLocked,
   takenWithoutIssueSince,
   toCarrySince,
   unconfirmedSince,
@@ -17,14 +24,17 @@ import {
   cnAlarmTestDue,
   cnLookBack,
   cnRescueTask,
+  cnReviews,
   cnSeenAfterFate,
   cnSeenElsewhere,
+  cnTakenFromLocked,
   cnTakenWithoutIssue,
   cnTransfusedAgainst,
   cnUnconfirmed,
 } from '../policies/tasks.ts'
 import { alarmsToTest } from '../stores/alarm-tests.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { issuesToReview } from '../stores/issue-reviews.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
 import {
   type About,
@@ -33,6 +43,7 @@ import {
   type Seen,
   seenAfterFate,
   seenElsewhere,
+  takenFromLockedDoors,
   takenWithoutIssue,
   transfusedAgainst,
 } from '../stores/tasks.ts'
@@ -67,6 +78,10 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   seen_after_fate: bagsSeenAfterFate,
   seen_elsewhere: bagsSeenElsewhere,
   taken_without_issue: bagsTakenWithoutIssue,
+  taken_unscanned: (ctx, reach) => bagsTakenFromLocked(ctx, reach, 'taken_unscanned'),
+  taken_by_key: (ctx, reach) => bagsTakenFromLocked(ctx, reach, 'taken_by_key'),
+  emergency_release: (ctx, reach) => issuesNotReviewed(ctx, reach, 'emergency_release'),
+  glass_broken: (ctx, reach) => issuesNotReviewed(ctx, reach, 'glass_broken'),
   look_back: lookBacks,
   rescue_to_carry: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_to_carry'),
   rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
@@ -165,6 +180,23 @@ async function bagsTakenWithoutIssue(ctx: Context, reach: Reach): Promise<Task[]
     if (since === null) return []
     return [{ ...aboutOf(seen), kind: 'taken_without_issue', since, ...cnTakenWithoutIssue }]
   })
+}
+
+async function bagsTakenFromLocked(
+  ctx: Context,
+  reach: Reach,
+  kind: 'taken_unscanned' | 'taken_by_key',
+): Promise<Task[]> {
+  const bags = await takenFromLockedDoors(ctx.database.db, reach, ctx.now())
+  return bags.flatMap((seen) => {
+    const found = takenFromLocked(seen, seen.sessionUntil)
+    return found?.kind === kind ? [{ ...aboutOf(seen), ...found, ...cnTakenFromLocked[kind] }] : []
+  })
+}
+
+async function issuesNotReviewed(ctx: Context, reach: Reach, kind: ReviewReason): Promise<Task[]> {
+  const issues = await issuesToReview(ctx.database.db, reach, kind)
+  return issues.map(({ at: since, ...about }) => ({ ...about, kind, since, ...cnReviews[kind] }))
 }
 
 async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {

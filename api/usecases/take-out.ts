@@ -12,13 +12,24 @@ import {
 } from '../domain/bag.ts'
 import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
+import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { type Answer, type AnswerRule, answerTo, findingsOfScan } from '../domain/take-out.ts'
+import { type ReturnClock, returnClock } from '../domain/return-clock.ts'
+import {
+  type Answer,
+  type AnswerRule,
+  answerTo,
+  findingsOfScan,
+  mayBreakGlass,
+  rhdWaived,
+} from '../domain/take-out.ts'
 import { cnAnswers } from '../policies/answers.ts'
+import { emergencyRules } from '../policies/emergency.ts'
 import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
 import type { Transaction } from '../stores/database.ts'
+import { jurisdictionOf } from '../stores/facilities.ts'
 import { findPatient } from '../stores/patients.ts'
 import type { ShownSession, SignedIn } from '../stores/people.ts'
 import { factsAndSession, type Label, type ScanFacts, scanFacts, waitForBag } from '../stores/scans.ts'
@@ -28,11 +39,13 @@ import {
   insertTakeOut,
   issueAtScan,
   noTakeOut,
+  rulesInForce,
   type Told,
 } from '../stores/take-outs.ts'
 import { issueCommand } from './command-device.ts'
 import { demandRight, demandSomebody, reachDevice } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
+import { clockRulesOf } from './read-return-clock.ts'
 import { uuidv7 } from './register-bag.ts'
 
 /** A door session lasts this long, ms. */
@@ -44,11 +57,15 @@ export type OpenInput = {
   readonly patient: string | null
   readonly emergency: boolean
   readonly reason: string | null
+  /** How the patient looks, for an emergency without a group. */
+  readonly seen: Seen
 }
 
 export type Opened = {
   readonly id: string
   readonly expiresAt: number
+  /** Another person must check before a scan is answered GO. */
+  readonly checkNeeded: boolean
   /** The command that opens the door. */
   readonly unlock: DeviceCommand
   /** What may be taken, the best first: by fit, then what expires first. */
@@ -81,6 +98,10 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     const { facilityId } = inForce(device.placements, now)
     const known = await patientOf(tx, facilityId, input.patient)
     const patient = known && trusted(known, input.emergency, now)
+    const { secondChecker, telephone } = await rulesInForce(tx, facilityId)
+    const rule = emergencyRules[await jurisdictionOf(tx, facilityId)]
+    const rhdPositiveAllowed = input.emergency && isRhdPositiveAllowed(rule, known, input.seen)
+    const checkNeeded = secondChecker && !input.emergency
     const id = uuidv7(now)
     const expiresAt = now + sessionMs
     const body: UnlockBody = { session: id }
@@ -95,12 +116,17 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       openedAt: now,
       expiresAt,
       unlockId: unlock.id,
+      checkNeeded,
+      telephone,
+      rhdPositiveAllowed,
     })
+    const place = { deviceId: device.id, facilityId }
     return {
       id,
       expiresAt,
+      checkNeeded,
       unlock,
-      bags: await suggestions(tx, { deviceId: device.id, facilityId }, patient, now),
+      bags: await suggestions(tx, place, { patient, rhdPositiveAllowed }, now),
     }
   })
 }
@@ -111,7 +137,7 @@ const mostSuggestions = 20
 async function suggestions(
   tx: Transaction,
   place: { readonly deviceId: number; readonly facilityId: number },
-  patient: Patient | null,
+  { patient, rhdPositiveAllowed }: { readonly patient: Patient | null; readonly rhdPositiveAllowed: boolean },
   now: number,
 ): Promise<Suggestion[]> {
   const ranked: (Suggestion & { readonly rank: number })[] = []
@@ -127,9 +153,9 @@ async function suggestions(
       facts.group,
       recipientOf(patient ?? unknownPatient),
     )
-    const needsOverride = needs.includes('rhd_override')
+    const needsOverride = needs.includes('rhd_override') && !rhdPositiveAllowed
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre)) continue
-    if (needsOverride && patient?.antiD) continue
+    if (needs.includes('rhd_override') && patient?.antiD) continue
     ranked.push({ bag, needsOverride, rank: keeper === null ? rank : -1 })
   }
   return ranked
@@ -150,6 +176,8 @@ export type ScanInput = {
   readonly productCode: string
   /** A physician's word for RhD-positive cells; null where none is given. */
   readonly override: string | null
+  /** Why it is taken although somebody is to be called; null where it is not. */
+  readonly glassBroken: string | null
 }
 
 export type Scanned = {
@@ -157,6 +185,10 @@ export type Scanned = {
   readonly rule: AnswerRule | null
   readonly findings: readonly Finding[]
   readonly bag: Bag | null
+  /** Where to call; null where nobody has said. */
+  readonly telephone: string | null
+  /** Of what was issued: until when it may be where it is. */
+  readonly clock: ReturnClock | null
 }
 
 /** What a scan is decided by, as of `now`, ms UTC. */
@@ -171,7 +203,7 @@ export type ReadAhead = { readonly now: number; readonly facts: ScanFacts | null
  */
 export async function readAhead(
   { database, now: clock }: Pick<Context, 'database' | 'now'>,
-  input: Omit<ScanInput, 'override'>,
+  input: Omit<ScanInput, 'override' | 'glassBroken'>,
   shown: ShownSession,
 ): Promise<{ readonly who: SignedIn | null; readonly ahead: ReadAhead }> {
   const now = clock()
@@ -227,19 +259,22 @@ async function tryScan(
   // What another facility holds is no bag of ours: nothing is told of it.
   const { bag } = known
   const facts = bag && factsWith(bag, known.holds)
-  const { emergency } = session
-  const { override } = input
+  const { emergency, telephone, rhdPositiveAllowed } = session
+  const { override, glassBroken } = input
+  const kept = bag && (await howKept(ctx, { ...known, bagId: bag.id }))
   const findings = findingsOfScan({
     bag: facts,
-    kept: bag && (await howKept(ctx, { ...known, bagId: bag.id })),
+    kept,
     patient,
     emergency,
-    override: override !== null,
+    override: override !== null || rhdPositiveAllowed,
     now,
     handlingMs: handlingMsOf(known, now),
     isElsewhere: isElsewhere(known),
+    isUnchecked: session.checkNeeded && session.checkedBy === null,
   })
-  const { answer, rule } = answerTo(findings, cnAnswers.rules)
+  const isBroken = glassBroken !== null && mayBreakGlass(findings, cnAnswers.rules)
+  const { answer, rule } = isBroken ? allowed : answerTo(findings, cnAnswers.rules)
   const told: Told = {
     takeOutId: session.id,
     scanned: `${label.identifier} ${input.productCode}`,
@@ -247,22 +282,30 @@ async function tryScan(
     answer,
     findings,
     override,
+    glassBroken: isBroken ? glassBroken : null,
     policies: bag ? versionsUsed(known, now) : { answers: cnAnswers.version },
     knownAt: now,
   }
   if (answer !== 'GO' || !bag || !facts) {
     await insertAnswer(db, ctx.actor, told)
-    return { answer, rule, findings, bag }
+    return { answer, rule, findings, bag, telephone, clock: null }
   }
   const { reason } = session
-  const event = decide(
-    facts,
-    { verb: 'issue', patient, emergency, override, reason, takeOut: session.id },
-    now,
-  )
+  const waived = isBroken ? findings : rhdPositiveAllowed ? rhdWaived : []
+  const asked = { patient, emergency, override, reason, takeOut: session.id }
+  const event = decide(facts, { verb: 'issue', ...asked, waived, glassBroken: told.glassBroken }, now)
   const issued = await issueAtScan(db, ctx.actor, bag, event, told)
-  return issued && { answer, rule, findings, bag: issued }
+  const spentMs = kept?.uncontrolledMs ?? 0
+  const clock = returnClock(clockRulesOf(known, bag.component, now), {
+    since: now,
+    spentMs,
+    left: null,
+    room: null,
+  })
+  return issued && { answer, rule, findings, bag: issued, telephone, clock }
 }
+
+const allowed = { answer: 'GO', rule: null } as const
 
 /** Is it believed to be inside another device than the one it is being taken out of? */
 function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {

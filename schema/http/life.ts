@@ -1,6 +1,17 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
-import { abos, bagStates, components, findings, holdKinds, markers, rhds } from '../vocabulary.ts'
+import {
+  abos,
+  bagStates,
+  components,
+  findings,
+  holdKinds,
+  lateCrossmatches,
+  markers,
+  returnPolicies,
+  rhds,
+  sexes,
+} from '../vocabulary.ts'
 import { Bag, BagId, BloodGroup, din } from './bags.ts'
 import { Unlock } from './commands.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
@@ -63,6 +74,12 @@ export const ReceiveInput = z
   .strictObject({ remark: text(1_000).optional() })
   .meta({ id: 'ReceiveInput', description: 'label, look and logger were checked' })
 
+/** How a patient looks whose group nobody knows. */
+const seen = {
+  sex: z.enum(sexes).optional(),
+  ageYears: z.int().min(0).max(130).optional().meta({ description: 'as they look, in an emergency' }),
+}
+
 export const IssueInput = z
   .strictObject({
     patient: pseudonym.optional().meta({ description: 'not needed in an emergency only' }),
@@ -73,6 +90,7 @@ export const IssueInput = z
     reason: reason
       .optional()
       .meta({ description: 'why in an emergency, or although not all of it is verified' }),
+    ...seen,
   })
   .refine(({ patient, emergency }) => patient !== undefined || emergency, {
     path: ['patient'],
@@ -167,6 +185,7 @@ export const TakeOutInput = z
     patient: pseudonym.optional(),
     emergency: z.boolean().default(false),
     reason: reason.optional().meta({ description: 'needed in an emergency' }),
+    ...seen,
   })
   .meta({ id: 'TakeOutInput' })
 
@@ -174,6 +193,7 @@ export const TakeOut = z
   .object({
     takeOutId: z.uuid(),
     expiresAt: InstantText,
+    checkNeeded: z.boolean().meta({ description: 'another person must check before a scan is answered GO' }),
     unlock: Unlock,
     bags: z
       .array(
@@ -196,8 +216,56 @@ export const ScanInput = z
     override: reason
       .optional()
       .meta({ description: 'a physician’s word for RhD-positive cells: who and why' }),
+    breakGlass: reason.optional().meta({
+      description: 'why it is taken though the answer is CALL and nobody can be asked: reviewed afterwards',
+    }),
   })
   .meta({ id: 'ScanInput' })
+
+export const ReturnClock = z
+  .object({
+    outSince: InstantText,
+    returns: z
+      .enum(returnPolicies)
+      .meta({ description: 'may it be used for another patient when it is back?' }),
+    by: orNull(InstantText).meta({
+      description: 'until when it may be back in controlled storage: the stricter of the two',
+    }),
+    governs: orNull(z.enum(['rule', 'estimate'])),
+    ruleBy: orNull(InstantText).meta({ description: 'by the written rule of minutes' }),
+    estimateBy: orNull(InstantText).meta({ description: 'when its core is likely to be too warm' }),
+    transfuseBy: InstantText,
+  })
+  .meta({ id: 'ReturnClock' })
+
+export const TakeOutRules = z
+  .object({
+    secondChecker: z
+      .boolean()
+      .meta({ description: 'two must look at what is handed out, but in an emergency' }),
+    telephone: orNull(z.string()).meta({ description: 'where a nurse calls who is told to' }),
+  })
+  .meta({ id: 'TakeOutRules' })
+
+export const TakeOutRulesInput = z
+  .strictObject({
+    secondChecker: z.boolean(),
+    telephone: orNull(
+      z
+        .string()
+        .trim()
+        .regex(/^[+0-9][0-9 ()-]{2,30}$/, 'is no telephone number'),
+    ).default(null),
+  })
+  .meta({ id: 'TakeOutRulesInput' })
+
+export const IssueReviewInput = z
+  .strictObject({
+    physician: text(200).meta({ description: 'who answers for it' }),
+    justification: reason,
+    crossmatch: z.enum(lateCrossmatches).meta({ description: 'as it was found afterwards' }),
+  })
+  .meta({ id: 'IssueReviewInput' })
 
 export const ScanAnswer = z
   .object({
@@ -210,6 +278,8 @@ export const ScanAnswer = z
     ),
     findings: z.array(z.enum(findings)).meta({ description: 'all that speaks against it' }),
     bagId: orNull(z.uuid()),
+    telephone: orNull(z.string()).meta({ description: 'where to call' }),
+    clock: orNull(ReturnClock).meta({ description: 'of what was issued' }),
   })
   .meta({ id: 'ScanAnswer' })
 
@@ -233,6 +303,9 @@ export const TakeOutSession = z
     openedAt: InstantText,
     expiresAt: InstantText.meta({ description: 'until when bags may be scanned' }),
     unlock: orNull(Unlock),
+    checkNeeded: z.boolean(),
+    checkedAt: orNull(InstantText).meta({ description: 'when a second person checked' }),
+    telephone: orNull(z.string()),
     scans: z.array(AnsweredScan).meta({ description: 'oldest first' }),
   })
   .meta({ id: 'TakeOutSession' })

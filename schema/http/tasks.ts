@@ -15,7 +15,10 @@ const Task = z
         'issue_unconfirmed: a bag was issued at a fridge, and nobody saw it leave. transfused_against: it was given ' +
         'although something spoke against it, once for each time that was told. seen_after_fate: it was seen inside a device after its fate was ' +
         'recorded. seen_elsewhere: it is in stock, and inside a device of another facility. taken_without_issue: it ' +
-        'may be issued, was not, and has been out of every container for too long. rescue_to_carry: it is to be ' +
+        'may be issued, was not, and has been out of every container for too long. taken_unscanned, taken_by_key: it ' +
+        'left a fridge whose door sessions open, in one or without one, and was not issued. emergency_release, ' +
+        'glass_broken: it was issued in an emergency, or although somebody was to be called, and nobody has reviewed ' +
+        'that. rescue_to_carry: it is to be ' +
         'carried out of a failing device. rescue_overdue: it was to be, and was not seen there in time. ' +
         'calibration_due, mapping_due: of a ' +
         'probe or a device it is missing, or runs out. device_unqualified: bags are inside a device that is not qualified, ' +

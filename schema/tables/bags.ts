@@ -261,6 +261,7 @@ export const bagEvent = pgTable(
     index('bag_event_transfused_against')
       .on(t.at, t.bagId, t.version)
       .where(sql`verb = 'transfuse' and data->'discrepancies' <> '[]'`),
+    index('bag_event_to_review').on(t.at, t.bagId, t.version).where(sql`verb = 'issue' and data ? 'review'`),
     oneOf('bag_event_verb', t.verb, ['collect', 'register', ...bagVerbs]),
     oneOf('bag_event_from', t.from, bagStates),
     oneOf('bag_event_to', t.to, bagStates),
@@ -353,8 +354,19 @@ export const takeOut = pgTable(
     expiresAt: instant().notNull(),
     /** The command that opens the door. Null of sessions from before doors were told. */
     unlockId: uuid().references(() => deviceCommand.id),
+    /** By the rules of the facility then: another person must have checked, and where to call. */
+    checkNeeded: boolean().notNull().default(false),
+    telephone: text(),
+    /** Who checked, besides who opened it. */
+    checkedBy: jsonb(),
+    checkedAt: instant(),
+    /** By the policy then, RhD-positive cells go to this patient in this emergency without a physician's word. */
+    rhdPositiveAllowed: boolean().notNull().default(false),
   },
-  (t) => [index('take_out_device').on(t.deviceId)],
+  (t) => [
+    index('take_out_device').on(t.deviceId, t.openedAt),
+    check('take_out_check', sql`(${t.checkedBy} is null) = (${t.checkedAt} is null)`),
+  ],
 )
 
 /** What was answered to a scan, and why: GO, STOP or CALL. Append-only. */
@@ -372,6 +384,8 @@ export const scanAnswer = pgTable(
     findings: jsonb().notNull(),
     /** A physician's word that was given with it. */
     override: text(),
+    /** Why the bag was taken although somebody was to be called. */
+    glassBroken: text(),
     /** The versions of the table of answers and of the storage policy it was decided by. Null of the first ones. */
     policies: jsonb(),
     knownAt: instant().notNull(),

@@ -1,10 +1,12 @@
 import type { z } from 'zod'
 import type { BagDetail, Bags, Trace as TraceBody } from '../../../schema/http/bags.ts'
+import type { ReturnClock as ReturnClockBody } from '../../../schema/http/life.ts'
 import type { HoldKind } from '../../../schema/vocabulary.ts'
 import { inForce } from '../../domain/effective.ts'
 import type { Exposure } from '../../domain/exposure.ts'
 import { dinCheckCharacter } from '../../domain/isbt128.ts'
 import { isVouchedFor } from '../../domain/place.ts'
+import type { ReturnClock } from '../../domain/return-clock.ts'
 import type { Bag, tagsOf } from '../../stores/bags.ts'
 import type { Device } from '../../stores/devices.ts'
 import type { datedPlacesOf } from '../../stores/sightings.ts'
@@ -31,6 +33,14 @@ export function bagView(bag: Bag, codes: Codes): z.infer<typeof Bags>['bags'][nu
     holder: holderId === null ? null : (codes.get(holderId) ?? null),
     destination: destinationId === null ? null : (codes.get(destinationId) ?? null),
     reservedUntil: isoOrNull(bag.reservedUntil),
+  }
+}
+
+export function clockView({ returns, governs, ...clock }: ReturnClock): z.infer<typeof ReturnClockBody> {
+  const { outSince, by, ruleBy, estimateBy, transfuseBy } = clock
+  return {
+    ...{ returns, governs, outSince: iso(outSince), by: isoOrNull(by) },
+    ...{ ruleBy: isoOrNull(ruleBy), estimateBy: isoOrNull(estimateBy), transfuseBy: iso(transfuseBy) },
   }
 }
 

@@ -181,6 +181,13 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /bags/{bagId}/discard': () => ({ reason: 'none' }),
   'PUT /facilities/{code}/patients/{pseudonym}': () => ({ abo: 'O', rhd: 'positive' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
+  'POST /take-outs/{takeOutId}/checks': () => ({}),
+  'POST /bags/{bagId}/issue-reviews': () => ({
+    physician: 'Dr Wang',
+    justification: 'haemorrhage',
+    crossmatch: 'compatible',
+  }),
+  'PUT /facilities/{code}/take-out-rules': () => ({ secondChecker: false }),
   'POST /take-outs/{takeOutId}/scans': ({ din }) => ({ din: `=${din}00`, productCode: 'E0336V00' }),
   'POST /policies/proposals': () => ({
     jurisdiction: 'CN',

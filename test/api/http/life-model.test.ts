@@ -4,6 +4,7 @@ import { type BagFacts, type Command, decide, evolve, type Patient } from '../..
 import { isFinal, moves } from '../../../api/domain/lifecycle.ts'
 import { Refusal } from '../../../api/domain/refusal.ts'
 import { everywhere } from '../../../api/domain/rights.ts'
+import { rhdWaived } from '../../../api/domain/take-out.ts'
 import { findFacility } from '../../../api/stores/facilities.ts'
 import { createFacility } from '../../../api/usecases/create-facility.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
@@ -438,7 +439,9 @@ function asked(
       return { command: { verb, remark: null }, body: {} }
     case 'issue': {
       const override = pick % 2 === 0 ? 'Dr Wang' : null
-      const rest = { emergency: !flag, override, reason, takeOut: null }
+      // In China cells of O positive go to whoever is not grouped, in an emergency.
+      const waived = flag ? [] : rhdWaived
+      const rest = { emergency: !flag, override, reason, takeOut: null, waived, glassBroken: null }
       return {
         command: { verb, patient: flag ? patient : null, ...rest },
         body: {

@@ -85,6 +85,7 @@ test('of issues at once each bag goes once, signed by who is told so, and only w
             answer: 'GO' as const,
             findings: [],
             override: word,
+            glassBroken: null,
             policies: {},
             knownAt: instant + index,
           }
@@ -203,8 +204,9 @@ async function twoHospitals(database: OpenDatabase): Promise<World> {
       steps.map((at) => aReading(at, isHot(at) ? 20 : 4)),
     )
     clock.now = noon
-    await openTakeOut(ctx, { device, patient: 'P', emergency: false, reason: null })
-    await openTakeOut(ctx, { device, patient: null, emergency: true, reason: 'haemorrhage' })
+    const seen = { sex: null, ageYears: null }
+    await openTakeOut(ctx, { device, patient: 'P', emergency: false, reason: null, seen })
+    await openTakeOut(ctx, { device, patient: null, emergency: true, reason: 'haemorrhage', seen })
   }
   return world
 }

@@ -21,6 +21,7 @@ import { aDevice, aMessage, aReading, aWorld, bloodFridge, noon } from '../../su
 const minute = 60_000
 const hour = 60 * minute
 const start = noon - 10 * hour
+const seen = { sex: null, ageYears: null }
 
 /** A bag of O negative, if nothing else is said, and two fridges. */
 async function aBag(
@@ -65,18 +66,19 @@ async function aBag(
       return world.ingest.accept([aMessage({ device, seq: seq++, channel: 'bags', body })])
     },
     async scan(device = 'f1', productCode = product, ctx = world.ctx) {
-      const input = { device, patient: null, emergency: true, reason: 'haemorrhage' }
+      const input = { device, patient: null, emergency: true, reason: 'haemorrhage', seen }
       const { id } = await openTakeOut(world.ctx, input)
-      const { answer, findings } = await scanBag(ctx, { takeOutId: id, din, productCode, override: null })
+      const scan = { takeOutId: id, din, productCode, override: null, glassBroken: null }
+      const { answer, findings } = await scanBag(ctx, scan)
       return [answer, ...findings]
     },
     /** For a patient, with a physician's word: what is suggested, and what a scan is answered. */
     async scanFor(patient: Patient, emergency = false) {
       await setPatient(world.ctx, 'H1', patient)
       const reason = emergency ? 'haemorrhage' : null
-      const input = { device: 'f1', patient: patient.pseudonym, emergency, reason }
+      const input = { device: 'f1', patient: patient.pseudonym, emergency, reason, seen }
       const { id, bags } = await openTakeOut(world.ctx, input)
-      const scan = { takeOutId: id, din, productCode: product, override: 'Dr Wang' }
+      const scan = { takeOutId: id, din, productCode: product, override: 'Dr Wang', glassBroken: null }
       const { answer, findings } = await scanBag(world.ctx, scan)
       return { suggested: bags.length, told: [answer, ...findings] }
     },
@@ -195,13 +197,14 @@ test('anti-D is no bag with RhD, though the patient was typed RhD-positive', asy
   for (const emergency of [false, true])
     expect(await scanFor(partialD, emergency)).toEqual({ suggested: 0, told: ['STOP', 'wrong_group'] })
   const until = noon
+  const nothingElse = { reason: null, takeOut: null, waived: [], glassBroken: null }
   for (const verb of ['reserve', 'issue'] as const)
     await expect(
       world.ctx.database.db.transaction((tx) =>
         actOnBag(world.ctx, tx, { bagId, verb }, () =>
           verb === 'reserve'
             ? { verb, patient: partialD, until }
-            : { verb, patient: partialD, emergency: false, override: 'Dr Wang', reason: null, takeOut: null },
+            : { verb, patient: partialD, emergency: false, override: 'Dr Wang', ...nothingElse },
         ),
       ),
     ).rejects.toMatchObject({ code: 'incompatible' })
