@@ -292,10 +292,14 @@ export type Retired = { readonly at: number; readonly holdsBags: boolean }
  * Where a case is told: what lasts goes with its device, what is over stays where it was when it ended. What lasted when
  * its device was revoked lasts by all that is known.
  *
- * @param standsAt where its device stands now
+ * @param standsAt where its device stands now, and whether it is revoked
  */
-export function toldAt(before: Case, found: readonly Condition[], standsAt: number): number {
-  const isLasting = found.some(({ to }) => to === null) || before.retiredAt !== null
+export function toldAt(
+  before: Case,
+  found: readonly Condition[],
+  { standsAt, isRetired }: { readonly standsAt: number; readonly isRetired: boolean },
+): number {
+  const isLasting = found.some(({ to }) => to === null) || (isRetired && before.overSince === null)
   return isLasting ? standsAt : before.facilityId
 }
 

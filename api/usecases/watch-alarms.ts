@@ -129,8 +129,9 @@ export async function watchAlarms(
       subjects.set(key, { kind: first.kind, deviceId, facilityId })
     }
     for (const [key, one] of before) {
-      const { kind, deviceId, standsAt } = one
-      const facilityId = toldAt(one, found.get(key) ?? [], standsAt ?? one.facilityId)
+      const { kind, deviceId, standsAt, retired } = one
+      const where = { standsAt: standsAt ?? one.facilityId, isRetired: retired !== null }
+      const facilityId = toldAt(one, found.get(key) ?? [], where)
       subjects.set(key, { kind, deviceId, facilityId })
     }
     const raised = [...subjects].flatMap(([key, { deviceId }]) => (before.has(key) ? [] : (deviceId ?? [])))
