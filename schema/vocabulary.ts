@@ -43,6 +43,7 @@ export const taskKinds = [
   'manual_reading_differs',
   'sequence_hole',
   'alarm_test_due',
+  'inside_retired',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -217,6 +218,7 @@ export type AlarmClass = (typeof alarmClasses)[number]
 /**
  * What happens in the case of an alarm. Only a person acknowledges, comments and closes. `unstaffed`: nobody was on duty
  * for a step. `undelivered`: a notice could not be delivered to who was. `muted`: nobody is paged while it is defrosted.
+ * `moved`: its device stands elsewhere by now, and others are told. `retired`: its device was revoked while it lasted.
  */
 export const alarmVerbs = [
   'raised',
@@ -228,6 +230,8 @@ export const alarmVerbs = [
   'unstaffed',
   'undelivered',
   'muted',
+  'moved',
+  'retired',
   'acknowledged',
   'commented',
   'closed',

@@ -30,8 +30,8 @@ const heading = ['name', 'kind', 'facility', 'status', 'last heard (UTC)', 'newe
 /** Devices as lines for people. */
 export function describeDevices(devices: readonly Summary[]): string[] {
   if (devices.length === 0) return ['no devices']
-  const rows = devices.map(({ name, kind, facility, revokedAt, status, lastReceivedAt, readings }) => [
-    name,
+  const rows = devices.map(({ name, label, kind, facility, revokedAt, status, lastReceivedAt, readings }) => [
+    label === null ? name : `${name} (${label})`,
     kind,
     facility,
     revokedAt === null ? (status ?? '-') : 'revoked',

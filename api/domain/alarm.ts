@@ -228,6 +228,8 @@ function isGraver(one: AlarmClass, than: AlarmClass): boolean {
 
 /** A case as it stands. */
 export type Case = {
+  /** Whose people are told. */
+  readonly facilityId: number
   readonly class: AlarmClass
   readonly conditionFrom: number
   readonly raisedAt: number
@@ -238,12 +240,22 @@ export type Case = {
   readonly acknowledgedAt: number | null
   readonly overSince: number | null
   readonly endedAt: number | null
+  /** When its device was revoked while it lasted: nobody hears any more whether it is over, so it never ends. */
+  readonly retiredAt: number | null
 }
 
 export type CaseNews = {
   readonly verb: Extract<
     AlarmVerb,
-    'raised' | 'worsened' | 'ended' | 'began_again' | 'escalated' | 'unstaffed' | 'muted'
+    | 'raised'
+    | 'worsened'
+    | 'ended'
+    | 'began_again'
+    | 'escalated'
+    | 'unstaffed'
+    | 'muted'
+    | 'moved'
+    | 'retired'
   >
   readonly data: object
 }
@@ -268,6 +280,27 @@ export type Paging = {
   readonly isStaffed: (to: EscalationStep) => boolean
   /** Nobody could be told of the step that was taken last. */
   readonly isUnheard: boolean
+  /** Whose people are to be told from now on. */
+  readonly facilityId: number
+  /** That its device was revoked, and whether bags are inside still; null where it was not, or there is none. */
+  readonly retired: Retired | null
+}
+
+export type Retired = { readonly at: number; readonly holdsBags: boolean }
+
+/**
+ * Where a case is told: what lasts goes with its device, what is over stays where it was when it ended. What lasted when
+ * its device was revoked lasts by all that is known.
+ *
+ * @param standsAt where its device stands now, and whether it is revoked
+ */
+export function toldAt(
+  before: Case,
+  found: readonly Condition[],
+  { standsAt, isRetired }: { readonly standsAt: number; readonly isRetired: boolean },
+): number {
+  const isLasting = found.some(({ to }) => to === null) || (isRetired && before.overSince === null)
+  return isLasting ? standsAt : before.facilityId
 }
 
 /**
@@ -275,7 +308,9 @@ export type Paging = {
  * graver where that is, over and ended where nothing lasts, begun again where it had ended; and who is paged. Who had
  * acknowledged it acknowledged what was: what is graver, or begins again, pages from the first on. A step takes its turn
  * by the clock, or at once where the one before it reaches nobody. What is muted pages nobody, and once that is over
- * from the first on, if it lasts or had paged before. Looked at twice, nothing is new.
+ * from the first on, if it lasts or had paged before. What lasts while its device is moved pages from the first on where
+ * that stands. What lasts when its device is revoked ends no more: that it is over nobody would hear; it pages on only
+ * while bags are inside. Looked at twice, nothing is new.
  *
  * @param before null where no case is open
  * @param found the conditions of this thing, in any order
@@ -297,11 +332,23 @@ export function lookAtCase(
     if (!worst) return null
     const { from, class: graveness } = worst
     const paged = { pagedFrom: paging.from, steps: 0, mutedUntil: null, acknowledgedAt: null }
-    after = { class: graveness, conditionFrom: from, raisedAt: now, ...paged, overSince: null, endedAt: null }
+    const lasts = { overSince: null, endedAt: null, retiredAt: null }
+    const { facilityId } = paging
+    after = { facilityId, class: graveness, conditionFrom: from, raisedAt: now, ...paged, ...lasts }
     news.push({ verb: 'raised', data: aboutOf(worst) })
   } else if (worst && worst.to === null && isGraver(worst.class, after.class)) {
     after = { ...after, class: worst.class, acknowledgedAt: null, pagedFrom: paging.from, steps: 0 }
     news.push({ verb: 'worsened', data: aboutOf(worst) })
+  }
+  if (after.facilityId !== paging.facilityId) {
+    after = {
+      ...after,
+      facilityId: paging.facilityId,
+      acknowledgedAt: null,
+      pagedFrom: paging.from,
+      steps: 0,
+    }
+    news.push({ verb: 'moved', data: {} })
   }
   if (lasting) {
     if (after.endedAt !== null) {
@@ -309,13 +356,18 @@ export function lookAtCase(
       news.push({ verb: 'began_again', data: aboutOf(lasting) })
     }
     after = { ...after, overSince: null }
-  } else {
+  } else if (!paging.retired || after.overSince !== null) {
     const overSince = after.overSince ?? Math.min(now, ...found.map(({ to }) => to ?? now))
     const hasEnded = now - overSince >= paging.settleMs
     if (hasEnded && after.endedAt === null) news.push({ verb: 'ended', data: {} })
     after = { ...after, overSince, endedAt: hasEnded ? (after.endedAt ?? now) : null }
   }
-  if (after.acknowledgedAt === null) {
+  if (paging.retired && after.retiredAt === null && after.overSince === null) {
+    after = { ...after, retiredAt: paging.retired.at }
+    news.push({ verb: 'retired', data: { at: instant(paging.retired.at) } })
+  }
+  const isEmpty = paging.retired?.holdsBags === false
+  if (after.acknowledgedAt === null && !isEmpty) {
     const { mutedUntil } = paging
     const hasMore = lasting !== undefined || after.steps < paging.steps.length
     if (mutedUntil !== null && mutedUntil !== after.mutedUntil && hasMore) {
@@ -367,16 +419,19 @@ export type CaseFacts = {
   readonly acknowledgedAt: number | null
   readonly endedAt: number | null
   readonly closedAt: number | null
+  readonly retiredAt: number | null
+  /** How many bags are inside its device by all that was seen. */
+  readonly bagsInside: number
 }
 
 /**
  * May this be done about a case? A case latches: that the condition is over closes nothing. It is closed by a person, once
- * somebody has acknowledged it and the condition is over.
+ * somebody has acknowledged it and the condition is over; where its device is revoked, once no bag is inside any more.
  *
  * @throws Refusal `conflict`
  */
 export function mustAllow(
-  { acknowledgedAt, endedAt, closedAt }: CaseFacts,
+  { acknowledgedAt, endedAt, closedAt, retiredAt, bagsInside }: CaseFacts,
   verb: 'acknowledged' | 'commented' | 'closed',
   id: number,
 ): void {
@@ -386,7 +441,15 @@ export function mustAllow(
     throw new Refusal('conflict', `alarm ${id} is acknowledged already`)
   if (verb !== 'closed') return
   if (acknowledgedAt === null) throw new Refusal('conflict', `alarm ${id} is not acknowledged: do that first`)
-  if (endedAt === null) throw new Refusal('conflict', `what alarm ${id} is about lasts still`)
+  if (endedAt !== null) return
+  if (retiredAt === null) throw new Refusal('conflict', `what alarm ${id} is about lasts still`)
+  if (bagsInside > 0) {
+    const bags = bagsInside === 1 ? '1 bag is' : `${bagsInside} bags are`
+    throw new Refusal(
+      'conflict',
+      `${bags} inside the device alarm ${id} is about, which is revoked: see to that first`,
+    )
+  }
 }
 
 /** Bags are carried away from a device that asks for action, and while its case is open. @throws Refusal `conflict` */

@@ -89,6 +89,18 @@ export function seenElsewhereSince(
 }
 
 /**
+ * Since when a bag has been inside a device that nobody hears any more, for it was revoked; null where it has not, or its
+ * fate is recorded.
+ */
+export function insideRetiredSince(
+  { state, place }: Pick<SeenBag, 'state' | 'place'>,
+  revokedAt: number | null,
+): number | null {
+  if (revokedAt === null || place.state !== 'inside' || isFinal(state)) return null
+  return Math.max(place.from, revokedAt)
+}
+
+/**
  * Since when a bag that may be issued has been out of every container for longer than it may be carried between two;
  * null where it has not. Who makes it available vouches for what was before, so that it counts from then on.
  */

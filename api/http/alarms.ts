@@ -110,7 +110,10 @@ const notices = createRoute({
 const acts = {
   acknowledge: { act: 'acknowledged', summary: 'Say that somebody is at it: nobody else is paged' },
   comment: { act: 'commented', summary: 'Write down what was found, or done' },
-  close: { act: 'closed', summary: 'Close it, once it is acknowledged and what it is about is over' },
+  close: {
+    act: 'closed',
+    summary: 'Close it, once it is acknowledged and over, or its device is revoked and empty',
+  },
 } as const satisfies Record<string, { act: AlarmAct; summary: string }>
 
 export const alarmRoutes = new OpenAPIHono<Env>()
@@ -202,6 +205,7 @@ async function detailOf(ctx: Context, id: number) {
 function alarmView({
   id,
   device,
+  deviceLabel,
   facility,
   kind,
   part,
@@ -216,12 +220,13 @@ function alarmView({
   const signs = [...(causeSigns ?? [])]
   const isToRescue = row.deviceId !== null && row.class === 'action' && row.closedAt === null
   return {
-    ...{ id, device, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
+    ...{ id, device, deviceLabel, facility, kind, part, steps, class: row.class, ...alarmWords[kind] },
     bags: [...(bags ?? [])],
     from: iso(row.conditionFrom),
     raisedAt: iso(row.raisedAt),
     acknowledgedAt: isoOrNull(row.acknowledgedAt),
     endedAt: isoOrNull(row.endedAt),
+    retiredAt: isoOrNull(row.retiredAt),
     closedAt: isoOrNull(row.closedAt),
     outlook: outlookView(outlook as Outlook | null),
     cause: cause && { cause, signs, ...causeWords(cause, signs) },

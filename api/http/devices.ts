@@ -4,9 +4,13 @@ import {
   CapacityChange,
   Device,
   DeviceInput,
+  DeviceMove,
   DeviceParams,
   Devices,
   DevicesQuery,
+  Label,
+  LabelChange,
+  MoveInput,
   Profile,
   ProfileChange,
   ProvisionedDevice,
@@ -18,8 +22,9 @@ import {
 import { reachOf } from '../domain/rights.ts'
 import { clockFaultsOf } from '../stores/clocks.ts'
 import { listDevices, newestReadings, readDeviceState } from '../stores/device-states.ts'
-import { findDevice } from '../stores/devices.ts'
 import { reachDevice } from '../usecases/demand.ts'
+import { labelDevice } from '../usecases/label-device.ts'
+import { moveDevice } from '../usecases/move-device.ts'
 import { provisionDevice } from '../usecases/provision-device.ts'
 import { revokeDevice } from '../usecases/revoke-device.ts'
 import { rotateDeviceSecret } from '../usecases/rotate-device-secret.ts'
@@ -94,6 +99,31 @@ const setCapacity = createRoute({
   responses: { ...everywhereWithBody, 200: json(Capacity, 'What was said'), 404: missing },
 })
 
+const setLabel = createRoute({
+  method: 'put',
+  path: '/{name}/label',
+  tags,
+  summary: 'Say what people call a device; its name stays',
+  ...needs('device.manage'),
+  request: { params: DeviceParams, body: body(LabelChange) },
+  responses: { ...everywhereWithBody, 200: json(Label, 'What was said'), 404: missing },
+})
+
+const move = createRoute({
+  method: 'post',
+  path: '/{name}/moves',
+  tags,
+  summary: 'Say that a device stands at another facility, since now or some time ago',
+  ...needs('device.manage'),
+  request: { params: DeviceParams, body: body(MoveInput) },
+  responses: {
+    ...everywhereWithBody,
+    201: json(DeviceMove, 'Where it stands, and since when'),
+    404: problem('No such device, or no such facility'),
+    409: problem('It stands there already, or came where it stands no earlier than that'),
+  },
+})
+
 const rotate = createRoute({
   method: 'post',
   path: '/{name}/secret',
@@ -130,14 +160,13 @@ export const deviceRoutes = new OpenAPIHono<Env>()
     return c.json({ devices, next }, 200)
   })
   .openapi(provision, async (c) => {
-    const { name, kind, facility, inServiceFrom = c.var.ctx.now(), ...input } = c.req.valid('json')
+    const { inServiceFrom: from = c.var.ctx.now(), ...input } = c.req.valid('json')
+    const { name, label, kind, facility } = input
+    const about = { name, kind, facility }
     const profile = profileOf(input.profile)
-    const { secret } = await provisionDevice(c.var.ctx, { name, kind, facility, inServiceFrom, profile })
-    const from = inServiceFrom
-    return c.json(
-      { name, kind, facility, inServiceFrom: iso(from), profile: profileView({ from, ...profile }), secret },
-      201,
-    )
+    const { secret } = await provisionDevice(c.var.ctx, { ...about, label, inServiceFrom: from, profile })
+    const shown = { inServiceFrom: iso(from), profile: profileView({ from, ...profile }) }
+    return c.json({ ...about, label: label ?? null, ...shown, secret }, 201)
   })
   .openapi(read, async (c) => {
     const { database, now } = c.var.ctx
@@ -158,6 +187,16 @@ export const deviceRoutes = new OpenAPIHono<Env>()
     await setDeviceCapacity(c.var.ctx, { device: c.req.valid('param').name, capacity })
     return c.json({ capacity }, 200)
   })
+  .openapi(setLabel, async (c) => {
+    const { label } = c.req.valid('json')
+    await labelDevice(c.var.ctx, { device: c.req.valid('param').name, label })
+    return c.json({ label }, 200)
+  })
+  .openapi(move, async (c) => {
+    const { name } = c.req.valid('param')
+    const { facility, from } = await moveDevice(c.var.ctx, { device: name, ...c.req.valid('json') })
+    return c.json({ name, facility, from: iso(from) }, 201)
+  })
   .openapi(rotate, async (c) => {
     const { name } = c.req.valid('param')
     const graceMs = c.req.valid('json').graceSeconds * 1_000
@@ -167,7 +206,6 @@ export const deviceRoutes = new OpenAPIHono<Env>()
   .openapi(revoke, async (c) => {
     const { name } = c.req.valid('param')
     const { reason } = c.req.valid('json')
-    await revokeDevice(c.var.ctx, { device: name, reason })
-    const { revokedAt } = await findDevice(c.var.ctx.database.db, name)
-    return c.json({ name, revokedAt: iso(revokedAt ?? c.var.ctx.now()) }, 200)
+    const { revokedAt, bagsInside } = await revokeDevice(c.var.ctx, { device: name, reason })
+    return c.json({ name, revokedAt: iso(revokedAt), bagsInside }, 200)
   })

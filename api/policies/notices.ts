@@ -1,5 +1,6 @@
 import type { AlarmClass, AlarmKind, EscalationStep } from '../../schema/vocabulary.ts'
 import { adviceWords, alarmWords, classWords, stepWords } from './alarms.ts'
+import { deviceWords } from './device-words.ts'
 
 /** What a notice is about: one thing that is wrong with one or more devices, or with bags. No patient is known here. */
 export type NoticeFacts = {
@@ -8,7 +9,13 @@ export type NoticeFacts = {
   readonly kind: AlarmKind
   readonly class: AlarmClass
   readonly alarms: readonly number[]
-  readonly devices: readonly { readonly alarm: number; readonly device: string; readonly part: string }[]
+  readonly devices: readonly {
+    readonly alarm: number
+    readonly device: string
+    /** What people call it, where not by its name. */
+    readonly label?: string
+    readonly part: string
+  }[]
   /** As people name them. */
   readonly bags: readonly string[]
   /** Since when, by the clock on the wall of the facility: `2020-05-06 20:00`. */
@@ -20,7 +27,11 @@ export type NoticeWords = { readonly subject: string; readonly text: string }
 /** What, where, since when, how bad, and what to do: for whoever is woken at night. */
 export function noticeWords(facts: NoticeFacts): { readonly zh: NoticeWords; readonly en: NoticeWords } {
   const { facility, step, kind, class: graveness, devices, bags, since } = facts
-  const names = [...devices.map(({ device, part }) => (part ? `${device} (${part})` : device)), ...bags]
+  const named = devices.map(({ device, label, part }) => {
+    const words = deviceWords(device, label)
+    return part ? `${words} (${part})` : words
+  })
+  const names = [...named, ...bags]
   const wordsIn = (language: 'zh' | 'en', comma: string) => ({
     names: names.join(comma),
     alarms: facts.alarms.join(comma),

@@ -46,6 +46,11 @@ export function cnSeenElsewhere(there: string): Words {
   }
 }
 
+export const cnInsideRetired: Words = {
+  zh: '血袋在已停用的设备内，无人监测温度：请立即转移至其他设备，或登记去向',
+  en: 'Inside a device that was retired, where nobody measures: move it to another one now, or record its fate',
+}
+
 export const cnTakenWithoutIssue: Words = {
   zh: '未经发血，离开设备已超过允许时间：请找到血袋，并核查能否使用',
   en: 'Out of every container for too long, and not issued: find it, and see whether it may be used',

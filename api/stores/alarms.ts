@@ -14,7 +14,7 @@ import type {
   ProbeKind,
 } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { Case, HeardProbe, KnownExcursion } from '../domain/alarm.ts'
+import type { Case, HeardProbe, KnownExcursion, Retired } from '../domain/alarm.ts'
 import { living } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
@@ -30,7 +30,7 @@ import { insertRows, isIn, isOneOf } from './rows.ts'
 
 export type AlarmCase = typeof alarmCase.$inferSelect
 
-/** What there is to look at, of devices that are not revoked. */
+/** What there is to look at, of devices that are not revoked; and the silence of those that are, while bags are inside. */
 export type AlarmFacts = {
   readonly excursions: readonly (Whose &
     KnownExcursion & { readonly excursionId: number; readonly probeId: number; readonly knownFrom: number })[]
@@ -110,7 +110,8 @@ export async function alarmFacts(
       from ${probe} q join ${probeState} o on o.probe_id = q.id where q.device_id = d.id and q.id <> p.id
     ) others
     where s.last_received_at < ${now}::bigint - (select min(max_silence_ms) from ${deviceProfile})
-      and s.last_received_at < ${now}::bigint - profile.max_silence_ms and d.revoked_at is null
+      and s.last_received_at < ${now}::bigint - profile.max_silence_ms
+      and (d.revoked_at is null or ${countInside(sql`d.id`)} > 0)
     order by s.last_received_at, p.id`)
   const speechless = await db.execute<AlarmFacts['speechless'][number]>(sql`
     select ${of}, s.first_at as "firstAt", d.created_at as "createdAt", profile.max_silence_ms as "maxSilenceMs"
@@ -160,16 +161,51 @@ function runOf(channel: 'power' | 'door', isSo: SQL, about: SQL = sql``): SQL {
 /** A case, and the name of its device; null where it is about bags. */
 export type NamedCase = AlarmCase & { readonly device: string | null }
 
+/** A case, where its device stands now, and whether that was revoked; null where it is about bags. */
+export type OpenCase = NamedCase & { readonly standsAt: number | null; readonly retired: Retired | null }
+
 /** The cases nobody has closed, locked until the transaction ends. */
-export async function openCases(tx: Transaction): Promise<NamedCase[]> {
+export async function openCases(tx: Transaction, now: number): Promise<OpenCase[]> {
   const rows = await tx
-    .select({ case: alarmCase, device: device.name })
+    .select({
+      case: alarmCase,
+      device: device.name,
+      standsAt: sql<number | null>`${standsIn(alarmCase.deviceId, now)}`,
+      revokedAt: device.revokedAt,
+      holdsBags: sql<boolean>`${device.revokedAt} is not null and ${countInside(sql`${alarmCase.deviceId}`)} > 0`,
+    })
     .from(alarmCase)
     .leftJoin(device, eq(device.id, alarmCase.deviceId))
     .where(isNull(alarmCase.closedAt))
     .orderBy(asc(alarmCase.id))
     .for('update', { of: alarmCase })
-  return rows.map(({ case: row, device }) => ({ ...row, device }))
+  return rows.map(({ case: row, device, standsAt, revokedAt, holdsBags }) => {
+    const retired = revokedAt === null ? null : { at: revokedAt, holdsBags }
+    return { ...row, device, standsAt, retired }
+  })
+}
+
+/** Which of these devices are revoked, and whether bags are inside. */
+export async function retiredAmong(
+  tx: Transaction,
+  deviceIds: readonly number[],
+): Promise<ReadonlyMap<number, Retired>> {
+  if (deviceIds.length === 0) return new Map()
+  const holdsBags = sql<boolean>`${countInside(sql`${device}.id`)} > 0`
+  const rows = await tx
+    .select({ id: device.id, at: sql<number>`${device.revokedAt}`, holdsBags })
+    .from(device)
+    .where(and(isOneOf(device.id, deviceIds), sql`${device.revokedAt} is not null`))
+  return new Map(rows.map(({ id, ...retired }) => [id, retired]))
+}
+
+/** How many bags are inside a device, but for those that nothing more is done with. */
+function countInside(deviceId: SQL): SQL {
+  return sql`(
+    select count(*) from ${bagPlace} p join ${bag} b on b.id = p.bag_id
+    where p.device_id = ${deviceId} and p.known_to is null and p."to" is null and p.state = 'inside'
+      and b.state = any(${`{${living.join()}}`}::text[])
+  )`
 }
 
 export type NewCase = typeof alarmCase.$inferInsert & { readonly device: string | null }
@@ -191,10 +227,10 @@ export async function updateCases(
   if (changed.length === 0) return
   const rows = JSON.stringify(changed.map(({ id, after }) => ({ ...after, id })))
   await tx.execute(sql`
-    update ${alarmCase} c set class = n.class, paged_from = n."pagedFrom", steps = n.steps,
-      muted_until = n."mutedUntil", acknowledged_at = n."acknowledgedAt", over_since = n."overSince", ended_at = n."endedAt"
-    from json_to_recordset(${rows}::json) as n (id integer, class text, "pagedFrom" bigint, steps integer,
-      "mutedUntil" bigint, "acknowledgedAt" bigint, "overSince" bigint, "endedAt" bigint)
+    update ${alarmCase} c set facility_id = n."facilityId", class = n.class, paged_from = n."pagedFrom", steps = n.steps,
+      muted_until = n."mutedUntil", acknowledged_at = n."acknowledgedAt", over_since = n."overSince", ended_at = n."endedAt", retired_at = n."retiredAt"
+    from json_to_recordset(${rows}::json) as n (id integer, "facilityId" integer, class text, "pagedFrom" bigint, steps integer,
+      "mutedUntil" bigint, "acknowledgedAt" bigint, "overSince" bigint, "endedAt" bigint, "retiredAt" bigint)
     where c.id = n.id`)
 }
 
@@ -219,6 +255,8 @@ export type AlarmEventInput = {
   readonly verb: AlarmVerb
   readonly comment?: string
   readonly data?: object
+  /** Another facility that is to hear of it: where its device stood. */
+  readonly alsoTo?: number
 }
 
 /** Write down what happened in cases, who did it, and tell of it. */
@@ -258,7 +296,7 @@ export async function appendAlarmEvents(
       at: now,
       kind: `alarm.${event.verb}`,
       subject: String(event.of.id),
-      facilityIds: [event.of.facilityId],
+      facilityIds: [event.of.facilityId, ...(event.alsoTo === undefined ? [] : [event.alsoTo])],
       data: told(event),
     })),
   )
@@ -329,14 +367,12 @@ const view = {
   case: alarmCase,
   device: device.name,
   facility: facility.code,
-  bagsInside: sql<number>`(
-    select count(*) from ${bagPlace} p join ${bag} on ${bag.id} = p.bag_id
-    where p.device_id = ${alarmCase.deviceId} and p.known_to is null and p."to" is null and p.state = 'inside'
-      and ${isOneOf(bag.state, living)}
-  )`,
+  deviceLabel: device.label,
+  bagsInside: sql<number>`${countInside(sql`${alarmCase.deviceId}`)}`,
 }
 
 export type ShownCase = NamedCase & {
+  readonly deviceLabel: string | null
   readonly facility: string
   /** How many bags are inside its device now, but for those that nothing more is done with; none where it has none. */
   readonly bagsInside: number

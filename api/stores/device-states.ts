@@ -194,6 +194,7 @@ export async function listDevices(
     .select({
       id: device.id,
       name: device.name,
+      label: device.label,
       kind: device.kind,
       revokedAt: device.revokedAt,
       status: deviceState.status,

@@ -35,6 +35,8 @@ export type Secrets = {
 export type Device = {
   readonly id: number
   readonly name: string
+  /** What people call it; null where by its name. */
+  readonly label: string | null
   readonly kind: DeviceKind
   readonly secrets: Secrets
   readonly revokedAt: number | null
@@ -109,6 +111,7 @@ export async function lookUpDevices(
     {
       id: row.id,
       name: row.name,
+      label: row.label,
       kind: row.kind,
       secrets: {
         hash: row.secretHash,
@@ -135,6 +138,20 @@ function byDevice<T extends { readonly deviceId: number }>(rows: readonly T[]): 
     else groups.set(row.deviceId, [row])
   }
   return groups
+}
+
+/** What people call those of these devices that are not called by their names alone. */
+export async function labelsOf(
+  db: Database | Transaction,
+  names: readonly (string | null)[],
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = [...new Set(names)].filter((name) => name !== null)
+  if (wanted.length === 0) return new Map()
+  const rows = await db
+    .select({ name: device.name, label: device.label })
+    .from(device)
+    .where(isOneOf(device.name, wanted))
+  return new Map(rows.flatMap(({ name, label }) => (label === null ? [] : [[name, label] as const])))
 }
 
 /** Every device there is, by name. */
@@ -170,6 +187,7 @@ export async function insertDevice(
   actor: Actor,
   input: {
     readonly name: string
+    readonly label: string | null
     readonly kind: DeviceKind
     readonly secretHash: Buffer
     readonly inServiceFrom: number
@@ -178,10 +196,10 @@ export async function insertDevice(
   },
   now: number,
 ): Promise<void> {
-  const { name, kind, secretHash, inServiceFrom, facilityId, profile } = input
+  const { name, label, kind, secretHash, inServiceFrom, facilityId, profile } = input
   const [added] = await tx
     .insert(device)
-    .values({ name, kind, secretHash, inServiceFrom, createdAt: now })
+    .values({ name, label, kind, secretHash, inServiceFrom, createdAt: now })
     .onConflictDoNothing()
     .returning({ id: device.id })
   if (!added) throw new Refusal('already_exists', `a device named ${name} exists already`)
@@ -192,7 +210,7 @@ export async function insertDevice(
     action: 'device.provisioned',
     subjectKind: 'device',
     subject: name,
-    after: { kind, inServiceFrom, facilityId, profile },
+    after: { label, kind, inServiceFrom, facilityId, profile },
   })
 }
 
@@ -223,20 +241,20 @@ export async function replaceSecret(
   })
 }
 
-/** From now on no secret of this device is believed. Revoking twice changes nothing. */
+/** From now on no secret of this device is believed. @returns false where that is so already: nothing has changed */
 export async function markRevoked(
   tx: Transaction,
   actor: Actor,
   name: string,
   reason: string,
   now: number,
-): Promise<void> {
+): Promise<boolean> {
   const moved = await tx
     .update(device)
     .set({ revokedAt: now })
     .where(sql`${device.name} = ${name} and ${device.revokedAt} is null`)
     .returning({ id: device.id })
-  if (moved.length === 0) return
+  if (moved.length === 0) return false
   await appendAudit(tx, actor, {
     at: now,
     action: 'device.revoked',
@@ -244,6 +262,7 @@ export async function markRevoked(
     subject: name,
     reason,
   })
+  return true
 }
 
 /** Say how many bags a device takes in all; null where nobody can say any more. */
@@ -261,6 +280,25 @@ export async function storeCapacity(
     subjectKind: 'device',
     subject: name,
     after: { capacity },
+  })
+}
+
+/** Say what people call a device; null where by its name. Nothing of the record hangs on it. */
+export async function storeLabel(
+  tx: Transaction,
+  actor: Actor,
+  { id, name, label: before }: Pick<Device, 'id' | 'name' | 'label'>,
+  label: string | null,
+  now: number,
+): Promise<void> {
+  await tx.update(device).set({ label }).where(eq(device.id, id))
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'device.labelled',
+    subjectKind: 'device',
+    subject: name,
+    before: { label: before },
+    after: { label },
   })
 }
 

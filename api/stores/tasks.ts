@@ -166,6 +166,40 @@ export async function takenFromLockedDoors(
   return seen.map((one, index) => ({ ...one, sessionUntil: rows[index]?.until ?? null }))
 }
 
+export type InsideRetired = About & Pick<SeenBag, 'state' | 'place'> & { readonly revokedAt: number }
+
+/** The bags held within reach that are inside a revoked device: the rule `insideRetiredSince` in SQL. */
+export async function insideRetired(db: Database, reach: Reach): Promise<InsideRetired[]> {
+  const rows = await db
+    .select({
+      bag,
+      place: { state: bagPlace.state, from: bagPlace.from },
+      device: device.name,
+      revokedAt: sql<number>`${device.revokedAt}`,
+      facility: facility.code,
+    })
+    .from(bag)
+    .innerJoin(bagPlace, and(eq(bagPlace.bagId, bag.id), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+    .innerJoin(device, eq(device.id, bagPlace.deviceId))
+    .innerJoin(facility, eq(facility.id, bag.holderId))
+    .where(
+      and(
+        isIn(reach, bag.holderId),
+        isOneOf(bag.state, living),
+        eq(bagPlace.state, 'inside'),
+        sql`${device.revokedAt} is not null`,
+      ),
+    )
+    .orderBy(sql`greatest(${bagPlace.from}, ${device.revokedAt})`, bag.id)
+    .limit(mostOfAKind)
+  return rows.map(({ bag: row, ...seen }) => ({
+    ...seen,
+    bagId: row.id,
+    label: labelOf(row),
+    state: row.state,
+  }))
+}
+
 export type ToCarry = About & {
   readonly state: BagState
   readonly acceptedAt: number

@@ -10,6 +10,7 @@ import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import {
   alarmTestDueSince,
   faultsOf,
+  insideRetiredSince,
   seenAfterFateSince,
   seenElsewhereSince,
   takenFromLocked,
@@ -19,9 +20,11 @@ import {
 } from '../domain/task.ts'
 import { alarmTests } from '../policies/alarms.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
+import { deviceWords } from '../policies/device-words.ts'
 import { cnRescueOverdueMs } from '../policies/rescue.ts'
 import {
   cnAlarmTestDue,
+  cnInsideRetired,
   cnLookBack,
   cnRescueTask,
   cnReviews,
@@ -33,12 +36,14 @@ import {
   cnUnconfirmed,
 } from '../policies/tasks.ts'
 import { alarmsToTest } from '../stores/alarm-tests.ts'
+import { labelsOf } from '../stores/devices.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { issuesToReview } from '../stores/issue-reviews.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
 import {
   type About,
   bagsToCarry,
+  insideRetired,
   issuedAtFridges,
   type Seen,
   seenAfterFate,
@@ -87,6 +92,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
   ...equipmentFinders,
   alarm_test_due: alarmTestsDue,
+  inside_retired: bagsInsideRetired,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -99,7 +105,7 @@ const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_t
 export async function listTasks(
   ctx: Context,
   { facility, kind }: { readonly facility?: string | undefined; readonly kind?: TaskKind | undefined },
-): Promise<Task[]> {
+): Promise<(Task & { readonly deviceLabel: string | null })[]> {
   const reach = facility === undefined ? reachOf(ctx.grants, right) : await only(ctx, facility)
   // Who looks after devices knows of no bag.
   const bagReach = both(reach, reachOf(ctx.grants, 'bag.read'))
@@ -107,7 +113,13 @@ export async function listTasks(
   for (const [name, find] of Object.entries(finders))
     if (kind === undefined || kind === name)
       found.push(...(await find(ctx, aboutDevices.has(name) ? reach : bagReach)))
-  return found.sort((a, b) => turnOf(a) - turnOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1))
+  const labels = await labelsOf(
+    ctx.database.db,
+    found.map(({ device }) => device),
+  )
+  return found
+    .sort((a, b) => turnOf(a) - turnOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1))
+    .map((task) => ({ ...task, deviceLabel: (task.device && labels.get(task.device)) || null }))
 }
 
 function nameOf({ bagId, device, probe, alarm }: Task): string {
@@ -172,6 +184,14 @@ async function bagsSeenElsewhere(ctx: Context, reach: Reach): Promise<Task[]> {
   })
 }
 
+async function bagsInsideRetired({ database }: Context, reach: Reach): Promise<Task[]> {
+  const bags = await insideRetired(database.db, reach)
+  return bags.flatMap(({ place, state, revokedAt, ...about }) => {
+    const since = insideRetiredSince({ place, state }, revokedAt)
+    return since === null ? [] : [{ ...about, kind: 'inside_retired', since, ...cnInsideRetired }]
+  })
+}
+
 async function bagsTakenWithoutIssue(ctx: Context, reach: Reach): Promise<Task[]> {
   const now = ctx.now()
   const bags = await takenWithoutIssue(ctx.database.db, reach, now, cnHandlingMs)
@@ -216,11 +236,16 @@ async function bagsNotCarried(
   const now = ctx.now()
   const isBefore = kind === 'rescue_overdue'
   const moves = await bagsToCarry(ctx.database.db, reach, { until: now - cnRescueOverdueMs, isBefore })
+  const labels = await labelsOf(
+    ctx.database.db,
+    moves.flatMap(({ to, inside }) => [to, inside]),
+  )
+  const named = (device: string) => deviceWords(device, labels.get(device))
   return moves.flatMap(({ state, acceptedAt, from, to, inside, isToInAlarm, ...about }) => {
     const found = toCarrySince({ state, acceptedAt, isInside: inside !== null }, now, cnRescueOverdueMs)
     if (found === null) return []
-    const elsewhere = inside === from ? null : inside
-    return [{ ...about, ...found, ...cnRescueTask(found.kind, { to, elsewhere, isToInAlarm }) }]
+    const elsewhere = inside === from || inside === null ? null : named(inside)
+    return [{ ...about, ...found, ...cnRescueTask(found.kind, { to: named(to), elsewhere, isToInAlarm }) }]
   })
 }
 

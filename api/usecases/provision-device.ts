@@ -7,6 +7,8 @@ import { demandRight } from './demand.ts'
 
 export type ProvisionInput = {
   readonly name: string
+  /** What people call it, where not by its name. */
+  readonly label?: string | undefined
   readonly kind: DeviceKind
   readonly facility: string
   readonly profile: Omit<Profile, 'from'>
@@ -24,11 +26,11 @@ export async function provisionDevice(
   await ctx.database.db.transaction(async (tx) => {
     const { id: facilityId } = await findFacility(tx, input.facility)
     demandRight(ctx, 'device.manage', [facilityId], noFacility(input.facility))
-    const { name, kind, profile, inServiceFrom = now } = input
+    const { name, label = null, kind, profile, inServiceFrom = now } = input
     await insertDevice(
       tx,
       ctx.actor,
-      { name, kind, secretHash: hash, inServiceFrom, facilityId, profile },
+      { name, label, kind, secretHash: hash, inServiceFrom, facilityId, profile },
       now,
     )
   })

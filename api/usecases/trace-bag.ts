@@ -152,8 +152,19 @@ export async function traceBag(
     if (phase) {
       const limits = versions[phase]
       const { probe, exposure, stretches } = await exposureInside(deps, device.name, believed, limits, asOf)
-      const unverifiedMs = exposure.unverifiedMs + doubtfulMs
-      places.push({ ...seen, probe, exposure: { ...exposure, unverifiedMs }, uncontrolledMs: 0 })
+      const stays = staysOf(device.placements, { from, to })
+      for (const stay of stays) {
+        const part = { from: within(believed.from, stay), to: within(believed.to, stay) }
+        const told =
+          stays.length === 1
+            ? { probe, exposure }
+            : await exposureInside(deps, device.name, part, limits, asOf)
+        const doubtMs = stay.to - stay.from - (part.to - part.from)
+        const unverifiedMs = told.exposure.unverifiedMs + doubtMs
+        const ongoing = seen.ongoing && stay.to === to
+        const at = { ...seen, ...stay, ongoing, timeVerified: doubtMs === 0, probe: told.probe }
+        places.push({ ...at, exposure: { ...told.exposure, unverifiedMs }, uncontrolledMs: 0 })
+      }
       for (const { by, ...stretch } of stretches) enter(stretch.kind, by, [stretch])
       enter('unverified', null, doubtful)
     } else {
@@ -200,6 +211,23 @@ export async function traceBag(
     total: sum(inherited ? [...own, inherited] : own),
     ledgers: ledgers.map((before) => [...before, ...entries]),
   }
+}
+
+/** Where a device stood in a span, in turn: a bag inside of it that is moved is in another place from then on. */
+function staysOf(
+  placements: Device['placements'],
+  { from, to }: Span,
+): (Span & { readonly facility: string })[] {
+  const moves = placements.map((placement) => placement.from).filter((at) => at > from && at < to)
+  const begins = [from, ...moves]
+  return begins.map((begin, index) => {
+    const { facility } = inForce(placements, begin)
+    return { from: begin, to: begins[index + 1] ?? to, facility }
+  })
+}
+
+function within(at: number, { from, to }: Span): number {
+  return Math.min(Math.max(at, from), to)
 }
 
 /** From the first box to the last one, without storage between. */

@@ -14,6 +14,7 @@ import {
   type Page,
   powerConditions,
   silenceOf,
+  toldAt,
 } from '../domain/alarm.ts'
 import { outSince, timerConditions } from '../domain/bag-timer.ts'
 import { inForce } from '../domain/effective.ts'
@@ -37,13 +38,15 @@ import {
   type NamedCase,
   type NewCase,
   openCases,
+  retiredAmong,
   updateCases,
   type Whose,
 } from '../stores/alarms.ts'
 import { bagsOut, type HeldBagOut } from '../stores/bags-out.ts'
 import { bagsUnderWay, type TracedUnderWay } from '../stores/bags-under-way.ts'
 import { defrostingUntil } from '../stores/defrosts.ts'
-import { lookUpDevices } from '../stores/devices.ts'
+import { labelsOf, lookUpDevices } from '../stores/devices.ts'
+import { facilityCodes } from '../stores/facilities.ts'
 import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
 import { rostersOf } from '../stores/rosters.ts'
@@ -116,7 +119,8 @@ export async function watchAlarms(
     found.set(key, [...(found.get(key) ?? []), condition])
   }
   const told = await db.transaction(async (tx) => {
-    const open = new Map((await openCases(tx)).map((one) => [keyOf({ ...one, whose: one }), one]))
+    const before = new Map((await openCases(tx, now)).map((one) => [keyOf({ ...one, whose: one }), one]))
+    const open = new Map<string, NamedCase>(before)
     const unheard = await unheardCases(tx)
     const subjects = new Map<string, Subject>()
     for (const [key, [first]] of found) {
@@ -124,7 +128,14 @@ export async function watchAlarms(
       const { deviceId, facilityId } = first.whose
       subjects.set(key, { kind: first.kind, deviceId, facilityId })
     }
-    for (const [key, one] of open) subjects.set(key, one)
+    for (const [key, one] of before) {
+      const { kind, deviceId, standsAt, retired } = one
+      const where = { standsAt: standsAt ?? one.facilityId, isRetired: retired !== null }
+      const facilityId = toldAt(one, found.get(key) ?? [], where)
+      subjects.set(key, { kind, deviceId, facilityId })
+    }
+    const raised = [...subjects].flatMap(([key, { deviceId }]) => (before.has(key) ? [] : (deviceId ?? [])))
+    const retired = await retiredAmong(tx, [...new Set(raised)])
     const facilityIds = [...subjects.values()].map(({ facilityId }) => facilityId)
     const rosters = await rostersOf(tx, [...new Set(facilityIds)], now)
     const defrosting = await defrostingUntil(tx, now)
@@ -135,12 +146,12 @@ export async function watchAlarms(
     const changed: { id: number; after: Case }[] = []
     const told = new Map<string, { readonly news: readonly CaseNews[]; readonly pages: readonly Page[] }>()
     for (const [key, { kind, deviceId, facilityId }] of subjects) {
-      const before = open.get(key) ?? null
+      const standing = before.get(key) ?? null
       const conditions = found.get(key) ?? []
       const roster = rosters.get(facilityId)
       const isGathered = roster && kind === 'mains_lost'
       const looked = lookAtCase(
-        before,
+        standing,
         conditions,
         {
           settleMs,
@@ -149,20 +160,22 @@ export async function watchAlarms(
           mutedUntil:
             deviceId !== null && defrosts.mutes.includes(kind) ? (defrosting.get(deviceId) ?? null) : null,
           isStaffed: (to) => !roster || contactsOnDuty(roster, to, now).length > 0,
-          isUnheard: before !== null && unheard.has(before.id),
+          isUnheard: standing !== null && unheard.has(standing.id),
+          facilityId,
+          retired: standing ? standing.retired : (deviceId !== null && retired.get(deviceId)) || null,
         },
         now,
       )
       if (!looked) continue
       const { after, news } = looked
       if (news.length > 0) told.set(key, looked)
-      if (before) {
-        if (isOther(before, after)) changed.push({ id: before.id, after })
-        open.set(key, { ...before, ...after })
+      if (standing) {
+        if (isOther(standing, after)) changed.push({ id: standing.id, after })
+        open.set(key, { ...standing, ...after })
       } else if (conditions[0]) {
         const { whose, part, outlook, bags } = conditions[0]
-        const { deviceId, device, facilityId } = whose
-        added.push({ deviceId, device, facilityId, kind, part, ...after, outlook, bags })
+        const { deviceId, device } = whose
+        added.push({ deviceId, device, kind, part, ...after, outlook, bags })
       }
     }
     for (const one of await insertCases(tx, added)) open.set(keyOf({ ...one, whose: one }), one)
@@ -174,20 +187,48 @@ export async function watchAlarms(
       )
     })
     await insertLinks(tx, links)
+    const codes = await facilityCodes(tx, movedBetween(before, open))
     const events = [...told].flatMap(([key, { news }]) => {
       const of = open.get(key)
-      return of ? news.map((one) => ({ of, ...one })) : []
+      const alsoTo = before.get(key)?.facilityId
+      return of ? news.map((one) => ({ of, ...one, ...whereTo(one.verb, alsoTo, of.facilityId, codes) })) : []
     })
     await appendAlarmEvents(tx, watcher, events, now)
     const paged = [...told].flatMap(([key, { pages }]) => {
       const of = open.get(key)
       return of ? pages.map((page) => ({ of, ...page })) : []
     })
-    await insertNotices(tx, noticesOf(paged, rosters, now), now)
+    const labels = await labelsOf(
+      tx,
+      paged.map(({ of }) => of.device),
+    )
+    await insertNotices(tx, noticesOf(paged, rosters, labels, now), now)
     return events.length
   })
   remember(lookedAt, facts.excursions, since)
   return told
+}
+
+/** The facilities cases have moved from and to. */
+function movedBetween(
+  before: ReadonlyMap<string, NamedCase>,
+  after: ReadonlyMap<string, NamedCase>,
+): number[] {
+  return [...before].flatMap(([key, { facilityId: from }]) => {
+    const to = after.get(key)?.facilityId ?? from
+    return from === to ? [] : [from, to]
+  })
+}
+
+/** Of a case that has moved both facilities are told, and which they are. */
+function whereTo(
+  verb: CaseNews['verb'],
+  from: number | undefined,
+  to: number,
+  codes: ReadonlyMap<number, string>,
+): { readonly data?: object; readonly alsoTo?: number } {
+  if (verb !== 'moved' || from === undefined) return {}
+  return { alsoTo: from, data: { from: codes.get(from), to: codes.get(to) } }
 }
 
 /** More is not remembered: what is forgotten is looked at once more, and nothing new is found of it. */
@@ -254,15 +295,27 @@ function longestOf(
 }
 
 function isOther(before: Case, after: Case): boolean {
-  const { class: graveness, pagedFrom, steps, mutedUntil, acknowledgedAt, overSince, endedAt } = after
+  const {
+    facilityId,
+    class: graveness,
+    pagedFrom,
+    steps,
+    mutedUntil,
+    acknowledgedAt,
+    overSince,
+    endedAt,
+    retiredAt,
+  } = after
   return (
+    before.facilityId !== facilityId ||
     before.class !== graveness ||
     before.pagedFrom !== pagedFrom ||
     before.steps !== steps ||
     before.mutedUntil !== mutedUntil ||
     before.acknowledgedAt !== acknowledgedAt ||
     before.overSince !== overSince ||
-    before.endedAt !== endedAt
+    before.endedAt !== endedAt ||
+    before.retiredAt !== retiredAt
   )
 }
 

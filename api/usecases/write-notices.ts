@@ -20,10 +20,13 @@ export function contactsOnDuty(roster: FacilityRoster, to: Page['to'], now: numb
  * The notices of steps that were taken now: one for each person on duty and each way they are told. Of devices of one
  * facility that lost the mains together one notice tells. Where a facility keeps no roster there is nobody to tell, and
  * paging is news alone.
+ *
+ * @param labels what people call devices, by their names
  */
 export function noticesOf(
   paged: readonly Paged[],
   rosters: ReadonlyMap<number, FacilityRoster>,
+  labels: ReadonlyMap<string, string>,
   now: number,
 ): NewNotice[] {
   const together = new Map<string, [Paged, ...Paged[]]>()
@@ -40,7 +43,7 @@ export function noticesOf(
     const roster = rosters.get(of.facilityId)
     if (!roster) return []
     const caseIds = pages.map(({ of: { id } }) => id)
-    const about = { step, ordinal, pagedFrom: of.pagedFrom, caseIds, body: bodyOf(pages, roster) }
+    const about = { step, ordinal, pagedFrom: of.pagedFrom, caseIds, body: bodyOf(pages, roster, labels) }
     return contactsOnDuty(roster, step, now).flatMap((contact) =>
       channelsOf(contact).map((channel) => ({ ...about, contactId: contact.id, channel })),
     )
@@ -52,7 +55,11 @@ function channelsOf({ email, url }: Contact): NoticeChannel[] {
 }
 
 /** @param pages of one step and one kind, at least one */
-function bodyOf(pages: readonly [Paged, ...Paged[]], { code, name, timeZone }: FacilityRoster): object {
+function bodyOf(
+  pages: readonly [Paged, ...Paged[]],
+  { code, name, timeZone }: FacilityRoster,
+  labels: ReadonlyMap<string, string>,
+): object {
   const [{ of, to }] = pages
   const from = Math.min(...pages.map(({ of }) => of.conditionFrom))
   const facts = {
@@ -61,9 +68,10 @@ function bodyOf(pages: readonly [Paged, ...Paged[]], { code, name, timeZone }: F
     kind: of.kind,
     class: of.class,
     alarms: pages.map(({ of: { id } }) => id),
-    devices: pages.flatMap(({ of: { id, device, part } }) =>
-      device === null ? [] : [{ alarm: id, device, part }],
-    ),
+    devices: pages.flatMap(({ of: { id, device, part } }) => {
+      const label = device === null ? undefined : labels.get(device)
+      return device === null ? [] : [{ alarm: id, device, ...(label ? { label } : {}), part }]
+    }),
     bags: pages.flatMap(({ of: { bags } }) => (bags ?? []).map(({ label }) => label)),
     since: new Date(wallClockIn(timeZone)(from)).toISOString().slice(0, 16).replace('T', ' '),
   }

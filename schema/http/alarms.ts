@@ -24,7 +24,8 @@ export const AlarmsQuery = z.strictObject({
 const alarm = {
   id: z.int(),
   device: orNull(Name).meta({ description: 'null where it is about bags' }),
-  facility: Name,
+  deviceLabel: orNull(z.string()).meta({ description: 'what people call the device, where not by its name' }),
+  facility: Name.meta({ description: 'whose people are told: what lasts goes with its device' }),
   kind: z.enum(alarmKinds),
   part: z.string().meta({
     description: 'which probe or door; empty where it is the device itself; the id of a bag; a journey',
@@ -39,6 +40,10 @@ const alarm = {
   raisedAt: InstantText,
   acknowledgedAt: orNull(InstantText),
   endedAt: orNull(InstantText).meta({ description: 'when it was found to be over; it closes nothing' }),
+  retiredAt: orNull(InstantText).meta({
+    description:
+      'when its device was revoked while it lasted: nobody hears whether it is over, so it stays until somebody closes it',
+  }),
   closedAt: orNull(InstantText),
   steps: z.int().meta({ description: 'how many have been paged in turn' }),
   cause: orNull(

@@ -84,9 +84,26 @@ export const CapacityChange = z.strictObject({ capacity }).meta({ id: 'CapacityC
 
 export const Capacity = z.object({ capacity }).meta({ id: 'Capacity' })
 
+const label = text(80).meta({
+  description: 'what people call it, in any language',
+  example: '手术室 2 号冰箱',
+})
+
+const labelOrNone = orNull(label).meta({
+  description: 'what people call it; null where by its name. Nothing of the record hangs on it',
+})
+
+export const LabelChange = z.strictObject({ label: labelOrNone }).meta({ id: 'LabelChange' })
+
+export const Label = z.object({ label: labelOrNone }).meta({ id: 'Label' })
+
 export const DeviceInput = z
   .strictObject({
-    name: Name.meta({ description: 'its MQTT user name', example: 'fridge-7' }),
+    name: Name.meta({
+      description: 'its MQTT user name, by which the record knows it: never changed',
+      example: 'fridge-7',
+    }),
+    label: label.optional(),
     kind: z.enum(deviceKinds),
     facility: Name.meta({ description: 'code of the facility it stands in' }),
     inServiceFrom: InstantInput.optional().meta({
@@ -101,6 +118,7 @@ const secret = z.string().meta({ description: 'its MQTT password; shown this onc
 export const ProvisionedDevice = z
   .object({
     name: Name,
+    label: labelOrNone,
     kind: z.enum(deviceKinds),
     facility: z.string(),
     inServiceFrom: InstantText,
@@ -123,7 +141,28 @@ export const RotatedSecret = z
 
 export const RevocationInput = z.strictObject({ reason: text(500) }).meta({ id: 'RevocationInput' })
 
-export const Revocation = z.object({ name: Name, revokedAt: InstantText }).meta({ id: 'Revocation' })
+export const Revocation = z
+  .object({
+    name: Name,
+    revokedAt: InstantText,
+    bagsInside: z.int().meta({ description: 'how many are inside by all that was seen: each is a task now' }),
+  })
+  .meta({ id: 'Revocation' })
+
+export const MoveInput = z
+  .strictObject({
+    facility: Name.meta({ description: 'code of the facility it stands in since' }),
+    at: InstantInput.optional().meta({
+      description:
+        'when it came there: later than it came where it stood, and not still to come; otherwise now',
+    }),
+    reason: text(500),
+  })
+  .meta({ id: 'MoveInput' })
+
+export const DeviceMove = z
+  .object({ name: Name, facility: z.string(), from: InstantText.meta({ description: 'since when' }) })
+  .meta({ id: 'DeviceMove' })
 
 const deviceTime = InstantText.meta({ description: "UTC, with milliseconds, by the device's own clock" })
 
@@ -134,6 +173,7 @@ const NewestReading = z
 const DeviceSummary = z
   .object({
     name: Name,
+    label: labelOrNone,
     kind: z.enum(deviceKinds),
     facility: z.string().meta({ description: 'where it stands now' }),
     revokedAt: orNull(InstantText),
@@ -158,6 +198,7 @@ export const Devices = z
 export const Device = z
   .object({
     name: Name,
+    label: labelOrNone,
     kind: z.enum(deviceKinds),
     facility: z.string().meta({ description: 'where it stands now' }),
     inServiceFrom: InstantText,

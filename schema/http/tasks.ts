@@ -25,13 +25,17 @@ const Task = z
         'or out of service. manual_reading_missing: nobody has read it often enough today, by the day of its facility. ' +
         'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
         'come for longer than a day. alarm_test_due: an alarm of a device ' +
-        'was not found good for too long, or its last test failed',
+        'was not found good for too long, or its last test failed. inside_retired: the bag is inside a device that ' +
+        'was revoked, by all that was seen: nobody measures it',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),
     probe: z.enum(probeKinds).optional().meta({ description: 'which of the device, where it is about one' }),
     device: orNull(z.string()).meta({
       description: 'where to look: the device it is about, the bag is inside, or was last seen in',
+    }),
+    deviceLabel: orNull(z.string()).meta({
+      description: 'what people call the device, where not by its name',
     }),
     facility: z.string().meta({
       description: 'who holds the bag, or opened the fridge it was issued at; or where the device stands',

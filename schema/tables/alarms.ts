@@ -30,7 +30,7 @@ export const alarmCase = pgTable(
     id: integer().primaryKey().generatedAlwaysAsIdentity(),
     /** Null where it is about bags. */
     deviceId: integer().references(() => device.id),
-    /** Where the device stood, or who held the bags, when it was raised. */
+    /** Where the device stands, while what it is about lasts, or stood; or who held the bags when it was raised. */
     facilityId: integer()
       .notNull()
       .references(() => facility.id),
@@ -54,6 +54,8 @@ export const alarmCase = pgTable(
     overSince: instant(),
     /** When it had been over for long enough. */
     endedAt: instant(),
+    /** When its device was revoked while it lasted: nobody hears any more whether it is over, so it never ends. */
+    retiredAt: instant(),
     closedAt: instant(),
     /** Why, as found when it was raised, and what decided; null until that was asked, and where nobody asks. */
     cause: text({ enum: causes }),

@@ -20,7 +20,10 @@ export const device = pgTable(
   'device',
   {
     id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    /** What it signs in by and is told by on the wire: its identity, never changed. */
     name: text().notNull().unique(),
+    /** What people call it; null where by its name. Nothing of the record hangs on it. */
+    label: text(),
     kind: text({ enum: deviceKinds }).notNull(),
     secretHash: bytes().notNull(),
     /** The secret before the last rotation, believed until `previousSecretUntil`. */
@@ -35,7 +38,11 @@ export const device = pgTable(
     /** Counts what was decided of it: secrets, profiles, clock facts. Whoever judged by an older one judges again. */
     version: integer().notNull().default(1),
   },
-  (t) => [oneOf('device_kind', t.kind, deviceKinds), check('device_capacity', sql`${t.capacity} >= 0`)],
+  (t) => [
+    oneOf('device_kind', t.kind, deviceKinds),
+    check('device_capacity', sql`${t.capacity} >= 0`),
+    check('device_label', sql`char_length(${t.label}) between 1 and 80`),
+  ],
 )
 
 /** Where a device stands, from when: the facility at an event's time is looked up here, never read from the topic. */

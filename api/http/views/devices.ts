@@ -47,9 +47,10 @@ export function profileOf(input: {
 type Listed = Awaited<ReturnType<typeof listDevices>>[number]
 
 export function deviceSummary(listed: Listed, now: number): z.infer<typeof Devices>['devices'][number] {
-  const { name, kind, revokedAt, status, placements, readings } = listed
+  const { name, label, kind, revokedAt, status, placements, readings } = listed
   return {
     name,
+    label,
     kind,
     facility: inForce(placements, now).facility,
     revokedAt: isoOrNull(revokedAt),
@@ -72,6 +73,7 @@ export function deviceView(
   const { doors, power, position } = newestOf(state ?? { doors: {}, power: null, position: null })
   return {
     name: device.name,
+    label: device.label,
     kind: device.kind,
     facility: inForce(device.placements, now).facility,
     inServiceFrom: iso(device.inServiceFrom),

@@ -60,6 +60,7 @@ describe('an alarm', () => {
       {
         id: raised?.id,
         device: 'fridge-1',
+        deviceLabel: null,
         facility: 'H1',
         kind: 'load_high',
         part: 'load',
@@ -71,6 +72,7 @@ describe('an alarm', () => {
         raisedAt: iso(noon + minute),
         acknowledgedAt: null,
         endedAt: null,
+        retiredAt: null,
         closedAt: null,
         steps: 1,
         cause: null,

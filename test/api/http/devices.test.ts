@@ -33,6 +33,7 @@ describe('a new device', () => {
 
     expect(device).toEqual({
       name: 'fridge-7',
+      label: null,
       kind: 'fridge',
       facility: 'H1',
       inServiceFrom: iso(noon),
@@ -205,6 +206,8 @@ describe('a device', () => {
     for (const [method, path, body] of [
       ['GET', '', undefined],
       ['PUT', '/profile', profile],
+      ['PUT', '/label', { label: 'A' }],
+      ['POST', '/moves', { facility: 'H1', reason: 'moved' }],
       ['POST', '/secret', {}],
       ['POST', '/revocation', { reason: 'lost' }],
       ['GET', '/clock-facts', undefined],
@@ -247,6 +250,7 @@ describe('the list of devices', () => {
     expect((await door.ask(Devices, 'GET', '/devices')).devices).toEqual([
       {
         name: 'fridge-1',
+        label: null,
         kind: 'fridge',
         facility: 'H1',
         revokedAt: null,
@@ -256,6 +260,7 @@ describe('the list of devices', () => {
       },
       {
         name: 'fridge-2',
+        label: null,
         kind: 'fridge',
         facility: 'H1',
         revokedAt: null,
@@ -366,7 +371,7 @@ describe('a revoked device', () => {
   test('is let in no more, gets no new secret, and stays revoked since the first time', async ({ door }) => {
     const { secret } = await provision(door, 'fridge-7')
     const revoked = await door.ask(Revocation, 'POST', '/devices/fridge-7/revocation', { reason: 'stolen' })
-    expect(revoked).toEqual({ name: 'fridge-7', revokedAt: iso(noon) })
+    expect(revoked).toEqual({ name: 'fridge-7', revokedAt: iso(noon), bagsInside: 0 })
     expect(await isLetIn(door, 'fridge-7', secret)).toBe(false)
 
     door.world.clock.now += minute

@@ -97,6 +97,9 @@ const bodies: Record<string, (place: Place) => unknown> = {
     const from = noon + ++drawn * 86_400_000
     return { from: iso(from), to: iso(from + 600_000), reason: 'ice' }
   },
+  'PUT /devices/{name}/label': () => ({ label: '手术室冰箱' }),
+  // Where it stands already, so that the cells after this one find it there.
+  'POST /devices/{name}/moves': ({ code }) => ({ facility: code, reason: 'moved' }),
   'POST /devices/{name}/secret': () => ({}),
   'POST /devices/{name}/revocation': () => ({ reason: 'lost' }),
   'POST /devices/{name}/clock-facts': () => ({

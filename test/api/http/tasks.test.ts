@@ -71,6 +71,7 @@ describe('an issue at a fridge', () => {
       bagId,
       label: expect.stringMatching(/^A999926000001\w E0336V00$/),
       device: 'fridge-or',
+      deviceLabel: null,
       facility: 'H1',
       since: iso(issuedAt + minute),
       zh: expect.stringContaining('撤销发血'),
@@ -171,7 +172,7 @@ describe('a transfusion that something speaks against', () => {
     clock.now += minute
     await step(city.nurse, wrong.bagId, 'transfuse', given('P2'))
 
-    const about = { kind: 'transfused_against', device: null, facility: 'H1' }
+    const about = { kind: 'transfused_against', device: null, deviceLabel: null, facility: 'H1' }
     const first = {
       ...about,
       bagId: wrong.bagId,
@@ -229,6 +230,7 @@ describe('a bag whose fate is recorded', () => {
         bagId,
         label: expect.stringMatching(/^A999926000001\w E0336V00$/),
         device: 'fridge-or',
+        deviceLabel: null,
         facility: 'H1',
         since: iso(clock.now),
         zh: expect.stringContaining('去向已登记'),
@@ -267,6 +269,7 @@ describe('a bag in stock', () => {
         bagId,
         label: expect.stringMatching(/^A999926000001\w E0336V00$/),
         device: 'fridge-far',
+        deviceLabel: null,
         facility: 'H1',
         since,
         zh: expect.stringContaining('C1'),
@@ -315,6 +318,7 @@ describe('a bag in stock', () => {
         bagId,
         label: expect.stringMatching(/^A999926000001\w E0336V00$/),
         device: 'fridge-or',
+        deviceLabel: null,
         facility: 'H1',
         since: iso(clock.now),
         zh: expect.stringContaining('未经发血'),

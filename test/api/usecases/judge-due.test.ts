@@ -7,8 +7,10 @@ import type { Profile } from '../../../api/stores/devices.ts'
 import { dueForBags } from '../../../api/stores/ledger-due.ts'
 import { ledgersOf } from '../../../api/stores/ledgers.ts'
 import { rejudgedOf } from '../../../api/stores/rejudged.ts'
+import { createFacility } from '../../../api/usecases/create-facility.ts'
 import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
 import { judgeDue, noticeSilence } from '../../../api/usecases/judge-due.ts'
+import { moveDevice } from '../../../api/usecases/move-device.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
@@ -71,6 +73,8 @@ const Plan = fc.record({
       offsetMinutes: fc.integer({ min: -20, max: 5 }),
     }),
   ),
+  /** When its fridge was carried to another facility, which is told with the first messages or after the last. */
+  moved: fc.option(fc.record({ minute: fc.integer({ min: 1, max: 249 }), isToldFirst: fc.boolean() })),
 })
 
 /** More than these where somebody has the time. */
@@ -117,7 +121,7 @@ type Drawn = typeof Plan extends fc.Arbitrary<infer T> ? T : never
  */
 async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): Promise<void> {
   const { events, order, cuts, isHeard, isCold, stuckMinute } = plan
-  const { madeMinute, profileMinute, clockFact, rejudged } = plan
+  const { madeMinute, profileMinute, clockFact, moved, rejudged } = plan
   const start = noon - 250 * minute
   const facility = `P${run}`
   const name = (device: string) => `${device}-${run}`
@@ -213,8 +217,16 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
       ...{ offsetMs: offsetMinutes * minute, reason: 'compared' },
     })
   }
+  const move = async () => {
+    if (!moved) return
+    const there = { code: `M${run}`, name: 'Another Hospital', kind: 'hospital', timeZone: 'UTC' } as const
+    await createFacility(world.ctx, { ...there, jurisdiction: 'UK' })
+    const at = start + moved.minute * minute
+    await moveDevice(world.ctx, { device: name('f1'), facility: there.code, at, reason: 'the ward moved' })
+  }
   if (isAtOnce) {
     await world.ingest.accept(messages)
+    await move()
     if (profileMinute !== null) await changeProfile()
     await findOut()
     await judgeAnew()
@@ -232,6 +244,7 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
       const batch = delivery.slice(from, from + size)
       await world.ingest.accept(batch)
       from += size
+      if (step === 0 && moved?.isToldFirst) await move()
       if (size % 4 === 0) await createFaultWatch(world.deps).look()
       if (size % 2 === 0) await judgeDue(world.deps)
       if (size % 3 === 0) world.restart()
@@ -255,6 +268,7 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
     if (profileMinute !== null && !isChanged) await changeProfile()
     if (!isFoundOut) await findOut()
     if (!isJudgedAnew) await judgeAnew()
+    if (!moved?.isToldFirst) await move()
   }
   // So long after what was heard last its faults are derived to the end.
   world.clock.now = noon + 11 * minute

@@ -1,22 +1,29 @@
 import { readFile } from 'node:fs/promises'
+import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import type { Context } from '../../../api/context.ts'
 import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
 import type { OpenDatabase } from '../../../api/stores/database.ts'
+import { findDevice } from '../../../api/stores/devices.ts'
 import { ledgersOf } from '../../../api/stores/ledgers.ts'
 import { policyVersions } from '../../../api/stores/policies.ts'
 import { actOnBag } from '../../../api/usecases/act-on-bag.ts'
 import { createFacility } from '../../../api/usecases/create-facility.ts'
 import { decideOnPolicy } from '../../../api/usecases/decide-on-policy.ts'
+import { handleAlarm } from '../../../api/usecases/handle-alarm.ts'
 import { judgeDue, noticeSilence } from '../../../api/usecases/judge-due.ts'
+import { labelDevice } from '../../../api/usecases/label-device.ts'
+import { listTasks } from '../../../api/usecases/list-tasks.ts'
+import { moveDevice } from '../../../api/usecases/move-device.ts'
 import { proposePolicy } from '../../../api/usecases/propose-policy.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { revokeDevice } from '../../../api/usecases/revoke-device.ts'
 import { setDeviceProfile } from '../../../api/usecases/set-device-profile.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
+import { traceBag } from '../../../api/usecases/trace-bag.ts'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
-import { test } from '../../support/database.ts'
+import { empty, test } from '../../support/database.ts'
 import {
   aDevice,
   aMessage,
@@ -26,6 +33,7 @@ import {
   faultsOf,
   findingsOf,
   noon,
+  type World,
 } from '../../support/world.ts'
 
 const minute = 60_000
@@ -299,26 +307,42 @@ describe('a device that is revoked with bags inside', () => {
     expect(await judged()).toEqual({ verdict: 'HOLD', entries: [['unverified', 10, null]] })
   })
 
-  test('alarms no more, and its alarms stay until somebody closes them', async ({ database }) => {
-    const { world, at, until, measure, see, judged } = await aFridge(database)
-    const look = () => watchAlarms(world.deps, { readySince: at(0), since: at(0) })
-    const cases = async () =>
-      (
-        await database.pool.query<{ kind: string; isOver: boolean; isClosed: boolean }>(
-          `select kind, ended_at is not null as "isOver", closed_at is not null as "isClosed" from alarm_case`,
-        )
-      ).rows
+  const aWatch = (database: OpenDatabase, world: World, from: number) => ({
+    look: () => watchAlarms(world.deps, { readySince: from, since: from }),
+    /** What each case has to tell, and whether it is over. */
+    async cases() {
+      const { rows } = await database.pool.query<{ kind: string; isOver: boolean; verbs: string[] }>(
+        `select kind, ended_at is not null as "isOver", array(
+           select verb from alarm_event e where e.case_id = c.id and verb <> 'unstaffed' order by id) as verbs
+         from alarm_case c order by id`,
+      )
+      return rows
+    },
+  })
+  const handled = (world: World, act: 'acknowledged' | 'closed') =>
+    handleAlarm(world.ctx, { id: 1, act, comment: 'seen to' })
+
+  test('alarms on while they are, and what it alarmed for ends with nobody hearing it but when somebody closes it', async ({
+    database,
+  }) => {
+    const { world, bagId, at, until, measure, see, judged } = await aFridge(database)
+    const { look, cases } = aWatch(database, world, at(0))
     until(10)
     await see('added', 0)
     await measure(4, 0)
     await measure(7, 5, 10)
     await look()
     await revokeDevice(world.ctx, { device: 'f1', reason: 'it was replaced' })
-    for (const minutes of [11, 20, 30]) {
+    for (const minutes of [11, 20, 26]) {
       until(minutes)
       await look()
     }
-    expect(await cases()).toEqual([{ kind: 'load_high', isOver: true, isClosed: false }])
+    const [warm, silent] = await cases()
+    expect(warm).toMatchObject({ kind: 'load_high', isOver: false })
+    expect(warm?.verbs.filter((verb) => /raised|retired|ended/.test(verb))).toEqual(['raised', 'retired'])
+    // The next in turn are told, for somebody must see to the bag.
+    expect(warm?.verbs.filter((verb) => verb === 'escalated')).toHaveLength(3)
+    expect(silent).toMatchObject({ kind: 'silent', isOver: false, verbs: ['raised', 'retired', 'escalated'] })
     expect(await judged()).toMatchObject({
       verdict: 'BREACHED',
       entries: [
@@ -326,7 +350,271 @@ describe('a device that is revoked with bags inside', () => {
         ['unverified', 10, null],
       ],
     })
+    const tasks = await listTasks(world.ctx, { kind: 'inside_retired' })
+    expect(tasks).toMatchObject([{ bagId, device: 'f1', facility: 'H2', since: at(10) }])
+
+    await handled(world, 'acknowledged')
+    await expect(handled(world, 'closed')).rejects.toThrow('1 bag is inside the device alarm 1 is about')
+    const discard = { verb: 'discard', reason: 'it was too warm' } as const
+    await database.db.transaction((tx) => actOnBag(world.ctx, tx, { bagId, verb: 'discard' }, () => discard))
+    until(60)
+    await look()
+    expect((await cases()).map(({ isOver }) => isOver)).toEqual([false, false])
+    await handled(world, 'closed')
+    await look()
+    expect(await cases()).toHaveLength(2)
+    expect(await listTasks(world.ctx, { kind: 'inside_retired' })).toEqual([])
   })
+
+  test('has nobody told of a silence, nor of what it alarmed for, once no bag is inside', async ({
+    database,
+  }) => {
+    const { world, at, until, measure } = await aFridge(database)
+    const { look, cases } = aWatch(database, world, at(0))
+    until(10)
+    await measure(4, 0)
+    await measure(7, 5, 10)
+    await look()
+    await revokeDevice(world.ctx, { device: 'f1', reason: 'it was replaced' })
+    for (const minutes of [11, 20, 26, 60]) {
+      until(minutes)
+      await look()
+    }
+    expect(await cases()).toEqual([
+      { kind: 'load_high', isOver: false, verbs: ['raised', 'escalated', 'retired'] },
+    ])
+    await handled(world, 'acknowledged')
+    await handled(world, 'closed')
+    await look()
+    expect(await cases()).toHaveLength(1)
+  })
+
+  test('ends what was over before it was revoked', async ({ database }) => {
+    const { world, at, until, measure, see } = await aFridge(database)
+    const { look, cases } = aWatch(database, world, at(0))
+    until(12)
+    await see('added', 0)
+    await measure(4, 0)
+    await measure(7, 5, 10)
+    await look()
+    await measure(4, 11)
+    await look()
+    await revokeDevice(world.ctx, { device: 'f1', reason: 'it was replaced' })
+    until(18)
+    await look()
+    const [warm] = await cases()
+    expect(warm).toMatchObject({ kind: 'load_high', isOver: true })
+    expect(warm?.verbs).not.toContain('retired')
+  })
+})
+
+describe('a fridge that is called otherwise', () => {
+  test('has its bags judged as they were, and its name on the wire stands', async ({ database }) => {
+    const { world, until, measure, see, judged, found } = await aFridge(database)
+    until(20)
+    await see('added', 0)
+    await measure(4, 0, 5)
+    await measure(7, 10)
+    const before = await judged()
+    await labelDevice(world.ctx, { device: 'f1', label: '手术室 2 号冰箱' })
+    const { rows } = await database.pool.query('select * from ledger_due')
+    expect(rows).toEqual([])
+    expect(await judged()).toEqual(before)
+    await measure(4, 15, 20)
+    expect((await found()).excursions).toEqual([['high', 10, 15]])
+    expect(await judged()).toEqual({ verdict: 'BREACHED', entries: [['high', 10, 15]] })
+    expect((await findDevice(database.db, 'f1')).label).toBe('手术室 2 号冰箱')
+  })
+})
+
+describe('a fridge that is moved with a bag inside', () => {
+  const facility = (world: World, code: string, jurisdiction: 'CN' | 'UK') =>
+    createFacility(world.ctx, { code, name: code, kind: 'hospital', timeZone: 'UTC', jurisdiction })
+  const placesOf = async (world: World, bagId: string, since: (at: number) => number | null) => {
+    const { places, total } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
+    return { places: places.map((one) => [one.facility, since(one.from), since(one.to)]), total }
+  }
+  const casesOf = async (database: OpenDatabase) => {
+    const { rows } = await database.pool.query(
+      `select c.kind, f.code, array(select verb from alarm_event e where e.case_id = c.id order by id) as verbs
+       from alarm_case c join facility f on f.id = c.facility_id order by c.id`,
+    )
+    return rows
+  }
+
+  test.for(['CN', 'UK'] as const)(
+    'leaves the judgement to who holds the bag, has it judged again, and is where it was then in the trace (%s)',
+    async (jurisdiction, { database }) => {
+      const { world, bagId, at, until, measure, see, judged } = await aFridge(database)
+      const since = (instant: number) => (instant - at(0)) / minute
+      await facility(world, 'H3', jurisdiction)
+      until(30)
+      await see('added', 0)
+      await measure(4, 0, 5, 10, 20, 25, 30)
+      await measure(7, 15)
+      const before = await judged()
+      expect(before).toEqual({ verdict: 'BREACHED', entries: [['high', 15, 20]] })
+      const stood = await placesOf(world, bagId, since)
+      expect(stood.places).toEqual([['H2', 0, 30]])
+
+      await moveDevice(world.ctx, { device: 'f1', facility: 'H3', at: at(17), reason: 'the ward moved' })
+      const { rows } = await database.pool.query('select "from" from ledger_due where device_id is not null')
+      expect(rows).toContainEqual({ from: at(17) })
+      expect(await judged()).toEqual(before)
+      const [ledger] = await ledgersOf(database.db, bagId)
+      expect(ledger).toMatchObject({ jurisdiction: 'CN' })
+      const { places, total } = await placesOf(world, bagId, since)
+      expect(places).toEqual([
+        ['H2', 0, 17],
+        ['H3', 17, 30],
+      ])
+      expect(total).toEqual(stood.total)
+      const tasks = await listTasks(world.ctx, { kind: 'seen_elsewhere' })
+      expect(tasks).toMatchObject([{ bagId, facility: 'H2', since: at(17) }])
+    },
+  )
+
+  test('delivers the backlog of before and after, each told where the fridge stood then', async ({
+    database,
+  }) => {
+    const { world, bagId, at, until, measure, see, judged } = await aFridge(database)
+    await facility(world, 'H3', 'CN')
+    until(60)
+    await see('added', 0)
+    await measure(4, 0)
+    await moveDevice(world.ctx, { device: 'f1', facility: 'H3', at: at(20), reason: 'the ward moved' })
+    expect(await judged()).toEqual({ verdict: 'UNVERIFIED', entries: [['unverified', 0, null]] })
+    await measure(7, 5)
+    await measure(4, 10, 20, 30)
+    await measure(7, 40)
+    await measure(4, 50, 60)
+    expect(await judged()).toEqual({
+      verdict: 'BREACHED',
+      entries: [
+        ['high', 5, 10],
+        ['high', 40, 50],
+      ],
+    })
+    const { rows } = await database.pool.query<{ codes: string[] }>(
+      `select array(select code from facility where id = any(facility_ids)) as codes from news
+       where kind = 'excursion.ended' order by data->>'from'`,
+    )
+    expect(rows.map(({ codes }) => codes)).toEqual([['H2'], ['H3']])
+    expect((await placesOf(world, bagId, (one) => (one - at(0)) / minute)).places).toEqual([
+      ['H2', 0, 20],
+      ['H3', 20, 60],
+    ])
+  })
+
+  test('takes the alarms that last with it, pages from the first on there, and leaves those that are over', async ({
+    database,
+  }) => {
+    const { world, at, until, measure, see } = await aFridge(database)
+    await facility(world, 'H3', 'UK')
+    const look = () => watchAlarms(world.deps, { readySince: at(0), since: at(0) })
+    const door = (seq: number, open: boolean, minutes: number) =>
+      world.ingest.accept([
+        aMessage({
+          ...{ device: 'f1', channel: 'door', boot: 'boot-b', seq, receivedAt: at(minutes) },
+          body: [{ at: at(minutes), door: 'main', open }],
+        }),
+      ])
+    await see('added', 0)
+    await measure(4, 0)
+    await door(0, true, 0)
+    until(4)
+    await look()
+    await door(1, false, 4)
+    await look()
+    until(12)
+    await measure(7, 5, 10)
+    await look()
+    await handleAlarm(world.ctx, { id: 2, act: 'acknowledged', comment: 'on my way' })
+
+    await moveDevice(world.ctx, { device: 'f1', facility: 'H3', reason: 'the ward moved' })
+    for (let twice = 0; twice < 2; twice++) await look()
+    expect(await casesOf(database)).toEqual([
+      { kind: 'door_open', code: 'H2', verbs: ['raised', 'escalated', 'ended', 'escalated'] },
+      { kind: 'load_high', code: 'H3', verbs: ['raised', 'escalated', 'acknowledged', 'moved', 'escalated'] },
+    ])
+    const { rows } = await database.pool.query(
+      `select data->>'from' as "from", data->>'to' as "to", array(
+         select code from facility where id = any(facility_ids) order by code) as told
+       from news where kind = 'alarm.moved'`,
+    )
+    expect(rows).toEqual([{ from: 'H2', to: 'H3', told: ['H2', 'H3'] }])
+  })
+
+  test('moves once at a time, after it came and never before it is so', async ({ database }) => {
+    const { world, at, until } = await aFridge(database)
+    await facility(world, 'H3', 'CN')
+    until(30)
+    const move = (code: string, minutes: number) =>
+      moveDevice(world.ctx, { device: 'f1', facility: code, at: at(minutes), reason: 'moved' })
+    await expect(move('H3', 31)).rejects.toMatchObject({ code: 'invalid_request' })
+    await expect(move('H2', 30)).rejects.toMatchObject({ code: 'conflict' })
+    await expect(move('H3', -12 * 60)).rejects.toMatchObject({ code: 'conflict' })
+    await move('H3', 10)
+    await expect(move('H2', 10)).rejects.toMatchObject({ code: 'conflict' })
+    await move('H2', 11)
+    const { placements } = await findDevice(database.db, 'f1')
+    expect(placements.map(({ facility, from }) => [facility, from])).toEqual([
+      ['H2', at(-12 * 60)],
+      ['H3', at(10)],
+      ['H2', at(11)],
+    ])
+  })
+
+  test('is known alike, whenever that is told among its readings and what was seen of the bag', async ({
+    database,
+  }) => {
+    const Told = fc.record({
+      celsius: fc.array(fc.constantFrom(4, 4, 7, null), { minLength: 7, maxLength: 7 }),
+      moves: fc.uniqueArray(fc.integer({ min: 1, max: 59 }), { maxLength: 2 }),
+      enters: fc.integer({ min: 0, max: 20 }),
+      turns: fc.array(fc.nat({ max: 100 }), { minLength: 10, maxLength: 10 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(Told, async ({ celsius, moves, enters, turns }) => {
+        const live = async (isShuffled: boolean) => {
+          await empty(database)
+          const { world, bagId, at, until, judged } = await aFridge(database)
+          for (const code of ['H3', 'H4']) await facility(world, code, 'CN')
+          until(60)
+          const parts = { device: 'f1', receivedAt: world.clock.now } as const
+          const seen = [{ at: at(enters), added: ['t1'], removed: [] }]
+          const messages = [
+            aMessage({ ...parts, seq: 0, channel: 'bags', body: seen }),
+            ...celsius.flatMap((one, index) => {
+              const reading = aReading(at(index * 10), one ?? 0)
+              return one === null ? [] : [aMessage({ ...parts, seq: index + 1, body: [reading, reading] })]
+            }),
+          ]
+          const told: (() => Promise<unknown>)[] = messages.map(
+            (message) => () => world.ingest.accept([message]),
+          )
+          const sorted = moves.toSorted((a, b) => a - b)
+          // Of one device people speak in the order it moved in.
+          const next = sorted.map((one, index) => ({ at: at(one), facility: `H${3 + index}` }))
+          for (const _ of sorted)
+            told.push(() => {
+              const move = next.shift() as { at: number; facility: string }
+              return moveDevice(world.ctx, { device: 'f1', ...move, reason: 'moved' })
+            })
+          const order = told.map((tell, index) => ({ tell, turn: turns[index % turns.length] ?? 0 }))
+          if (isShuffled) order.sort((a, b) => a.turn - b.turn)
+          for (const { tell } of order) {
+            await tell()
+            if (isShuffled) await judged()
+          }
+          const { places, total, beforeFirstSeen } = await traceBag(world.deps, { bagId, jurisdiction: 'CN' })
+          return { ...(await judged()), places, total, beforeFirstSeen }
+        }
+        expect(await live(true)).toEqual(await live(false))
+      }),
+      { numRuns: 8 },
+    )
+  }, 120_000)
 })
 
 describe('what a clock a little ahead of ours tells', () => {

@@ -9,10 +9,12 @@ import { ledgersOf } from '../../../api/stores/ledgers.ts'
 import { policyVersions } from '../../../api/stores/policies.ts'
 import { highestSeq } from '../../../api/stores/readings.ts'
 import { actOnBag } from '../../../api/usecases/act-on-bag.ts'
+import { createFacility } from '../../../api/usecases/create-facility.ts'
 import { decideOnPolicy } from '../../../api/usecases/decide-on-policy.ts'
 import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
 import type { Incoming } from '../../../api/usecases/ingest/decode.ts'
 import { judgeDue, noticeSilence } from '../../../api/usecases/judge-due.ts'
+import { moveDevice } from '../../../api/usecases/move-device.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'
 import { proposePolicy } from '../../../api/usecases/propose-policy.ts'
 import { provisionDevice } from '../../../api/usecases/provision-device.ts'
@@ -44,8 +46,8 @@ import {
  * and looks at alarms. Asked at the same moment, it knows the same: gaps, excursions and faults of probes, the places,
  * exposures, ledgers and verdicts of bags, and the conditions of alarms.
  *
- * Late may be whatever carries a time of its own: messages, which tag a bag carries from when to when, and what a clock
- * was found to be worth. Early may be what is in force from a time on: policies and the limits of devices. What goes by
+ * Late may be whatever carries a time of its own: messages, which tag a bag carries from when to when, where a device was
+ * carried, and what a clock was found to be worth. Early may be what is in force from a time on: policies and the limits of devices. What goes by
  * the server's clock keeps its time: bags are registered, processed and discarded when they are. Of one thing people
  * speak in one order, for their last word of it counts. A processing is refused where the bag is held by then, which
  * hangs on what was heard: so bags are judged after the last.
@@ -185,6 +187,11 @@ const World4h = fc.record({
     maxLength: 2,
     selector: ({ device, from }) => `${device}/${from}`,
   }),
+  /** When a device was carried over to the other facility, or back. */
+  moves: fc.uniqueArray(fc.record({ device: Device, at: fc.integer({ min: 1, max: 235 }) }), {
+    maxLength: 3,
+    selector: ({ device, at }) => `${device}/${at}`,
+  }),
   policies: fc.uniqueArray(
     fc.record({
       component: fc.constantFrom('red_cells' as const, 'whole_blood' as const),
@@ -296,7 +303,7 @@ type Kept = Map<string, string>
 type Deed = { readonly at: number; do(world: World, kept: Kept): Promise<unknown> }
 
 /** All that people do; `lag` says how much later, or earlier, than they could. */
-function deedsOf({ bags, profiles, policies }: World4h, lag: () => number): Deed[] {
+function deedsOf({ bags, profiles, policies, moves }: World4h, lag: () => number): Deed[] {
   const expiresAt = noon + 86_400_000
   const deeds: Deed[] = []
   bags.forEach((bag, n) => {
@@ -357,6 +364,17 @@ function deedsOf({ bags, profiles, policies }: World4h, lag: () => number): Deed
       do: ({ ctx }) =>
         setDeviceProfile(ctx, { device, profile: { ...bloodFridge, ...limits }, from: instant(from) }),
     })
+  const carried = new Map<string, { readonly times: number; readonly spoken: number }>()
+  for (const { device, at } of moves.toSorted((a, b) => a.at - b.at)) {
+    const { times, spoken } = carried.get(device) ?? { times: 0, spoken: at }
+    const said = Math.min(told, Math.max(spoken, at) + lag())
+    carried.set(device, { times: times + 1, spoken: said })
+    const facility = times % 2 === 0 ? 'H2' : 'H1'
+    deeds.push({
+      at: said,
+      do: ({ ctx }) => moveDevice(ctx, { device, facility, at: instant(at), reason: 'the ward moved' }),
+    })
+  }
   for (const { component, phase, from, ...limits } of policies)
     deeds.push({
       at: Math.max(0, from - lag()),
@@ -377,6 +395,8 @@ function deedsOf({ bags, profiles, policies }: World4h, lag: () => number): Deed
 /** The four hours pass for a service, by what it is told; without a way of telling at once and in order. */
 async function live(world: World, drawn: World4h, telling: Telling | null): Promise<Kept> {
   world.clock.now = start
+  const other = { code: 'H2', name: 'Second Hospital', kind: 'hospital', jurisdiction: 'UK' } as const
+  await createFacility(world.ctx, { ...other, timeZone: 'Europe/London' })
   for (const { name, kind, low, high, maxSilenceMs } of devices)
     await provisionDevice(world.ctx, {
       ...{ name, kind, facility: 'H1', inServiceFrom: start - 300 * minute },
