@@ -429,7 +429,7 @@ describe('the bags that were exposed', () => {
     const comparingMs = performance.now() - began
     const s = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
     process.stdout.write(
-      `exposed set (ORACLE_SEED=${seed}): ${bags.length} bags, ${bags.filter(({ parents }) => parents.length > 0).length} of them made of others, ${week.devices.length} devices, ${week.messages.length} messages, ${faults.length} faults of probes; ` +
+      `exposed set (ORACLE_SEED=${seed}): ${bags.length} bags, ${bags.filter(({ parents }) => parents.length > 0).length} of them made of others, ${week.devices.length} devices, ${week.messages.length} messages, ${faults.length} faults of probes and ${await contradicted(world)} between two; ` +
         `${exposed.both} exposed, ${exposed.missing} missing, ${exposed.extra} extra, ${unverified} not verified all the while; ` +
         `people ${s(times.deeds)}, delivery ${s(times.delivery)}, ${times.judged} judgements ${s(times.judging)}, oracle ${s(oracleMs)}, comparing ${s(comparingMs)}\n`,
     )
@@ -438,6 +438,14 @@ describe('the bags that were exposed', () => {
     expect(exposed.both).toBeGreaterThan(0)
   }, 3_600_000)
 })
+
+/** How often air and load are believed to have contradicted each other. */
+async function contradicted({ deps }: World): Promise<number> {
+  const { rows } = await deps.database.pool.query(
+    `select from probe_fault where kind = 'contradicted' and known_to is null`,
+  )
+  return rows.length
+}
 
 function inOrder(account: Partial<Account>): unknown {
   return Object.entries(account).sort(([a], [b]) => (a < b ? -1 : 1))
