@@ -8,9 +8,8 @@ import { type Device, lookUpDevices } from '../stores/devices.ts'
 import { type Derived, saveFaults, type Underived, underived } from '../stores/probe-faults.ts'
 import { readingsBetween } from '../stores/readings.ts'
 
-/** How often probes to look at are sought while none lag, how far they may lag behind their readings, ms; how many at once. */
+/** How often probes to look at are sought while none lag, ms, and how many at once. */
 const everyMs = 30_000
-const lagMs = 600_000
 const atOnce = 5
 
 export type FaultWatch = {
@@ -22,11 +21,13 @@ export type FaultWatch = {
  * Derive the faults of probes from their readings, some minutes after these came and a few probes at a time. What was
  * derived stands with the versions of the series it was derived from: where one moved meanwhile, it is done again. What air
  * and load show together is derived with either of them, from where that one is derived on.
+ *
+ * @param lagMs how far what is derived may lag behind the readings of a probe that is still heard, ms
  */
-export function createFaultWatch({
-  database: { db },
-  now: clock,
-}: Pick<Deps, 'database' | 'now'>): FaultWatch {
+export function createFaultWatch(
+  { database: { db }, now: clock }: Pick<Deps, 'database' | 'now'>,
+  { lagMs = 600_000 } = {},
+): FaultWatch {
   let restUntil = Number.NEGATIVE_INFINITY
   const moved = new Set<number>()
   return {

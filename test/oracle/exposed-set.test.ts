@@ -73,11 +73,8 @@ type Fault = Recording['devices'][number]['faults'][number] & { readonly device:
  * @returns all faults that were drawn, as are known now
  */
 async function doubt({ deps, clock }: World, week: Week, random: Random): Promise<readonly Fault[]> {
-  const watch = createFaultWatch(deps)
-  // It lets what it derives lag behind what was heard of late.
-  clock.now += 11 * 60_000
+  const watch = createFaultWatch(deps, { lagMs: 0 })
   while ((await watch.look()) > 0);
-  clock.now -= 11 * 60_000
   const { rows } = await deps.database.pool.query<
     Omit<Underived, 'faultsTo' | 'other'>
   >(`select d.id as "deviceId", d.name as device, p.id as "probeId", p.kind as probe, s.version,

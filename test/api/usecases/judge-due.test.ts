@@ -50,6 +50,8 @@ const Plan = fc.record({
   isCold: fc.boolean(),
   /** From when on what is heard is one value, and not three in turn. */
   stuckMinute: fc.option(fc.integer({ min: 64, max: 180 }), { freq: 3 }),
+  /** From when on the air is too far from what is heard of the load, and for how long. */
+  apart: fc.option(fc.tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 24, max: 90 })), { freq: 2 }),
   madeMinute: fc.option(fc.integer({ min: 61, max: 230 })),
   profileMinute: fc.option(fc.integer({ min: 1, max: 3 })),
   /** What somebody finds out of the clock of the first fridge, after so many batches. */
@@ -97,7 +99,8 @@ type Drawn = typeof Plan extends fc.Arbitrary<infer T> ? T : never
  * without a word of it being judged; otherwise in any order, partly twice, in any batches, with the service killed.
  */
 async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): Promise<void> {
-  const { events, order, cuts, isHeard, isCold, stuckMinute, madeMinute, profileMinute, clockFact } = plan
+  const { events, order, cuts, isHeard, isCold, stuckMinute, apart, madeMinute, profileMinute, clockFact } =
+    plan
   const start = noon - 250 * minute
   const facility = `H${run}`
   const name = (device: string) => `${device}-${run}`
@@ -170,6 +173,16 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
             ),
           }),
         )
+    const [from, forMinutes] = apart ?? [0, 0]
+    for (let at = from; at < from + forMinutes; at += 4)
+      messages.push(
+        aMessage({
+          device: name('f1'),
+          boot: 'heard',
+          seq: 1_000 + at,
+          body: twice(start + at * minute, 9, 'air'),
+        }),
+      )
   }
   world.clock.now = noon
   const changeProfile = () =>

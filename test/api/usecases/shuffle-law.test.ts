@@ -473,11 +473,9 @@ async function live(world: World, drawn: World4h, telling: Telling | null): Prom
   if (batch.length > 0) await hand()
   await findOut(told)
   await settle(world)
-  // Faults are derived to the end only where nothing has been heard for long.
-  world.clock.now = instant(asked + 11)
-  const faults = createFaultWatch(world.deps)
-  while ((await faults.look()) > 0);
   world.clock.now = instant(asked)
+  const faults = createFaultWatch(world.deps, { lagMs: 0 })
+  while ((await faults.look()) > 0);
   await noticeSilence(world.deps, silent)
   while ((await judgeDue(world.deps)).judged > 0);
   return kept
