@@ -51,7 +51,10 @@ const Plan = fc.record({
   /** From when on what is heard is one value, and not three in turn. */
   stuckMinute: fc.option(fc.integer({ min: 64, max: 180 }), { freq: 3 }),
   /** From when on the air is too far from what is heard of the load, and for how long. */
-  apart: fc.option(fc.tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 24, max: 90 })), { freq: 2 }),
+  apart: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 24, max: 90 })) },
+  ),
   madeMinute: fc.option(fc.integer({ min: 61, max: 230 })),
   profileMinute: fc.option(fc.integer({ min: 1, max: 3 })),
   /** What somebody finds out of the clock of the first fridge, after so many batches. */
