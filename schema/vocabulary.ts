@@ -174,8 +174,11 @@ export const causeSigns = [
 ] as const
 export type CauseSign = (typeof causeSigns)[number]
 
-/** What no working probe shows: one value for too long, or a step faster than it can follow. */
-export const probeFaultKinds = ['stuck', 'implausible'] as const
+/**
+ * What no working probe shows: one value for too long, or a step faster than it can follow; and what no two of them in one
+ * container show, a load that the air contradicts.
+ */
+export const probeFaultKinds = ['stuck', 'implausible', 'contradicted'] as const
 export type ProbeFaultKind = (typeof probeFaultKinds)[number]
 
 /** Which limit an excursion crossed. */

@@ -153,14 +153,18 @@ export function neverHeard(
   }
 }
 
-/** A probe, or its quarrel with the other one, is not to be believed. It may be the blood that is not as it says. */
+/**
+ * A probe is not to be believed: it may be the blood that is not as it says. Of two that contradict each other nobody knows
+ * which, so that is a matter of their device.
+ */
 export function faultCondition(
-  kind: ProbeFaultKind | 'disagree',
+  kind: ProbeFaultKind,
   part: string,
   { from, to }: { readonly from: number; readonly to: number | null },
 ): Condition {
-  const name = kind === 'disagree' ? 'probes_disagree' : (`probe_${kind}` as const)
-  return { kind: name, part, from, to, class: 'fault', dueAt: from }
+  const about = { from, to, class: 'fault', dueAt: from } as const
+  if (kind === 'contradicted') return { ...about, kind: 'probes_disagree', part: '' }
+  return { ...about, kind: `probe_${kind}`, part }
 }
 
 /** What is wrong with a device's power by its newest word, and since when it has said so. */

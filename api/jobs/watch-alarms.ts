@@ -48,7 +48,7 @@ export function startAlarmWatch(
       const told = await watchAlarms(deps, {
         readySince,
         since,
-        foreseen: [...foresight.found(), ...faults.found()],
+        foreseen: foresight.found(),
         lookedAt: lookedAtEnded,
       })
       if (told > 0) tell()

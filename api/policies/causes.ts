@@ -40,6 +40,8 @@ export const cnCauseRule: CauseRule = {
   fastestLoadMs: 2 * minute,
   slowestLoadMs: hour,
   coldestBelow: 1_200,
+  apart: 300,
+  apartMs: 30 * minute,
   disagreement: 150,
   disagreementMs: 30 * minute,
   flatMs: hour,

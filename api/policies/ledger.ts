@@ -26,8 +26,8 @@ const words: Readonly<Partial<Record<LedgerReason, { readonly zh: string; readon
     en: 'no temperature record, and the device has sent all it has',
   },
   probe_fault_stands: {
-    zh: '温度探头读数不可信（读数不变或突变），温度未经证实',
-    en: 'its probe is not to be believed (stuck, or stepped as none can): the temperature is not verified',
+    zh: '温度探头读数不可信（读数不变、突变或与空气探头矛盾），温度未经证实',
+    en: 'its probe is not to be believed (stuck, stepped as none can, or contradicted by the air): the temperature is not verified',
   },
 }
 

@@ -77,13 +77,18 @@ export function probeStateRows(writes: readonly ProbeStateWrite[]): RowSet {
   return rowSet(probeState, [...writes].sort((a, b) => a.probeId - b.probeId).map(toRow))
 }
 
-/** What an upsert sets of a probe's state that is there already. */
+/**
+ * What an upsert sets of a probe's state that is there already. Where its newest reading is no newer than before, another may
+ * have been told of that instant: faults are derived again from just before it.
+ */
 export function movedProbeState(version: SQL): SQL {
   return sql`
     version = ${version}, first_at = excluded.first_at, last_at = excluded.last_at, last_boot = excluded.last_boot,
     last_centi = excluded.last_centi, last_received_at = greatest(${probeState.lastReceivedAt}, excluded.last_received_at),
     open_from = excluded.open_from, open_side = excluded.open_side, open_coldest = excluded.open_coldest,
-    open_warmest = excluded.open_warmest, open_readings = excluded.open_readings`
+    open_warmest = excluded.open_warmest, open_readings = excluded.open_readings,
+    faults_to = case when excluded.last_at <= ${probeState.lastAt} and ${probeState.faultsTo} >= excluded.last_at
+      then excluded.last_at - 1 else ${probeState.faultsTo} end`
 }
 
 type ProbeStateRow = typeof probeState.$inferInsert

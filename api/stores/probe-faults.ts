@@ -1,14 +1,11 @@
-import { and, eq, gte, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
-import { alarmCase } from '../../schema/tables/alarms.ts'
+import { and, asc, eq, gte, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import { probeFault } from '../../schema/tables/derived.ts'
 import { device, probe, probeState } from '../../schema/tables/devices.ts'
+import { type ProbeFaultKind, probeFaultKinds } from '../../schema/vocabulary.ts'
 import type { Span } from '../domain/exposure.ts'
-import { differing } from '../domain/spans.ts'
+import { differing, merged } from '../domain/spans.ts'
 import type { FaultStretch } from '../domain/thermal/fault-stretches.ts'
-import type { Whose } from './alarms.ts'
 import type { Database, Transaction } from './database.ts'
-import { standsIn } from './devices.ts'
-import { jurisdictionAt } from './facilities.ts'
 import { dueForDevices, ever } from './ledger-due.ts'
 import { insertRows, isOneOf } from './rows.ts'
 
@@ -35,14 +32,21 @@ export async function probeFaultsBetween(
     .orderBy(probeFault.from, probeFault.kind)
 }
 
-/** A probe whose faults are not derived up to its newest reading, and where its series stood when that was asked. */
-export type Underived = Whose & {
+/** Where a series stood when it was asked for, and what it told of first and last. */
+export type Series = {
   readonly probeId: number
-  readonly probe: 'air' | 'load'
   readonly version: number
   readonly firstAt: number
   readonly lastAt: number
+}
+
+/** A probe whose faults are not derived up to its newest reading, and the other one of air and load in its device. */
+export type Underived = Series & {
+  readonly deviceId: number
+  readonly device: string
+  readonly probe: 'air' | 'load'
   readonly faultsTo: number | null
+  readonly other: Series | null
 }
 
 /**
@@ -58,69 +62,89 @@ export async function underived(
     except,
   }: { readonly lagMs: number; readonly limit: number; readonly except: Iterable<number> },
 ): Promise<Underived[]> {
-  return probesWhere(
-    db,
-    now,
-    sql`p.kind in ('air', 'load') and p.id <> all(${`{${[...except].join()}}`}::integer[]) and (s.faults_to is null
-      or s.faults_to < s.last_at - case when s.last_received_at < ${now - lagMs}::bigint then 0 else ${lagMs}::bigint end)`,
-    limit,
-  )
-}
-
-/** The loads of devices with an alarm that they and the air contradict each other, which has not ended. */
-export async function quarrelling(db: Database, now: number, limit: number): Promise<Underived[]> {
-  return probesWhere(
-    db,
-    now,
-    sql`p.kind = 'load' and exists (select from ${alarmCase} c where c.device_id = d.id
-      and c.kind = 'probes_disagree' and c.closed_at is null and c.ended_at is null)`,
-    limit,
-  )
-}
-
-async function probesWhere(db: Database, now: number, which: SQL, limit: number): Promise<Underived[]> {
   const { rows } = await db.execute<Underived>(sql`
-    select d.id as "deviceId", d.name as device, ${standsIn(sql`d.id`, now)} as "facilityId",
-      ${jurisdictionAt(standsIn(sql`d.id`, now))} as jurisdiction, p.id as "probeId", p.kind as probe, s.version,
-      s.first_at as "firstAt", s.last_at as "lastAt", s.faults_to as "faultsTo"
+    select d.id as "deviceId", d.name as device, p.id as "probeId", p.kind as probe, s.version,
+      s.first_at as "firstAt", s.last_at as "lastAt", s.faults_to as "faultsTo", (
+        select json_build_object('probeId', q.id, 'version', o.version, 'firstAt', o.first_at, 'lastAt', o.last_at)
+        from ${probe} q join ${probeState} o on o.probe_id = q.id
+        where q.device_id = d.id and q.kind in ('air', 'load') and q.id <> p.id
+      ) as other
     from ${probeState} s join ${probe} p on p.id = s.probe_id join ${device} d on d.id = p.device_id
-    where d.revoked_at is null and ${which}
+    where d.revoked_at is null and p.kind in ('air', 'load')
+      and p.id <> all(${`{${[...except].join()}}`}::integer[]) and (s.faults_to is null
+        or s.faults_to < s.last_at - case when s.last_received_at < ${now - lagMs}::bigint then 0 else ${lagMs}::bigint end)
     order by coalesce(s.faults_to, s.first_at) - s.last_at, p.id limit ${limit}`)
   return rows
 }
 
+/** What was derived of a series from an instant on: all stretches that last there or end then or later. */
+export type Derived = { readonly from: number; readonly found: readonly FaultStretch[] }
+
+/** What a probe shows by itself, and what it takes two to show. */
+const alone: readonly ProbeFaultKind[] = probeFaultKinds.filter((kind) => kind !== 'contradicted')
+const together: readonly ProbeFaultKind[] = ['contradicted']
+
 /**
- * Keep what was derived of a probe's faults from `from` to its newest reading: what is not found any more is superseded.
- * Bags that were in its device when it is believed otherwise than before are judged again, and once more when a fault
- * begins or ends of which that is known before. `now` is server time.
+ * Keep what was derived of a probe's faults up to its newest reading, and of what it and the other one of its device show
+ * together, which stands with the load: what is not found any more is superseded. Bags that were in the device when what
+ * speaks for them is believed otherwise than before are judged again, and once more when a fault begins or ends of which
+ * that is known before. `now` is server time.
  *
- * @returns false where its series has moved since `version`: nothing is kept then
+ * @returns false where either series has moved since its `version`: nothing is kept then
  */
 export async function saveFaults(
   tx: Transaction,
-  {
-    deviceId,
-    probeId,
-    probe: kind,
-    version,
-    lastAt,
-  }: Pick<Underived, 'deviceId' | 'probeId' | 'probe' | 'version' | 'lastAt'>,
-  from: number,
-  found: readonly FaultStretch[],
+  { deviceId, probe: kind, lastAt, other, ...own }: Omit<Underived, 'device' | 'faultsTo' | 'firstAt'>,
+  shown: { readonly alone: Derived; readonly together: Derived | null },
   now: number,
 ): Promise<boolean> {
-  const [state] = await tx
-    .select({ version: probeState.version })
+  const { probeId } = own
+  const versions = new Map([own, ...(other ? [other] : [])].map((one) => [one.probeId, one.version]))
+  const states = await tx
+    .select({ id: probeState.probeId, version: probeState.version })
     .from(probeState)
-    .where(eq(probeState.probeId, probeId))
+    .where(inArray(probeState.probeId, [...versions.keys()]))
+    .orderBy(asc(probeState.probeId))
     .for('update')
-  if (state?.version !== version) return false
+  if (states.some(({ id, version }) => versions.get(id) !== version)) return false
+  const itsOwn = await supersede(tx, probeId, alone, shown.alone, now)
+  const load = kind === 'load' ? probeId : other?.probeId
+  const ofBoth =
+    load === undefined || !shown.together
+      ? { changed: [], added: [] }
+      : await supersede(tx, load, together, shown.together, now)
+  await tx.update(probeState).set({ faultsTo: lastAt }).where(eq(probeState.probeId, probeId))
+  const concerned = kind === 'load' ? itsOwn.changed : await beforeLoad(tx, deviceId, itsOwn.changed)
+  await dueForDevices(
+    tx,
+    merged([...concerned, ...ofBoth.changed]).map((span) => ({ ...span, deviceId })),
+    now,
+  )
+  const edges = itsOwn.added.flatMap(({ from, to }) => [from, to ?? from])
+  for (const at of edges.filter((edge) => edge > now))
+    await dueForDevices(tx, [{ deviceId, from: at, to: at }], at + 1)
+  return true
+}
+
+/**
+ * Let what was derived of faults of these kinds take the place of what was believed.
+ *
+ * @returns when the probe is believed otherwise than before, and by what
+ */
+async function supersede(
+  tx: Transaction,
+  probeId: number,
+  kinds: readonly ProbeFaultKind[],
+  { from, found }: Derived,
+  now: number,
+): Promise<{ readonly changed: readonly Span[]; readonly added: readonly FaultStretch[] }> {
   const old = await tx
     .select({ id: probeFault.id, ...view })
     .from(probeFault)
     .where(
       and(
         eq(probeFault.probeId, probeId),
+        inArray(probeFault.kind, kinds),
         isNull(probeFault.knownTo),
         or(isNull(probeFault.to), gte(probeFault.to, from)),
       ),
@@ -136,17 +160,7 @@ export async function saveFaults(
     probeFault,
     added.map(({ kind, from, to }) => ({ probeId, kind, from, to, knownFrom: now })),
   )
-  await tx.update(probeState).set({ faultsTo: lastAt }).where(eq(probeState.probeId, probeId))
-  const changed = differing(spansOf(old), spansOf(found))
-  const concerned = kind === 'load' ? changed : await beforeLoad(tx, deviceId, changed)
-  await dueForDevices(
-    tx,
-    concerned.map((span) => ({ ...span, deviceId })),
-    now,
-  )
-  for (const at of added.flatMap(({ from, to }) => [from, to ?? from]).filter((edge) => edge > now))
-    await dueForDevices(tx, [{ deviceId, from: at, to: at }], at + 1)
-  return true
+  return { changed: differing(spansOf(old), spansOf(found)), added }
 }
 
 function spansOf(stretches: readonly FaultStretch[]): Span[] {

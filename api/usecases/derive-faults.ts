@@ -1,93 +1,59 @@
 import type { Deps } from '../context.ts'
-import { faultCondition } from '../domain/alarm.ts'
 import { inForce } from '../domain/effective.ts'
+import { contradictions } from '../domain/thermal/contradictions.ts'
 import { type FaultStretch, faultStretches, runBefore } from '../domain/thermal/fault-stretches.ts'
-import { probeFaults } from '../domain/thermal/probe-faults.ts'
 import { cnCauseRule } from '../policies/causes.ts'
 import type { Database } from '../stores/database.ts'
 import { type Device, lookUpDevices } from '../stores/devices.ts'
-import { quarrelling, saveFaults, type Underived, underived } from '../stores/probe-faults.ts'
+import { type Derived, saveFaults, type Underived, underived } from '../stores/probe-faults.ts'
 import { readingsBetween } from '../stores/readings.ts'
-import { samplesOf } from './thermal-facts.ts'
-import type { Found } from './watch-alarms.ts'
 
-/** How often probes to look at are sought while none lag, how far they may lag behind their readings, ms; how many at once. */
+/** How often probes to look at are sought while none lag, ms, and how many at once. */
 const everyMs = 30_000
-const lagMs = 600_000
 const atOnce = 5
 
-/** How many devices that quarrelled are looked at again by whoever takes over. */
-const mostTakenOver = 50
-
 export type FaultWatch = {
-  /** Devices whose air and load contradict each other, as last looked at. */
-  readonly found: () => readonly Found[]
   /** Look at the next few probes. @returns at how many it looked */
   readonly look: () => Promise<number>
 }
 
 /**
  * Derive the faults of probes from their readings, some minutes after these came and a few probes at a time. What was
- * derived stands with the version of the series it was derived from: where that moved meanwhile, it is done again. Whether
- * air and load contradict each other is a matter of now, and asked along with it.
+ * derived stands with the versions of the series it was derived from: where one moved meanwhile, it is done again. What air
+ * and load show together is derived with either of them, from where that one is derived on.
+ *
+ * @param lagMs how far what is derived may lag behind the readings of a probe that is still heard, ms
  */
-export function createFaultWatch({
-  database: { db },
-  now: clock,
-}: Pick<Deps, 'database' | 'now'>): FaultWatch {
+export function createFaultWatch(
+  { database: { db }, now: clock }: Pick<Deps, 'database' | 'now'>,
+  { lagMs = 600_000 } = {},
+): FaultWatch {
   let restUntil = Number.NEGATIVE_INFINITY
-  let hasTakenOver = false
   const moved = new Set<number>()
-  const quarrels = new Map<number, Found>()
   return {
-    found: () => [...quarrels.values()],
     async look() {
       const now = clock()
-      if (!hasTakenOver) {
-        const before = await quarrelling(db, now, mostTakenOver)
-        const devices = await lookUpDevices(db, namesOf(before))
-        for (const probe of before) await compare(devices.get(probe.device), probe)
-        hasTakenOver = true
-      }
       if (now < restUntil) return 0
       const next = await underived(db, now, { lagMs, limit: atOnce, except: moved })
       if (next.length < atOnce) {
         moved.clear()
         restUntil = now + everyMs
       }
-      const devices = await lookUpDevices(db, namesOf(next))
+      const devices = await lookUpDevices(db, [...new Set(next.map(({ device }) => device))])
       for (const probe of next) {
         const device = devices.get(probe.device)
         if (!device) continue
         const from = probe.faultsTo ?? probe.firstAt
-        const found = await stretchesFrom(db, device, probe, from)
-        const isKept = await db.transaction((tx) => saveFaults(tx, probe, from, found, now))
+        const shown = {
+          alone: { from, found: await stretchesFrom(db, device, probe, from) },
+          together: await contradictionsFrom(db, device, probe, from),
+        }
+        const isKept = await db.transaction((tx) => saveFaults(tx, probe, shown, now))
         if (!isKept) moved.add(probe.probeId)
-        if (probe.probe === 'load') await compare(device, probe)
       }
       return next.length
     },
   }
-
-  async function compare(
-    device: Device | undefined,
-    { deviceId, lastAt, ...probe }: Underived,
-  ): Promise<void> {
-    if (!device) return
-    const readings = await samplesOf(db, device, lastAt, cnCauseRule.lookbackMs)
-    const profile = inForce(device.profiles, lastAt)
-    const signs = probeFaults({ at: lastAt, readings, doors: null, power: [], profile }, cnCauseRule)
-    const { facilityId, jurisdiction } = probe
-    const whose = { deviceId, device: device.name, facilityId, jurisdiction }
-    const from = quarrels.get(deviceId)?.from ?? lastAt
-    if (signs.includes('probes_disagree'))
-      quarrels.set(deviceId, { ...faultCondition('disagree', '', { from, to: null }), whose })
-    else quarrels.delete(deviceId)
-  }
-}
-
-function namesOf(probes: readonly Underived[]): string[] {
-  return [...new Set(probes.map(({ device }) => device))]
 }
 
 /**
@@ -108,5 +74,38 @@ async function stretchesFrom(
     // What ends at `from` itself began before it.
     const earliest = Math.min(runBefore(samples, from - 1, cnCauseRule), ...found.map((one) => one.from))
     if (begin === firstAt || earliest - lookbackMs - recentMs > begin) return found
+  }
+}
+
+/**
+ * When air and load contradict each other, as far as what one of them told at `from` or later decides about it: how long
+ * its reading before that held, and so whatever ends no longer than a silence before. Null where there is no other.
+ */
+async function contradictionsFrom(
+  db: Database,
+  { clockFacts, profiles }: Device,
+  { other, probe, ...own }: Underived,
+  from: number,
+): Promise<Derived | null> {
+  if (!other) return null
+  const [air, load] = probe === 'air' ? [own, other] : [other, own]
+  const longestMs = Math.max(...profiles.map(({ maxSilenceMs }) => maxSilenceMs))
+  const since = from - longestMs
+  // Both must have been heard for there to be anything.
+  const first = Math.max(air.firstAt, load.firstAt)
+  const end = Math.max(air.lastAt, load.lastAt) + 1
+  for (let reach = cnCauseRule.apartMs + 2 * longestMs; ; reach *= 4) {
+    const begin = since - reach
+    const read = ({ probeId }: { readonly probeId: number }) =>
+      readingsBetween(db, probeId, clockFacts, begin, end)
+    const found = contradictions(
+      await read(air),
+      await read(load),
+      (at) => inForce(profiles, at).maxSilenceMs,
+      cnCauseRule,
+    ).filter(({ to }) => to === null || to >= since)
+    // One that lasts as the readings begin may have begun before them, and so may one a reading before them had a part in.
+    if (begin < first - longestMs || found.every((one) => one.from > begin + longestMs))
+      return { from: since, found }
   }
 }

@@ -64,6 +64,7 @@ export const excursion = pgTable(
 /**
  * A stretch in which a probe is not to be believed, in event time; `to` null while it lasts. Derived, so never edited:
  * superseded by `knownTo`. What it told in [from, to) within limits is UNVERIFIED, and what it told outside them measured.
+ * That air and load contradict each other is the load's: it speaks for the bags.
  */
 export const probeFault = pgTable(
   'probe_fault',

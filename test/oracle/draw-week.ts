@@ -281,6 +281,20 @@ function drawClimate(
   }
 }
 
+/** How far the air is from the load while one of the two is lying: about or just as far as it may be, or much further. */
+function drawApart(random: Random, start: number, end: number): (at: number) => number | null {
+  const lies = drawTimes(random, random.whole(0, 5), start, end).map((from) => {
+    const by = random.chance(0.5) ? pick(random, [300, 301]) : random.whole(280, 900)
+    const to = from + random.between(10, 80) * minute
+    return {
+      from,
+      to: random.chance(0.2) ? to + random.between(1, 10) * hour : to,
+      by: random.chance(0.5) ? by : -by,
+    }
+  })
+  return (at) => lies.find(({ from, to }) => at >= from && at < to)?.by ?? null
+}
+
 function drawReadings(
   random: Random,
   device: DrawnDevice,
@@ -298,6 +312,7 @@ function drawReadings(
   }))
   // One that is over at the end in some, and lasts in others.
   if (random.chance(0.3)) silences.push({ from: end - random.between(2, 300) * minute, to: end })
+  const apart = drawApart(random.fork('apart'), start, end)
   const drafts: Draft[] = []
   let batch: Reading[] = []
   let wanted = 0
@@ -339,7 +354,8 @@ function drawReadings(
       const load = climate(at)
       const taken: Reading[] = []
       if (at >= loadFrom) taken.push({ at, probe: 'load', celsius: load / 100 })
-      if (hasAir) taken.push({ at, probe: 'air', celsius: (load + random.whole(-80, 80)) / 100 })
+      const usual = random.whole(-80, 80)
+      if (hasAir) taken.push({ at, probe: 'air', celsius: (load + (apart(at) ?? usual)) / 100 })
       if (batch.length === 0 && late(at) === at && random.chance(0.05)) {
         // As it is measured: by this the clock is judged.
         const sentAt = at + random.whole(0, 900)

@@ -11,6 +11,7 @@ import { saveFaults, type Underived } from '../../api/stores/probe-faults.ts'
 import { refoldPlaces } from '../../api/stores/sightings.ts'
 import { actOnBag } from '../../api/usecases/act-on-bag.ts'
 import { decideOnPolicy } from '../../api/usecases/decide-on-policy.ts'
+import { createFaultWatch } from '../../api/usecases/derive-faults.ts'
 import type { Incoming } from '../../api/usecases/ingest/decode.ts'
 import { judgeBag } from '../../api/usecases/judge-bag.ts'
 import { judgeDue, noticeSilence } from '../../api/usecases/judge-due.ts'
@@ -65,14 +66,17 @@ let donations = 0
 type Fault = Recording['devices'][number]['faults'][number] & { readonly device: string }
 
 /**
- * Some probes are not to be believed for a while, whatever they told: what makes a fault of a probe is not asked here.
- * What was believed of their faults before is so no more.
+ * Some probes are not to be believed for a while, whatever they told: what makes a fault of a probe by itself is not asked
+ * here. What was believed of such faults before is so no more. Where air and load contradict each other the service finds
+ * out, and the oracle for itself.
  *
- * @returns all faults, as are known now
+ * @returns all faults that were drawn, as are known now
  */
 async function doubt({ deps, clock }: World, week: Week, random: Random): Promise<readonly Fault[]> {
+  const watch = createFaultWatch(deps, { lagMs: 0 })
+  while ((await watch.look()) > 0);
   const { rows } = await deps.database.pool.query<
-    Pick<Underived, 'deviceId' | 'probeId' | 'device' | 'probe' | 'version' | 'firstAt' | 'lastAt'>
+    Omit<Underived, 'faultsTo' | 'other'>
   >(`select d.id as "deviceId", d.name as device, p.id as "probeId", p.kind as probe, s.version,
        s.first_at as "firstAt", s.last_at as "lastAt"
      from probe_state s join probe p on p.id = s.probe_id join device d on d.id = p.device_id order by p.id`)
@@ -82,7 +86,8 @@ async function doubt({ deps, clock }: World, week: Week, random: Random): Promis
       const from = Math.round(random.between(week.start, clock.now) / 1_000) * 1_000
       return { kind: 'stuck' as const, from, to: from + random.whole(60, 20_000) * 1_000 }
     })
-    await deps.database.db.transaction((tx) => saveFaults(tx, row, row.firstAt, found, clock.now))
+    const shown = { alone: { from: row.firstAt, found }, together: null }
+    await deps.database.db.transaction((tx) => saveFaults(tx, { ...row, other: null }, shown, clock.now))
     known.push(...found.map(({ from, to }) => ({ device: row.device, probe: row.probe, from, to })))
   }
   return known
@@ -421,7 +426,7 @@ describe('the bags that were exposed', () => {
     const comparingMs = performance.now() - began
     const s = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
     process.stdout.write(
-      `exposed set (ORACLE_SEED=${seed}): ${bags.length} bags, ${bags.filter(({ parents }) => parents.length > 0).length} of them made of others, ${week.devices.length} devices, ${week.messages.length} messages, ${faults.length} faults of probes; ` +
+      `exposed set (ORACLE_SEED=${seed}): ${bags.length} bags, ${bags.filter(({ parents }) => parents.length > 0).length} of them made of others, ${week.devices.length} devices, ${week.messages.length} messages, ${faults.length} faults of probes and ${await contradicted(world)} between two; ` +
         `${exposed.both} exposed, ${exposed.missing} missing, ${exposed.extra} extra, ${unverified} not verified all the while; ` +
         `people ${s(times.deeds)}, delivery ${s(times.delivery)}, ${times.judged} judgements ${s(times.judging)}, oracle ${s(oracleMs)}, comparing ${s(comparingMs)}\n`,
     )
@@ -430,6 +435,14 @@ describe('the bags that were exposed', () => {
     expect(exposed.both).toBeGreaterThan(0)
   }, 3_600_000)
 })
+
+/** How often air and load are believed to have contradicted each other. */
+async function contradicted({ deps }: World): Promise<number> {
+  const { rows } = await deps.database.pool.query(
+    `select from probe_fault where kind = 'contradicted' and known_to is null`,
+  )
+  return rows.length
+}
 
 function inOrder(account: Partial<Account>): unknown {
   return Object.entries(account).sort(([a], [b]) => (a < b ? -1 : 1))

@@ -26,7 +26,7 @@ export type RecordedDevice = {
     readonly high: number
     readonly maxSilenceMs: number
   }[]
-  /** When a probe of it is not to be believed. */
+  /** When a probe of it is not to be believed for what it shows by itself. */
   readonly faults: readonly {
     readonly probe: 'load' | 'air'
     readonly from: number
@@ -95,6 +95,9 @@ const notYet = 5
 const nowhere = -1
 const lost = -2
 const carried = -3
+
+/** What a probe says in a second in which it says nothing. */
+const unheard = 100_000
 
 /** Added to what is so in a second: a reading was taken in it that was outside. */
 const outsideReading = 8
@@ -165,17 +168,20 @@ function withInherited(
 /** For each component and each device what its probes say, second by second, of a bag of that component in it. */
 function sayEverySecond(recording: Recording, seconds: number): ReadonlyMap<string, readonly Uint8Array[]> {
   const components = [...new Set(recording.bags.map(({ component }) => component))]
-  const told = recording.devices.map((device) => toldBy(device, recording.readings))
+  const told = recording.devices.map((device) => {
+    const { load, air } = toldBy(device, recording.readings)
+    return { load, air, doubts: whenApart(device, load, air, recording.from, seconds) }
+  })
   return new Map(
     components.map((component) => [
       component,
       recording.devices.map((device, index) => {
-        const { load, air } = told[index] as ReturnType<typeof toldBy>
+        const { load, air, doubts } = told[index] as (typeof told)[number]
         const says = new Uint8Array(seconds).fill(unverified)
         const loadBegins = load[0]?.at ?? Number.POSITIVE_INFINITY
         // The load probe from its first reading on; until then the air.
-        say(says, 'air', air, recording, device, component, recording.from, loadBegins)
-        say(says, 'load', load, recording, device, component, loadBegins, recording.asOf)
+        say(says, 'air', air, doubts, recording, device, component, recording.from, loadBegins)
+        say(says, 'load', load, doubts, recording, device, component, loadBegins, recording.asOf)
         return says
       }),
     ]),
@@ -206,11 +212,49 @@ function toldBy(
   return { load: inOrder(ruling.load), air: inOrder(ruling.air) }
 }
 
+/**
+ * The seconds in which air and load of a device are more than three degrees apart, of those times that last for half an
+ * hour by the newest that either told. What was told newest stands until then.
+ */
+function whenApart(
+  { profiles }: RecordedDevice,
+  load: readonly RecordedReading[],
+  air: readonly RecordedReading[],
+  begin: number,
+  seconds: number,
+): Uint8Array {
+  const apart = new Uint8Array(seconds)
+  const newest = Math.max(load.at(-1)?.at ?? begin, air.at(-1)?.at ?? begin)
+  const values = [load, air].map((readings) => {
+    const says = new Int32Array(seconds).fill(unheard)
+    readings.forEach(({ at, centi }, index) => {
+      const next = readings[index + 1]?.at
+      const isHeardOn = (next ?? newest) - at <= latest(profiles, at).maxSilenceMs
+      const until = next ?? Number.POSITIVE_INFINITY
+      for (let s = (at - begin) / second; isHeardOn && s < seconds && begin + s * second < until; s++)
+        says[s] = centi
+    })
+    return says
+  })
+  const [loads, airs] = values as [Int32Array, Int32Array]
+  const are = (s: number) =>
+    loads[s] !== unheard && airs[s] !== unheard && Math.abs((loads[s] as number) - (airs[s] as number)) > 300
+  for (let s = 0; s < seconds; ) {
+    let end = s
+    while (end < seconds && are(end)) end++
+    const lasts = Math.min(end, (newest - begin) / second) - s
+    if (lasts >= 1_800) apart.fill(1, s, end)
+    s = end + 1
+  }
+  return apart
+}
+
 /** Let one probe speak in [from, to). What it says is well while it is not to be believed verifies nothing. */
 function say(
   says: Uint8Array,
   probe: 'load' | 'air',
   readings: readonly RecordedReading[],
+  doubts: Uint8Array,
   { from: begin, asOf, policies }: Recording,
   device: RecordedDevice,
   component: string,
@@ -235,7 +279,8 @@ function say(
       if (reading.at === now && judge(reading, latest(versions, now)) !== inRange) isOutsideNow = true
       is = holds(reading, readings[heard + 1]?.at ?? asOf)
     }
-    const isBelieved = !device.faults.some((one) => one.probe === probe && one.from <= now && now < one.to)
+    const isBelieved =
+      doubts[s] === 0 && !device.faults.some((one) => one.probe === probe && one.from <= now && now < one.to)
     const said = is === inRange && !isBelieved ? unverified : is
     if (now >= from && now < to) says[s] = said + (isOutsideNow ? outsideReading : 0)
   }

@@ -94,7 +94,13 @@ export type CauseRule = {
   readonly slowestLoadMs: number
   /** How far below its usual lowest the coldest part of the container may be. */
   readonly coldestBelow: number
-  /** Air and load may differ by so much more than usual from what either could make of the other, for so long, ms. */
+  /** Air and load that are further apart than this for so long, ms, contradict each other: neither is believed. */
+  readonly apart: number
+  readonly apartMs: number
+  /**
+   * It is a probe's doing where air and load differ by so much more than usual from what either could make of the other,
+   * for so long, ms. This names a cause, and makes nobody doubt what was measured.
+   */
   readonly disagreement: number
   readonly disagreementMs: number
   /** One value for so long is a flat line, ms, where it is so many times the longest one before. */

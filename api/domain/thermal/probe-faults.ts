@@ -112,9 +112,9 @@ function isFlat(samples: readonly Sample[], at: number, rule: CauseRule): boolea
 }
 
 /**
- * The load follows the air by one time constant, somewhere between the fastest and the slowest there is. Where the
- * recent load lies outside of all such answers to the air, by more than allowed, one of the two is lying. Which is usual
- * between them, an offset or a warmer shelf, is taken off first.
+ * Could the load have become so by this air at all? It follows the air by one time constant, somewhere between the fastest
+ * and the slowest there is. Where the recent load lies outside of all such answers to the air, by more than allowed, one of
+ * the two is lying. Which is usual between them, an offset or a warmer shelf, is taken off first.
  */
 function disagree(air: readonly Sample[], load: readonly Sample[], at: number, rule: CauseRule): boolean {
   const first = air[0]

@@ -5,7 +5,7 @@ import { BagDetail } from '../../../schema/http/bags.ts'
 import { Exposed, Ledgers } from '../../../schema/http/ledgers.ts'
 import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
-import { loadOf, saw, tells } from '../../support/chart.ts'
+import { type Chart, loadOf, saw, tells } from '../../support/chart.ts'
 import { aBagInStock, aCity, aPatient, type City, done, refusal, step } from '../../support/hospital.ts'
 import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
@@ -398,6 +398,83 @@ describe('a bag beside a probe that is stuck', () => {
       verdict: 'BREACHED',
       entries: [{ kind: 'high', from: iso(stuckAt), to: iso(to), warmest: 7 }],
       holds: [{ kind: 'breach' }],
+    })
+    expect(await scan(city, din)).toBe('STOP')
+  })
+})
+
+describe('a bag beside a load that the air contradicts', () => {
+  /** Two hours in which air and load agree, and then so many minutes of air that is five degrees off this load. */
+  async function aBagBeside(door: Door, minutes: number, celsius: (m: number) => number = () => 0) {
+    const inside = await anInside(door)
+    const { world } = door
+    const from = noon + 120 * minute
+    const usual = loadOf(saw(120, 0, () => 0, from - minute))
+    const later = (by: number): Chart =>
+      Array.from({ length: minutes }, (_, m) => ({
+        at: from + m * minute,
+        centi: 400 + (m % 3) + Math.round(100 * celsius(m)) + by,
+      }))
+    world.clock.now = from + (minutes - 1) * minute
+    await tells(world, 'fridge-or', { load: [...usual, ...later(0)], air: [...usual, ...later(500)] })
+    await look(door)
+    return { ...inside, from }
+  }
+
+  async function look({ world }: Door): Promise<void> {
+    const faults = createFaultWatch(world.deps, { lagMs: 0 })
+    while ((await faults.look()) > 0);
+  }
+
+  test('is none for half an hour but a minute, and then has been a matter of a call all the while', async ({
+    door,
+  }) => {
+    const { city, din, bagId, from } = await aBagBeside(door, 30)
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK', entries: [] })
+    const next = (centi: number, m = 30): Chart => [{ at: from + m * minute, centi }]
+    door.world.clock.now = from + 30 * minute
+    await tells(door.world, 'fridge-or', { load: next(400), air: next(900) }, 'next')
+    await look(door)
+    expect(await scan(city, din)).toBe('CALL')
+    const lasting = { kind: 'probe_fault', device: 'fridge-or', probe: 'load', from: iso(from) }
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'UNVERIFIED',
+      entries: [{ ...lasting, reason: 'probe_fault', to: null }],
+      holds: [],
+    })
+
+    door.world.clock.now = from + 32 * minute
+    await tells(door.world, 'fridge-or', { load: next(400, 31), air: next(420, 31) }, 'mended')
+    await look(door)
+    const stood = await judged(door, bagId)
+    expect(stood).toMatchObject({
+      verdict: 'HOLD',
+      entries: [{ ...lasting, reason: 'probe_fault_stands', to: iso(from + 31 * minute) }],
+      holds: [{ kind: 'unverified_gap' }],
+    })
+    expect(stood.holds[0]?.reason).toMatch(/矛盾.* \/ .*contradicted by the air/)
+    const exposed = await door.ask(Exposed, 'GET', '/devices/fridge-or/exposed')
+    expect(exposed.bags).toMatchObject([{ bagId, verdict: 'HOLD', entries: [{ kind: 'probe_fault' }] }])
+
+    // The air had agreed with it for a moment in between.
+    await tells(door.world, 'fridge-or', { air: [{ at: from + 15.5 * minute, centi: 420 }] }, 'late')
+    await look(door)
+    expect(await judged(door, bagId)).toMatchObject({ verdict: 'OK', entries: [], holds: [] })
+    expect(await scan(city, din)).toBe('GO')
+  })
+
+  test('is held for a breach where that load was outside limits, and the rest of it is doubted', async ({
+    door,
+  }) => {
+    // It warms by a degree in ten minutes: the air leads, and from twenty minutes on the load is too warm.
+    const { city, din, bagId, from } = await aBagBeside(door, 60, (m) => m / 10)
+    expect(await judged(door, bagId)).toMatchObject({
+      verdict: 'BREACHED',
+      entries: [
+        { kind: 'probe_fault', from: iso(from) },
+        { kind: 'high', to: null },
+      ],
+      holds: expect.arrayContaining([expect.objectContaining({ kind: 'breach' })]),
     })
     expect(await scan(city, din)).toBe('STOP')
   })

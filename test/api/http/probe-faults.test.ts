@@ -12,7 +12,7 @@ const slow = (m: number) => 450 + 5 * m
 /** Look at all probes there are to look at, and then for alarms. */
 async function look({ world }: Door, faults = createFaultWatch(world.deps)): Promise<number> {
   while ((await faults.look()) > 0);
-  return watchAlarms(world.deps, { readySince: noon, since: noon, foreseen: faults.found() })
+  return watchAlarms(world.deps, { readySince: noon, since: noon })
 }
 
 async function alarms(door: Door) {

@@ -55,6 +55,11 @@ const Plan = fc.record({
   isCold: fc.boolean(),
   /** From when on what is heard is one value, and not three in turn. */
   stuckMinute: fc.option(fc.integer({ min: 64, max: 180 }), { freq: 3 }),
+  /** From when on the air is too far from what is heard of the load, and for how long. */
+  apart: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 24, max: 90 })) },
+  ),
   madeMinute: fc.option(fc.integer({ min: 61, max: 230 })),
   profileMinute: fc.option(fc.integer({ min: 1, max: 3 })),
   /** After so many batches the policy is said to have been another one for a while. */
@@ -120,7 +125,7 @@ type Drawn = typeof Plan extends fc.Arbitrary<infer T> ? T : never
  * without a word of it being judged; otherwise in any order, partly twice, in any batches, with the service killed.
  */
 async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): Promise<void> {
-  const { events, order, cuts, isHeard, isCold, stuckMinute } = plan
+  const { events, order, cuts, isHeard, isCold, stuckMinute, apart } = plan
   const { madeMinute, profileMinute, clockFact, moved, rejudged } = plan
   const start = noon - 250 * minute
   const facility = `P${run}`
@@ -194,6 +199,16 @@ async function live(world: World, run: number, plan: Drawn, isAtOnce: boolean): 
             ),
           }),
         )
+    const [from, forMinutes] = apart ?? [0, 0]
+    for (let at = from; at < from + forMinutes; at += 4)
+      messages.push(
+        aMessage({
+          device: name('f1'),
+          boot: 'heard',
+          seq: 1_000 + at,
+          body: twice(start + at * minute, 9, 'air'),
+        }),
+      )
   }
   world.clock.now = noon
   const changeProfile = () =>
