@@ -168,6 +168,8 @@ describeOnServer('news', (url) => {
     onTestFinished(() => two.close())
     const { ask, must, pool } = two
     await must(ask(0, 'POST', '/facilities', aHospital('H1')))
+    const roles = [{ role: 'nurse', facility: 'H1' }]
+    await must(ask(0, 'POST', '/people', { username: 'nurse', name: 'Nurse', roles }))
     const shared: string[] = []
     for (let number = 900_000; number < 900_004; number++)
       shared.push(String((await must(ask(0, 'POST', '/bags', aLabel(number)))).bagId))
@@ -179,7 +181,7 @@ describeOnServer('news', (url) => {
       ...Array.from({ length: writers }, (_, writer) => write(two, writer, shared).finally(() => busy--)),
       delayThem(two, shared, () => busy),
     ])
-    await must(ask(1, 'POST', `/bags/${last}/discard`, { reason: 'the last' }))
+    await must(ask(1, 'POST', `/bags/${last}/discard`, { reason: 'the last', witness: 'nurse' }))
 
     const { rows: committed } = await pool.query<Row & { isLate: boolean }>(
       `select xid || '-' || id as id, kind, subject, id < max(id) over (order by xid, id) as "isLate"
