@@ -12,7 +12,7 @@ import {
   standings,
 } from '../../schema/vocabulary.ts'
 import type { FateRules } from '../domain/fate.ts'
-import { fates, onShelf } from '../domain/lifecycle.ts'
+import { onShelf } from '../domain/lifecycle.ts'
 import type { Reach } from '../domain/rights.ts'
 import { labelOf } from './bags.ts'
 import type { Database } from './database.ts'
@@ -194,8 +194,8 @@ export type Tally = { readonly facility: string | null } & Readonly<Record<Stand
 
 /**
  * How many bags stand where in being traced, at each facility within reach: `standingOf` in SQL, in one statement. What has
- * a fate or stands in order on a shelf is counted in the index of what a facility holds alone; only of what is handed out
- * or under way, which is little, its events are asked.
+ * a fate is counted in an index of its own, and what has none found by another; only of what is handed out or under way,
+ * which is little, the events are asked.
  */
 export async function traceTallies(
   db: Database,
@@ -205,18 +205,20 @@ export async function traceTallies(
 ): Promise<Tally[]> {
   const within = isIn(reach, sql`b.holder_id`)
   const kept = within ? sql`and ${within}` : sql``
-  const settled = sql`state in ${among(['processed', ...fates])} or state in ${among(onShelf)}`
+  const fated = sql.raw(`('processed', 'transfused', 'discarded')`)
   const { rows } = await db.execute<Tally>(sql`
     with counted as (
+      select b.holder_id, 'fate' as standing, count(*) as bags
+      from ${bag} b where b.state in ${fated} ${kept} group by 1
+      union all
       select b.holder_id, case
-          when b.state in ${among(['processed', ...fates])} then 'fate'
           when b.holder_id is null then 'rest'
           when b.expires_at <= ${now - unknownMs} then 'fate_unknown'
           when b.expires_at <= ${now} then 'expired_on_shelf'
           when b.state = 'returned' then 'return_to_inspect'
           else 'in_stock'
-        end as standing, count(*) as bags
-      from ${bag} b where (${settled}) ${kept} group by 1, 2
+        end, count(*)
+      from ${bag} b where b.state not in ${fated} and b.state in ${among(onShelf)} ${kept} group by 1, 2
       union all
       select b.holder_id, case
           when b.holder_id is null then 'rest'

@@ -74,6 +74,7 @@ CREATE INDEX "box_seal_check_differs" ON "box_seal_check" USING btree ("packing_
 CREATE INDEX "bag_inspection_bag" ON "bag_inspection" USING btree ("bag_id");--> statement-breakpoint
 CREATE INDEX "transfusion_open" ON "transfusion" USING btree ("started_at") WHERE not is_over;--> statement-breakpoint
 CREATE INDEX "bag_living" ON "bag" USING btree ("expires_at") WHERE state not in ('processed', 'transfused', 'discarded');--> statement-breakpoint
+CREATE INDEX "bag_fated" ON "bag" USING btree ("holder_id") WHERE state in ('processed', 'transfused', 'discarded');--> statement-breakpoint
 CREATE INDEX "bag_reserved" ON "bag" USING btree ("reserved_until") WHERE reserved_until is not null;--> statement-breakpoint
 CREATE INDEX "bag_waiting" ON "bag" USING btree ("state","holder_id") WHERE state in ('distributed', 'returned');--> statement-breakpoint
 CREATE UNIQUE INDEX "bag_event_expired" ON "bag_event" USING btree ("bag_id") WHERE verb = 'expire';--> statement-breakpoint

@@ -130,6 +130,7 @@ export const bag = pgTable(
     index('bag_under_way').on(t.holderId).where(sql`state in ('in_transit', 'arrived')`),
     index('bag_issued').on(t.holderId).where(sql`state = 'issued'`),
     index('bag_living').on(t.expiresAt).where(sql`state not in ('processed', 'transfused', 'discarded')`),
+    index('bag_fated').on(t.holderId).where(sql`state in ('processed', 'transfused', 'discarded')`),
     index('bag_reserved').on(t.reservedUntil).where(sql`reserved_until is not null`),
     index('bag_waiting').on(t.state, t.holderId).where(sql`state in ('distributed', 'returned')`),
     oneOf('bag_state', t.state, bagStates),
