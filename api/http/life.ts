@@ -64,7 +64,7 @@ const because = (verb: 'unreserve' | 'recall_shipment' | 'refuse' | 'return', su
     reads: ReasonInput,
     command: async ({ reason }, { ctx, tx, bag }) => {
       // What comes back, or never left, is in no box any more.
-      await unpackWithBag(ctx, tx, bag, null)
+      if (verb !== 'unreserve') await unpackWithBag(ctx, tx, bag, null)
       return { verb, reason }
     },
   })
@@ -155,7 +155,7 @@ const acts = {
     reads: ReasonInput,
     command: async ({ reason }, { ctx, tx, bag }) => {
       const events = await eventsOf(tx, bag.id)
-      const afterIssue = events.at(-1)?.verb === 'return'
+      const afterIssue = events.findLast(({ verb }) => verb !== 'expire')?.verb === 'return'
       return { verb: 'reinstate', reason, afterIssue, ...(await returnOf(ctx, tx, bag)) }
     },
   }),
@@ -254,7 +254,7 @@ export const lifeRoutes = new OpenAPIHono<Env>()
       if (reactive !== undefined && knowsTests) said.reactive = reactive
       for (const end of ['to', 'from'])
         if (typeof said[end] === 'number') said[end] = places.get(said[end]) ?? null
-      for (const instant of ['startedAt', 'endedAt', 'occurredAt', 'until', 'collectedAt'])
+      for (const instant of ['startedAt', 'endedAt', 'occurredAt', 'until', 'expiresAt', 'collectedAt'])
         if (typeof said[instant] === 'number') said[instant] = iso(said[instant])
       return { version, verb, from, to, at: iso(at), data: said }
     })

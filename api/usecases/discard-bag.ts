@@ -8,12 +8,13 @@ import type { Bag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
 import { findPerson } from '../stores/people.ts'
+import { demandSomebody } from './demand.ts'
 
 /**
  * Throw a bag away. Where the policy asks for a witness, somebody else is named who is still here and may witness at its
  * holder's; the word of who discards it is taken for it that they were there, and both stand in the record.
  *
- * @throws Refusal `second_person` where nobody is named, or the same person, or somebody who may not witness
+ * @throws Refusal `person_required`; `second_person` where nobody is named, or the same person, or somebody who may not witness
  */
 export async function commandToDiscard(
   ctx: Context,
@@ -29,6 +30,7 @@ export async function commandToDiscard(
 ): Promise<Command> {
   const { reason, code, method } = input
   const rule = peopleRules[await jurisdictionOf(tx, bag.holderId)]
+  if (rule.isDiscardWitnessed) demandSomebody(ctx, 'a bag is discarded')
   const witness = input.witness === null ? null : await witnessNamed(ctx, tx, bag, input.witness)
   return { verb: 'discard', reason, code, method, witness, needsWitness: rule.isDiscardWitnessed }
 }
