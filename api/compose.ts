@@ -14,6 +14,7 @@ import { startForwarding } from './jobs/forward-telemetry.ts'
 import { startHeartbeat } from './jobs/heartbeat.ts'
 import { startJudging } from './jobs/judge-bags.ts'
 import { keepConfigured } from './jobs/keep-configured.ts'
+import { startNoticingExpiry } from './jobs/notice-expired.ts'
 import { startPacking } from './jobs/pack-hours.ts'
 import { createMailer } from './jobs/send-mail.ts'
 import { startNotices } from './jobs/send-notices.ts'
@@ -131,6 +132,7 @@ async function open(
   opened.push(startPacking(deps))
   opened.push(keepConfigured(deps))
   opened.push(startFindingHoles(deps))
+  opened.push(startNoticingExpiry({ ...deps, tell: () => news.nudge() }))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
   const mailer = config.mail ? createMailer(config.mail) : null

@@ -44,6 +44,16 @@ export const taskKinds = [
   'sequence_hole',
   'alarm_test_due',
   'inside_retired',
+  'transfusion_not_ended',
+  'bedside_missing',
+  'presumed_transfused',
+  'journey_overdue',
+  'return_to_inspect',
+  'reservation_ending',
+  'expires_soon',
+  'expired_on_shelf',
+  'fate_unknown',
+  'seal_mismatch',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -53,7 +63,7 @@ export type UnconfirmedReason = (typeof unconfirmedReasons)[number]
 
 /**
  * What spoke against a transfusion that was written down all the same. `fate_recorded`: the bag was discarded, split, or
- * given to another patient by earlier word.
+ * given to another patient by earlier word. `unchecked`: fewer people checked it at the bedside than must.
  */
 export const transfusionFaults = [
   'not_issued',
@@ -61,6 +71,7 @@ export const transfusionFaults = [
   'held',
   'expired',
   'fate_recorded',
+  'unchecked',
   'other',
 ] as const
 export type TransfusionFault = (typeof transfusionFaults)[number]
@@ -189,7 +200,7 @@ export type Side = (typeof sides)[number]
  * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
  * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
  * controlled storage for nearly as long as it may be, or longer, or was not given in time; bags on their way for longer than
- * a journey may take.
+ * a journey may take; a bag that was issued and of which the bedside has said nothing.
  */
 export const alarmKinds = [
   'load_high',
@@ -211,6 +222,7 @@ export const alarmKinds = [
   'bag_out',
   'transfusion_late',
   'transit_overdue',
+  'bedside_missing',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 
@@ -325,11 +337,87 @@ export const bagVerbs = [
   'issue',
   'cancel_issue',
   'transfuse',
+  'start_transfusion',
+  'end_transfusion',
+  'interrupt_transfusion',
+  'report_reaction',
   'return',
   'reinstate',
   'discard',
 ] as const
 export type BagVerb = (typeof bagVerbs)[number]
+
+/** What is told of a transfusion: the whole of it in one word, or its parts as they are observed. */
+export const transfusionVerbs = [
+  'transfuse',
+  'start_transfusion',
+  'end_transfusion',
+  'interrupt_transfusion',
+  'report_reaction',
+] as const satisfies readonly BagVerb[]
+export type TransfusionVerb = (typeof transfusionVerbs)[number]
+
+/**
+ * What is known of the use of a bag, in the words of HL7 tables 0513 and 0510: `TS` begun, `TX` given, `TI` interrupted, `TR`
+ * given with a reaction, `RA` came back, `RL` came back and is kept for its patient, `WA` wasted, `DS` handed out, `PT` handed
+ * out so long ago that it is presumed given: a state of knowledge, and no fate.
+ */
+export const dispositions = ['TS', 'TX', 'TI', 'TR', 'RA', 'RL', 'WA', 'DS', 'PT'] as const
+export type Disposition = (typeof dispositions)[number]
+
+/** What the observations of one transfusion contradict each other in. */
+export const transfusionContradictions = [
+  'ended_before_start',
+  'two_starts',
+  'two_patients',
+  'two_volumes',
+] as const
+export type TransfusionContradiction = (typeof transfusionContradictions)[number]
+
+/** Why a bag is thrown away, and how. */
+export const discardReasons = [
+  'expired',
+  'kept_wrongly',
+  'damaged',
+  'looks_wrong',
+  'reactive',
+  'recalled',
+  'returned_unused',
+  'not_found',
+  'spent_in_part',
+  'other',
+] as const
+export type DiscardReason = (typeof discardReasons)[number]
+export const discardMethods = [
+  'medical_waste',
+  'autoclaved',
+  'incinerated',
+  'sent_back',
+  'none_left',
+] as const
+export type DiscardMethod = (typeof discardMethods)[number]
+
+/** What is looked at on a bag that comes in or comes back, and what was found. */
+export const inspectionChecks = ['closure', 'segment', 'colour', 'leak', 'label'] as const
+export type InspectionCheck = (typeof inspectionChecks)[number]
+export const inspectionOccasions = ['receipt', 'return', 'stock'] as const
+export type InspectionOccasion = (typeof inspectionOccasions)[number]
+
+/** Where a bag stands in being traced: it has a fate, all is in order so far, or one worklist has it; or none of that. */
+export const standings = [
+  'fate',
+  'in_stock',
+  'in_use',
+  'under_way',
+  'fate_unknown',
+  'expired_on_shelf',
+  'return_to_inspect',
+  'presumed_transfused',
+  'bedside_missing',
+  'journey_overdue',
+  'rest',
+] as const
+export type Standing = (typeof standings)[number]
 
 /** Why a bag is held. Those of the first line only a person lifts, and only with another's word. */
 export const holdKinds = [

@@ -2,12 +2,15 @@ import type {
   BagState,
   BagVerb,
   Component,
+  DiscardMethod,
+  DiscardReason,
   Finding,
   HoldKind,
   Marker,
   ReturnPolicy,
   ReviewReason,
   TransfusionFault,
+  TransfusionVerb,
 } from '../../schema/vocabulary.ts'
 import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
 import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compatibility.ts'
@@ -57,7 +60,12 @@ export type Command =
   | { readonly verb: 'distribute'; readonly to: number; readonly box: string | null }
   | { readonly verb: 'recall_shipment'; readonly reason: string }
   | { readonly verb: 'depart' | 'arrive' }
-  | { readonly verb: 'receive'; readonly remark: string | null }
+  | {
+      readonly verb: 'receive'
+      readonly remark: string | null
+      /** The box it came in, and whether its seal was the right one (null where nobody read it); null where in none. */
+      readonly box?: { readonly packing: string; readonly sealMatches: boolean | null } | null
+    }
   | { readonly verb: 'refuse'; readonly reason: string }
   | {
       readonly verb: 'issue'
@@ -103,7 +111,32 @@ export type Command =
       /** A bag may be in hands for so long, ms. */
       readonly handlingMs: number
     }
-  | { readonly verb: 'return' | 'discard'; readonly reason: string }
+  | ObserveCommand
+  | { readonly verb: 'return'; readonly reason: string }
+  | {
+      readonly verb: 'discard'
+      readonly reason: string
+      readonly code?: DiscardReason | null
+      readonly method?: DiscardMethod | null
+      /** Who else saw it, by id; null where nobody is named. */
+      readonly witness?: string | null
+      /** Must somebody else have seen it, where it is thrown away? */
+      readonly needsWitness?: boolean
+    }
+
+/** A part of a transfusion as it was observed. */
+export type ObserveCommand = {
+  readonly verb: Exclude<TransfusionVerb, 'transfuse'>
+  readonly occurredAt: number
+  readonly patient: string | null
+  readonly issuedFor: string | null
+  readonly givenTo: readonly string[]
+  /** Who checked bag and patient, by name, and how many must have at its start. */
+  readonly checkers: readonly string[]
+  readonly checkersNeeded: number
+  readonly volumeMl: number | null
+  readonly remark: string | null
+}
 
 /** How a bag was kept since somebody last vouched for it, by its own component's policy. */
 export type Kept = {
@@ -119,7 +152,8 @@ export type Kept = {
 export type Changes = Partial<Pick<BagFacts, 'group' | 'holderId' | 'destinationId' | 'reservation'>>
 
 export type BagEvent = {
-  readonly verb: BagVerb
+  /** That a bag expired is noticed by the clock: nobody does it. */
+  readonly verb: BagVerb | 'expire'
   readonly from: BagState
   readonly to: BagState
   readonly changes: Changes
@@ -199,7 +233,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
     case 'receive':
       return {
         changes: { holderId: bag.destinationId, destinationId: null },
-        data: { remark: command.remark, from: bag.holderId },
+        data: { remark: command.remark, from: bag.holderId, ...(command.box ? { box: command.box } : {}) },
       }
     case 'refuse':
       return {
@@ -239,26 +273,80 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       if (command.afterIssue) mustBeReturnable(bag, command)
       return { data: { reason: command.reason } }
     case 'transfuse': {
-      const { patient, issuedFor, givenTo, startedAt, endedAt, reaction } = command
-      const isForAnother = patient !== null && issuedFor !== null && patient !== issuedFor
-      const isAgreed = patient === null || givenTo.every((other) => other === patient)
-      const isToldAgain = bag.state === 'transfused' && isAgreed
-      const spoke: Record<Exclude<TransfusionFault, 'other'>, boolean> = {
-        not_issued: bag.state !== 'issued' && !isFinal(bag.state),
-        another_patient: isForAnother,
-        held: bag.holds.length > 0,
-        expired: startedAt >= bag.expiresAt,
-        fate_recorded: isFinal(bag.state) && !isToldAgain,
-      }
-      const discrepancies = transfusionFaults.filter((fault) => fault !== 'other' && spoke[fault])
+      const { patient, startedAt, endedAt, reaction } = command
+      const discrepancies = againstGiving(bag, { ...command, beganAt: startedAt, isUnchecked: false })
+      return { changes: whereGiven(bag), data: { patient, startedAt, endedAt, reaction, discrepancies } }
+    }
+    case 'start_transfusion':
+    case 'end_transfusion':
+    case 'interrupt_transfusion':
+    case 'report_reaction': {
+      const { verb, patient, occurredAt, checkers, checkersNeeded, volumeMl, remark } = command
+      const isStart = verb === 'start_transfusion'
+      const isUnchecked = isStart && new Set(checkers.map(personNamed)).size < checkersNeeded
+      const discrepancies = againstGiving(bag, {
+        ...command,
+        beganAt: isStart ? occurredAt : null,
+        isUnchecked,
+      })
       return {
-        changes: { holderId: bag.destinationId ?? bag.holderId, destinationId: null, reservation: null },
-        data: { patient, startedAt, endedAt, reaction, discrepancies },
+        changes: whereGiven(bag),
+        data: { patient, occurredAt, checkers, volumeMl, remark, discrepancies },
       }
     }
-    case 'discard':
-      return { changes: { destinationId: null, reservation: null }, data: { reason: command.reason } }
+    case 'discard': {
+      const { reason, code = null, method = null, witness = null, needsWitness = false } = command
+      if (needsWitness && witness === null)
+        throw new Refusal(
+          'second_person',
+          `bag ${bag.label} is discarded before a witness: name who else has seen it (witness)`,
+        )
+      // Bags of which nobody was asked say no more than before.
+      const said = { code, method, witness }
+      const told = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== null))
+      return { changes: { destinationId: null, reservation: null }, data: { reason, ...told } }
+    }
   }
+}
+
+/** What speaks against that a bag was given, as far as is known when that is told. */
+function againstGiving(
+  bag: BagFacts,
+  {
+    patient,
+    issuedFor,
+    givenTo,
+    beganAt,
+    isUnchecked,
+  }: Pick<ObserveCommand, 'patient' | 'issuedFor' | 'givenTo'> & {
+    /** Null where it is told that it ended, and not when it began. */
+    readonly beganAt: number | null
+    readonly isUnchecked: boolean
+  },
+): TransfusionFault[] {
+  const isForAnother = patient !== null && issuedFor !== null && patient !== issuedFor
+  const isAgreed = patient === null || givenTo.every((other) => other === patient)
+  const isToldAgain = bag.state === 'transfused' && isAgreed
+  const isNews = beganAt !== null || bag.state !== 'transfused'
+  const spoke: Record<Exclude<TransfusionFault, 'other'>, boolean> = {
+    not_issued: bag.state !== 'issued' && !isFinal(bag.state),
+    another_patient: isForAnother,
+    // What is held once it was given, as by a recall, did not speak against it.
+    held: isNews && bag.holds.length > 0,
+    expired: beganAt !== null && beganAt >= bag.expiresAt,
+    fate_recorded: isFinal(bag.state) && !isToldAgain,
+    unchecked: isUnchecked,
+  }
+  return transfusionFaults.filter((fault) => fault !== 'other' && spoke[fault])
+}
+
+function whereGiven(bag: BagFacts): Changes {
+  return { holderId: bag.destinationId ?? bag.holderId, destinationId: null, reservation: null }
+}
+
+/** One name, however it is written. */
+function personNamed(name: string): string {
+  return name.trim().toLowerCase()
 }
 
 /** Nothing is known of them: only what fits everybody fits them. */

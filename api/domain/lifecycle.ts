@@ -1,5 +1,20 @@
-import { type BagState, type BagVerb, bagStates } from '../../schema/vocabulary.ts'
+import {
+  type BagState,
+  type BagVerb,
+  bagStates,
+  type TransfusionVerb,
+  transfusionVerbs,
+} from '../../schema/vocabulary.ts'
 import { Refusal } from './refusal.ts'
+
+/** That it was given, in whichever of these words it is told. */
+const given = {
+  transfuse: 'transfused',
+  start_transfusion: 'transfused',
+  end_transfusion: 'transfused',
+  interrupt_transfusion: 'transfused',
+  report_reaction: 'transfused',
+} as const satisfies Record<TransfusionVerb, BagState>
 
 /**
  * Which verb leads where, from the arm to the fate: the one table of moves. A verb missing from a state is a move that
@@ -9,37 +24,43 @@ import { Refusal } from './refusal.ts'
  * should have come before it and did not is told as a discrepancy.
  */
 export const moves: Readonly<Record<BagState, Partial<Record<BagVerb, BagState>>>> = {
-  collected: { process: 'processed', test: 'quarantined', transfuse: 'transfused', discard: 'discarded' },
-  quarantined: { release: 'available', transfuse: 'transfused', discard: 'discarded' },
+  collected: { process: 'processed', test: 'quarantined', ...given, discard: 'discarded' },
+  quarantined: { release: 'available', ...given, discard: 'discarded' },
   available: {
     reserve: 'available',
     unreserve: 'available',
     distribute: 'distributed',
     issue: 'issued',
     process: 'processed',
-    transfuse: 'transfused',
+    ...given,
     discard: 'discarded',
   },
   distributed: {
     depart: 'in_transit',
     recall_shipment: 'available',
-    transfuse: 'transfused',
+    ...given,
     discard: 'discarded',
   },
   in_transit: {
     arrive: 'arrived',
     receive: 'available',
     refuse: 'returned',
-    transfuse: 'transfused',
+    ...given,
     discard: 'discarded',
   },
-  arrived: { receive: 'available', refuse: 'returned', transfuse: 'transfused', discard: 'discarded' },
-  issued: { transfuse: 'transfused', cancel_issue: 'available', return: 'returned', discard: 'discarded' },
-  returned: { reinstate: 'available', transfuse: 'transfused', discard: 'discarded' },
+  arrived: { receive: 'available', refuse: 'returned', ...given, discard: 'discarded' },
+  issued: { ...given, cancel_issue: 'available', return: 'returned', discard: 'discarded' },
+  returned: { reinstate: 'available', ...given, discard: 'discarded' },
   // Its children carry on, whatever is told of it.
-  processed: { transfuse: 'processed' },
-  transfused: { transfuse: 'transfused' },
-  discarded: { transfuse: 'transfused' },
+  processed: {
+    transfuse: 'processed',
+    start_transfusion: 'processed',
+    end_transfusion: 'processed',
+    interrupt_transfusion: 'processed',
+    report_reaction: 'processed',
+  },
+  transfused: given,
+  discarded: given,
 }
 
 /** The states of a bag that stands on somebody's shelf. */
@@ -61,7 +82,11 @@ export function move(state: BagState, verb: BagVerb, bag: string): BagState {
   const to = moves[state][verb]
   if (to) return to
   // That it was given is written down wherever it was; it is no next step but of what was issued.
-  const possible = Object.keys(moves[state]).filter((way) => way !== 'transfuse' || state === 'issued')
+  const possible = Object.keys(moves[state]).filter((way) => !isOfTransfusion(way) || state === 'issued')
   const way = possible.length > 0 ? `what can be done with it: ${possible.join(', ')}` : 'its life is over'
   throw new Refusal('illegal_move', `cannot ${verb} bag ${bag}: it is ${state}; ${way}`)
+}
+
+function isOfTransfusion(verb: string): boolean {
+  return transfusionVerbs.some((one) => one === verb)
 }

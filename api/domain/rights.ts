@@ -42,6 +42,7 @@ const table = {
   'bag.transfuse': ['transfusion_lab', 'nurse'],
   'bag.reinstate': ['centre', 'transfusion_lab'],
   'bag.discard': ['centre', 'transfusion_lab'],
+  'bag.inspect': ['centre', 'transfusion_lab'],
   'bag.hold': ['centre', 'transfusion_lab'],
   'alarm.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'alarm.handle': ['centre', 'transfusion_lab', 'nurse', 'engineer'],

@@ -10,6 +10,7 @@ import { alarmTestRoutes } from './alarm-tests.ts'
 import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
+import { boxRoutes } from './boxes.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
@@ -17,6 +18,7 @@ import { defrostRoutes } from './defrosts.ts'
 import { deviceRoutes } from './devices.ts'
 import { docsPage } from './docs.ts'
 import { donationRoutes } from './donations.ts'
+import { endRoutes } from './ends.ts'
 import type { Env, Services } from './env.ts'
 import { equipmentRoutes } from './equipment.ts'
 import { facilityRoutes } from './facilities.ts'
@@ -43,6 +45,7 @@ import { tagRoutes } from './tags.ts'
 import { takeOutRuleRoutes } from './take-out-rules.ts'
 import { takeOutRoutes } from './take-outs.ts'
 import { taskRoutes } from './tasks.ts'
+import { completenessRoutes } from './trace-completeness.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export type { Services } from './env.ts'
@@ -91,12 +94,15 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/bags', issueRoutes)
+  app.route('/bags', endRoutes)
   app.route('/', ledgerRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
   app.route('/alarms', alarmRoutes)
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
+  app.route('/boxes', boxRoutes)
+  app.route('/trace-completeness', completenessRoutes)
   app.route('/facilities', patientRoutes)
   app.route('/facilities', takeOutRuleRoutes)
   app.route('/facilities', rosterRoutes)

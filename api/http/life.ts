@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import type { z } from 'zod'
 import { BagDetail, BagParams } from '../../schema/http/bags.ts'
+import { DiscardInput, ObserveInput } from '../../schema/http/ends.ts'
 import {
   BagEvents,
   Children,
@@ -15,19 +16,22 @@ import {
   ReserveInput,
   TransfuseInput,
 } from '../../schema/http/life.ts'
-import type { BagVerb } from '../../schema/vocabulary.ts'
+import { type BagVerb, transfusionVerbs } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import type { BagFacts, Command } from '../domain/bag.ts'
-import { Refusal } from '../domain/refusal.ts'
+import type { BagFacts, Command, ObserveCommand } from '../domain/bag.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
-import { type Bag, eventsOf, isInsideStill, patientsOf } from '../stores/bags.ts'
+import { type Bag, eventsOf, isInsideStill } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { donationFacts } from '../stores/donations.ts'
 import { facilityCodes, findFacility } from '../stores/facilities.ts'
 import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
 import { reachBag } from '../usecases/demand.ts'
+import { commandToDiscard } from '../usecases/discard-bag.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
+import { writeInspection } from '../usecases/inspect-bag.ts'
 import { commandToIssue, patientAt, returnOf } from '../usecases/issue-bag.ts'
+import { commandToObserve, commandToTransfuse } from '../usecases/observe-transfusion.ts'
+import { packWithBag, unpackWithBag } from '../usecases/pack-box.ts'
 import { processBag } from '../usecases/process-bag.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
@@ -47,15 +51,31 @@ type Act<Body extends z.ZodType> = {
   readonly command: (
     input: z.output<Body>,
     about: { readonly ctx: Context; readonly tx: Transaction; readonly bag: Bag; readonly facts: BagFacts },
-  ) => Promise<Command> | Command
+  ) => Promise<Command | null> | Command | null
 }
 
 function act<Body extends z.ZodType>(described: Act<Body>): Act<Body> {
   return described
 }
 
-const because = (verb: 'unreserve' | 'recall_shipment' | 'refuse' | 'return' | 'discard', summary: string) =>
-  act({ summary, reads: ReasonInput, command: ({ reason }) => ({ verb, reason }) })
+const because = (verb: 'unreserve' | 'recall_shipment' | 'refuse' | 'return', summary: string) =>
+  act({
+    summary,
+    reads: ReasonInput,
+    command: async ({ reason }, { ctx, tx, bag }) => {
+      // What comes back, or never left, is in no box any more.
+      if (verb !== 'unreserve') await unpackWithBag(ctx, tx, bag, null)
+      return { verb, reason }
+    },
+  })
+
+const observed = (verb: ObserveCommand['verb'], summary: string) =>
+  act({
+    summary,
+    reads: ObserveInput,
+    command: ({ patient = null, volumeMl = null, remark = null, ...told }, { ctx, tx, bag }) =>
+      commandToObserve(ctx, tx, bag, { verb, patient, volumeMl, remark, ...told }),
+  })
 
 const acts = {
   test: act({
@@ -85,11 +105,11 @@ const acts = {
   distribute: act({
     summary: 'Send it to another facility',
     reads: DistributeInput,
-    command: async ({ to, box = null }, { tx }) => ({
-      verb: 'distribute',
-      to: (await findFacility(tx, to)).id,
-      box,
-    }),
+    command: async ({ to, box = null }, { ctx, tx, bag }) => {
+      const { id } = await findFacility(tx, to)
+      await packWithBag(ctx, tx, bag, { box, to: id })
+      return { verb: 'distribute', to: id, box }
+    },
   }),
   recall_shipment: because('recall_shipment', 'It did not leave: back into stock'),
   depart: act({ summary: 'It is under way', reads: NothingInput, command: () => ({ verb: 'depart' }) }),
@@ -97,7 +117,11 @@ const acts = {
   receive: act({
     summary: 'Into stock where it was sent: label, look and logger were checked',
     reads: ReceiveInput,
-    command: ({ remark = null }) => ({ verb: 'receive', remark }),
+    command: async ({ remark = null, inspection, seal = null }, { ctx, tx, bag }) => {
+      const box = await unpackWithBag(ctx, tx, bag, seal)
+      if (inspection) await writeInspection(ctx, tx, bag, { occasion: 'receipt', checks: inspection, remark })
+      return { verb: 'receive', remark, box }
+    },
   }),
   refuse: because('refuse', 'Not into stock where it was sent: somebody must inspect it'),
   issue: act({
@@ -121,25 +145,31 @@ const acts = {
   transfuse: act({
     summary: 'It was given; written down whatever speaks against it',
     reads: TransfuseInput,
-    command: async ({ patient = null, startedAt, endedAt = null, reaction }, { ctx, tx, bag }) => {
-      const now = ctx.now()
-      if (startedAt > now) throw new Refusal('invalid_request', 'startedAt: is still to come')
-      if (endedAt !== null && endedAt > now) throw new Refusal('invalid_request', 'endedAt: is still to come')
-      const known = await patientsOf(tx, bag.id)
-      return { verb: 'transfuse', patient, ...known, startedAt, endedAt, reaction }
-    },
+    command: ({ patient = null, startedAt, endedAt = null, reaction }, { ctx, tx, bag }) =>
+      commandToTransfuse(ctx, tx, bag, { patient, startedAt, endedAt, reaction }),
   }),
+  start_transfusion: observed('start_transfusion', 'It began to be given'),
+  end_transfusion: observed('end_transfusion', 'All of it that was to be given was'),
+  interrupt_transfusion: observed('interrupt_transfusion', 'It was stopped before that'),
+  report_reaction: observed('report_reaction', 'The patient reacted to it'),
   return: because('return', 'It came back: somebody must inspect it'),
   reinstate: act({
     summary: 'It was inspected and may be used',
     reads: ReasonInput,
     command: async ({ reason }, { ctx, tx, bag }) => {
       const events = await eventsOf(tx, bag.id)
-      const afterIssue = events.at(-1)?.verb === 'return'
+      const afterIssue = events.findLast(({ verb }) => verb !== 'expire')?.verb === 'return'
       return { verb: 'reinstate', reason, afterIssue, ...(await returnOf(ctx, tx, bag)) }
     },
   }),
-  discard: because('discard', 'It is not used: its fate'),
+  discard: act({
+    summary: 'It is not used: its fate, with who else has seen it where policy asks for that',
+    reads: DiscardInput,
+    command: async ({ reason, code = null, method = null, witness = null }, { ctx, tx, bag }) => {
+      await unpackWithBag(ctx, tx, bag, null)
+      return commandToDiscard(ctx, tx, bag, { reason, code, method, witness })
+    },
+  }),
 } as const satisfies Partial<Record<BagVerb, unknown>>
 
 const process = createRoute({
@@ -218,13 +248,16 @@ export const lifeRoutes = new OpenAPIHono<Env>()
     })
     const places = await facilityCodes(db, ends)
     const told = events.map(({ version, verb, from, to, at, data }) => {
-      const { patient, reactive, ...rest } = data as Record<string, unknown>
+      const { patient, checkers, remark, reactive, ...rest } = data as Record<string, unknown>
       const said: Record<string, unknown> = rest
+      const isOfPatient = transfusionVerbs.some((one) => one === verb)
       if (patient !== undefined && isTold && version > received) said.patient = patient
+      if (checkers !== undefined && isTold) said.checkers = checkers
+      if (remark !== undefined && (isTold || !isOfPatient)) said.remark = remark
       if (reactive !== undefined && knowsTests) said.reactive = reactive
       for (const end of ['to', 'from'])
         if (typeof said[end] === 'number') said[end] = places.get(said[end]) ?? null
-      for (const instant of ['startedAt', 'endedAt', 'until', 'collectedAt'])
+      for (const instant of ['startedAt', 'endedAt', 'occurredAt', 'until', 'expiresAt', 'collectedAt'])
         if (typeof said[instant] === 'number') said[instant] = iso(said[instant])
       return { version, verb, from, to, at: iso(at), data: said }
     })

@@ -57,8 +57,11 @@ export const alarmTests: { readonly kinds: readonly AlarmKind[]; readonly everyM
  */
 export const bagTimer = { warnShare: 1 / 3, transfusionMs: 240 * minute } as const
 
-/** What is only a warning is told to the first step alone. */
-export const warnings: readonly AlarmKind[] = ['bag_out_soon']
+/** What is only a warning is told to one step alone: the ward, or the lab that is to ask the ward. */
+export const warnings: Readonly<Partial<Record<AlarmKind, EscalationStep>>> = {
+  bag_out_soon: 'ward',
+  bedside_missing: 'transfusion_lab',
+}
 
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
 export const escalation = [
@@ -109,6 +112,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   transit_overdue: {
     zh: '血袋运输超时，仍未接收',
     en: 'Bags have been on their way for longer than they may, and were not received',
+  },
+  bedside_missing: {
+    zh: '血袋发出后，床旁尚无任何登记',
+    en: 'A bag was issued, and nothing was recorded at the bedside since',
   },
 }
 
@@ -184,6 +191,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   transit_overdue: {
     zh: '请联系承运人，找到血袋；接收时查看温度记录，确认前不得使用',
     en: 'Call the courier and find them; look at how cold they were when they come, and use none of them before',
+  },
+  bedside_missing: {
+    zh: '请致电病区：已输注的请补登，未输注的请办理退回或报废',
+    en: 'Call the ward: have it recorded where it is given; where it is not, have it returned or discarded',
   },
 }
 

@@ -1,4 +1,10 @@
-import type { AlarmKind, ReviewReason, TransfusionFault, UnconfirmedReason } from '../../schema/vocabulary.ts'
+import type {
+  AlarmKind,
+  BagState,
+  ReviewReason,
+  TransfusionFault,
+  UnconfirmedReason,
+} from '../../schema/vocabulary.ts'
 import { alarmWords } from './alarms.ts'
 
 /** One sentence, in both languages. */
@@ -22,6 +28,7 @@ const faults: Readonly<Record<TransfusionFault, Words>> = {
   held: { zh: '已被暂停使用', en: 'it was held' },
   expired: { zh: '已过期', en: 'it had expired' },
   fate_recorded: { zh: '此前已登记其他去向', en: 'another fate of it was on record' },
+  unchecked: { zh: '床旁核对人数不足', en: 'fewer people checked it at the bedside than must' },
   other: { zh: '另有不符', en: 'something else spoke against it' },
 }
 
@@ -118,4 +125,63 @@ export function cnAlarmTestDue(kind: AlarmKind): Words {
     zh: `报警测试到期，或上次未通过：请测试“${zh}”并登记结果`,
     en: `Due for an alarm test, or the last one failed: test “${en}”, and record the result`,
   }
+}
+
+/** What should have been heard of a bag, and was not. */
+export const cnFateTask = {
+  transfusion_not_ended: {
+    zh: '输注已开始，超时仍未登记结束：请停止输注，并登记结束或中断',
+    en: 'It began to be given, and its end was not recorded in time: give no more of it, and record how it ended',
+  },
+  bedside_missing: {
+    zh: '发血后床旁尚无登记：请致电病区核实',
+    en: 'Issued, and nothing was recorded at the bedside since: call the ward',
+  },
+  presumed_transfused: {
+    zh: '发血后长时间无登记，推定已输注：请核实并登记真实去向',
+    en: 'Issued, and nothing was heard since: presumed given. Find out, and record what really became of it',
+  },
+  return_to_inspect: {
+    zh: '退回待检：请检查后放行或报废',
+    en: 'It came back: inspect it, and reinstate or discard it',
+  },
+  reservation_ending: {
+    zh: '预留即将到期：请续留，或释放库存',
+    en: 'It will soon be kept for its patient no more: keep it on, or let it go',
+  },
+  expired_on_shelf: {
+    zh: '已过期，仍在库：请取出并登记报废',
+    en: 'Expired, and in stock still: take it out, and discard it',
+  },
+  fate_unknown: {
+    zh: '过期已久，去向不明：请查找，并登记真实去向',
+    en: 'It expired long ago, and nobody knows what became of it: find out, and record it',
+  },
+} as const satisfies Record<string, Words>
+
+export function cnJourneyOverdue(state: BagState): Words {
+  if (state === 'distributed')
+    return {
+      zh: '已分配但未发出：请发运，或撤回',
+      en: 'It was to be sent, and has not left: send it, or take it back into stock',
+    }
+  return state === 'arrived'
+    ? {
+        zh: '已到达但未接收：请接收，或拒收',
+        en: 'It is at the door, and was not received: receive or refuse it',
+      }
+    : { zh: '运输超时未到：请联系承运人', en: 'On its way for longer than it may: call the courier' }
+}
+
+/** @param stepMs so long before it expires */
+export function cnExpiresSoon(stepMs: number): Words {
+  const hours = Math.round(stepMs / 3_600_000)
+  const [zh, en] =
+    hours > 24 ? [`${hours / 24} 天`, `${hours / 24} days`] : [`${hours} 小时`, `${hours} hours`]
+  return { zh: `${zh}内到期：请优先使用，或调剂`, en: `It expires within ${en}: use it first, or send it on` }
+}
+
+export const cnSealMismatch: Words = {
+  zh: '转运箱封签不符：请核对箱内血袋，并登记结论',
+  en: 'The seal of a box was another: look at the bags that were in it, and record the conclusion',
 }

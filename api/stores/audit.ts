@@ -28,6 +28,7 @@ export type AuditEntry = {
     | 'rescue'
     | 'contact'
     | 'shift'
+    | 'box'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -1,6 +1,7 @@
 import { and, desc, eq, sql } from 'drizzle-orm'
 import { alarmCase } from '../../schema/tables/alarms.ts'
 import { bag, bagEvent, bagPlace } from '../../schema/tables/bags.ts'
+import { transfusion } from '../../schema/tables/ends.ts'
 import { policy } from '../../schema/tables/policies.ts'
 import type { Component, Jurisdiction, PlaceState } from '../../schema/vocabulary.ts'
 import type { BagOut } from '../domain/bag-timer.ts'
@@ -21,7 +22,7 @@ export type HeldBagOut = BagOut & {
 type Labelled = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division'>
 
 /**
- * The bags that may be out of controlled storage: all that are issued, those in stock or packed that are known since then to
+ * The bags that may be out of controlled storage: all that are issued or are being given, those in stock or packed that are known since then to
  * have left a container, and may reach their limit since then, and those of which a case is open. `outSince` says whether
  * one is.
  *
@@ -39,14 +40,17 @@ export async function bagsOut(db: Database, now: number, since: number): Promise
       select bag_id from ${bagPlace} where known_to is null and "to" is null and state = 'in_hand'
         and known_from >= ${since}::bigint - (select coalesce(max(longest_ms), 0) from ${policy} where phase = 'in_hand')
       union
+      select bag_id from ${transfusion} where not is_over
+      union
       select part::uuid from ${alarmCase} where closed_at is null and kind in ('bag_out_soon', 'bag_out')
     )
     select b.id as "bagId", b.identifier, b.product_code as "productCode", b.collection_type as "collectionType", b.division,
       b.component, b.state,
       ${holder} as "facilityId", ${jurisdictionAt(holder)} as jurisdiction, p.state as place, p."from" as "placedAt",
-      told."issuedAt", told."vouchedAt", spent.ms as "spentMs"
+      coalesce(told."issuedAt", begun.started_at) as "issuedAt", told."vouchedAt", spent.ms as "spentMs"
     from asked join ${bag} b on b.id = asked.id
     left join ${bagPlace} p on p.bag_id = b.id and p.known_to is null and p."to" is null
+    left join ${transfusion} begun on begun.bag_id = b.id and not begun.is_over
     cross join lateral (
       select max(e.at) filter (where e.verb = 'issue' and e.bag_id = b.id) as "issuedAt",
         max(e.at) filter (where e.verb in ${vouchingVerbs} and not (e.verb = 'register' and e.data ? 'parent')) as "vouchedAt"
@@ -56,7 +60,7 @@ export async function bagsOut(db: Database, now: number, since: number): Promise
       select coalesce(sum(greatest(0, o."to" - greatest(o."from", coalesce(told."vouchedAt", 0)))), 0)::float8 as ms
       from ${bagPlace} o where o.bag_id in ${lineOf(sql`b.id`)} and o.known_to is null and o.state = 'in_hand' and o."to" is not null
     ) spent
-    where (b.state = 'issued' and p.state is distinct from 'inside' or b.state in ('available', 'distributed') and p.state = 'in_hand')
+    where (b.state = 'transfused' and begun.bag_id is not null or b.state = 'issued' and p.state is distinct from 'inside' or b.state in ('available', 'distributed') and p.state = 'in_hand')
       and ${holder} is not null
     order by b.id`)
   return rows.map(({ place, placedAt, identifier, productCode, collectionType, division, ...row }) => ({

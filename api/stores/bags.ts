@@ -12,6 +12,7 @@ import {
 import { device } from '../../schema/tables/devices.ts'
 import { news } from '../../schema/tables/news.ts'
 import type { Abo, BagVerb, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
+import { transfusionVerbs } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent, BagFacts, Hold } from '../domain/bag.ts'
 import { dinCheckCharacter } from '../domain/isbt128.ts'
@@ -332,7 +333,7 @@ const changesVerdict: ReadonlySet<BagEvent['verb']> = new Set([
   'receive',
   'refuse',
   'reinstate',
-  'transfuse',
+  ...transfusionVerbs,
   'discard',
   'process',
 ])
@@ -363,6 +364,11 @@ const done: Record<Written['verb'], string> = {
   issue: 'issued',
   cancel_issue: 'issue_cancelled',
   transfuse: 'transfused',
+  start_transfusion: 'transfusion_started',
+  end_transfusion: 'transfusion_ended',
+  interrupt_transfusion: 'transfusion_interrupted',
+  report_reaction: 'reaction_reported',
+  expire: 'expired',
   return: 'returned',
   reinstate: 'reinstated',
   discard: 'discarded',
@@ -561,7 +567,7 @@ export async function patientsOf(
     events.filter((event) => event.verb === verb).map(({ data }) => (data as Named).patient ?? null)
   return {
     issuedFor: named('issue').at(-1) ?? null,
-    givenTo: named('transfuse').filter((patient) => patient !== null),
+    givenTo: transfusionVerbs.flatMap(named).filter((patient) => patient !== null),
   }
 }
 

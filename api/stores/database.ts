@@ -6,10 +6,12 @@ import type pg from 'pg'
 import * as alarms from '../../schema/tables/alarms.ts'
 import * as audit from '../../schema/tables/audit.ts'
 import * as bags from '../../schema/tables/bags.ts'
+import * as boxes from '../../schema/tables/boxes.ts'
 import * as commands from '../../schema/tables/commands.ts'
 import * as derived from '../../schema/tables/derived.ts'
 import * as devices from '../../schema/tables/devices.ts'
 import * as duties from '../../schema/tables/duties.ts'
+import * as ends from '../../schema/tables/ends.ts'
 import * as equipment from '../../schema/tables/equipment.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
 import * as ledgers from '../../schema/tables/ledgers.ts'
@@ -33,10 +35,12 @@ export const tables = {
   ...alarms,
   ...audit,
   ...bags,
+  ...boxes,
   ...commands,
   ...derived,
   ...devices,
   ...duties,
+  ...ends,
   ...equipment,
   ...facilities,
   ...ledgers,

@@ -70,7 +70,8 @@ export type Transfusion = About & {
 /** What was given although something spoke against it, the newest first: of bags held within reach, or made there. */
 export async function transfusedAgainst(db: Database, reach: Reach): Promise<Transfusion[]> {
   // Written out, for the index of just these to serve.
-  const isAgainst = sql`${bagEvent.verb} = 'transfuse' and ${bagEvent.data}->'discrepancies' <> '[]'`
+  const isAgainst = sql`${bagEvent.verb} in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')
+    and ${bagEvent.data}->'discrepancies' <> '[]'`
   const rows = await db
     .select({ bag, at: bagEvent.at, data: bagEvent.data, facility: facility.code })
     .from(bagEvent)

@@ -32,6 +32,10 @@ const needed: Record<BagVerb, { readonly right: Right; readonly at: 'holder' | '
   issue: { right: 'bag.issue', at: 'holder' },
   cancel_issue: { right: 'bag.take_out', at: 'holder' },
   transfuse: { right: 'bag.transfuse', at: 'destination' },
+  start_transfusion: { right: 'bag.transfuse', at: 'destination' },
+  end_transfusion: { right: 'bag.transfuse', at: 'destination' },
+  interrupt_transfusion: { right: 'bag.transfuse', at: 'destination' },
+  report_reaction: { right: 'bag.transfuse', at: 'destination' },
   return: { right: 'bag.transfuse', at: 'holder' },
   reinstate: { right: 'bag.reinstate', at: 'holder' },
   discard: { right: 'bag.discard', at: 'holder' },
@@ -45,14 +49,14 @@ export function rightFor(verb: BagVerb): Right {
  * Do something to a bag: lock it, look at it, decide, and write what comes of it, all in one transaction. Of rivals the
  * first wins; the others find the bag as it left it.
  *
- * @param commandFor makes the command of what is found, with the bag locked
+ * @param commandFor makes the command of what is found, with the bag locked; null where nothing is left to be done
  * @throws Refusal `not_found`, `forbidden`, `person_required`, and what `decide` refuses
  */
 export async function actOnBag(
   ctx: Context,
   tx: Transaction,
   input: { readonly bagId: string; readonly verb: BagVerb },
-  commandFor: (bag: Bag, facts: BagFacts) => Promise<Command> | Command,
+  commandFor: (bag: Bag, facts: BagFacts) => Promise<Command | null> | Command | null,
 ): Promise<Bag> {
   await lockBags(tx, [input.bagId])
   const bag = await findBag(tx, input.bagId)
@@ -62,7 +66,9 @@ export async function actOnBag(
   if (act) demandSomebody(ctx, act)
   const facts = await factsOf(tx, bag)
   const now = ctx.now()
-  const event = decide(facts, await commandFor(bag, facts), now)
+  const command = await commandFor(bag, facts)
+  if (command === null) return bag
+  const event = decide(facts, command, now)
   return applyEvent(tx, ctx.actor, bag, event, now)
 }
 

@@ -28,6 +28,7 @@ import {
   cnLookBack,
   cnRescueTask,
   cnReviews,
+  cnSealMismatch,
   cnSeenAfterFate,
   cnSeenElsewhere,
   cnTakenFromLocked,
@@ -36,6 +37,7 @@ import {
   cnUnconfirmed,
 } from '../policies/tasks.ts'
 import { alarmsToTest } from '../stores/alarm-tests.ts'
+import { boxesWithAnotherSeal } from '../stores/boxes.ts'
 import { labelsOf } from '../stores/devices.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { issuesToReview } from '../stores/issue-reviews.ts'
@@ -54,11 +56,12 @@ import {
 } from '../stores/tasks.ts'
 import { demandRight } from './demand.ts'
 import { equipmentFinders } from './find-equipment-tasks.ts'
+import { fateFinders } from './find-fate-tasks.ts'
 
 /** Something somebody must see to. Found each time it is asked for, and stored nowhere: what is done is no task. */
 export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly kind: TaskKind
-  /** Null where it is about a device. */
+  /** Null where it is about a device or a box. */
   readonly bagId: string | null
   readonly label: string | null
   /** Which probe of the device, where it is about one. */
@@ -70,6 +73,9 @@ export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly discrepancies?: TransfusionFault[]
   /** Of a transfusion: whom it was given to, as the holder calls them; null where that is not known, or not told. */
   readonly patient?: string | null
+  /** Of a seal: which box, and its packing. */
+  readonly box?: string
+  readonly boxId?: string
   /** Of an alarm test: which alarm. */
   readonly alarm?: AlarmKind
 }
@@ -93,6 +99,8 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   ...equipmentFinders,
   alarm_test_due: alarmTestsDue,
   inside_retired: bagsInsideRetired,
+  ...fateFinders,
+  seal_mismatch: sealsThatDiffer,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -122,8 +130,8 @@ export async function listTasks(
     .map((task) => ({ ...task, deviceLabel: (task.device && labels.get(task.device)) || null }))
 }
 
-function nameOf({ bagId, device, probe, alarm }: Task): string {
-  return bagId ?? `${device}/${probe ?? alarm ?? ''}`
+function nameOf({ bagId, boxId, device, probe, alarm }: Task): string {
+  return bagId ?? boxId ?? `${device}/${probe ?? alarm ?? ''}`
 }
 
 function both(one: Reach, other: Reach): Reach {
@@ -246,6 +254,13 @@ async function bagsNotCarried(
     if (found === null) return []
     const elsewhere = inside === from || inside === null ? null : named(inside)
     return [{ ...about, ...found, ...cnRescueTask(found.kind, { to: named(to), elsewhere, isToInAlarm }) }]
+  })
+}
+
+async function sealsThatDiffer(ctx: Context, reach: Reach): Promise<Task[]> {
+  const boxes = await boxesWithAnotherSeal(ctx.database.db, reach)
+  return boxes.map(({ at: since, box, ...about }) => {
+    return { ...about, bagId: null, label: null, box, kind: 'seal_mismatch', since, ...cnSealMismatch }
   })
 }
 

@@ -28,6 +28,7 @@ import {
   settleMs,
   warnings,
 } from '../policies/alarms.ts'
+import { fateRules } from '../policies/fates.ts'
 import {
   type AlarmCase,
   type AlarmFacts,
@@ -155,7 +156,7 @@ export async function watchAlarms(
         conditions,
         {
           settleMs,
-          steps: warnings.includes(kind) ? escalation.slice(0, 1) : escalation,
+          steps: stepsOf(kind),
           from: isGathered ? (gathering.get(facilityId) ?? now + gatherMs) : now,
           mutedUntil:
             deviceId !== null && defrosts.mutes.includes(kind) ? (defrosting.get(deviceId) ?? null) : null,
@@ -259,7 +260,9 @@ function timersOf(bag: HeldBagOut, policies: readonly Policy[], now: number): Fo
   const longestMs = longestOf(bag, 'in_hand', policies, from)
   const whose = { deviceId: null, device: null, facilityId }
   const bags = [{ bagId, label }]
-  return timerConditions(bag, { ...bagTimer, longestMs }, now).map((found) => ({ ...found, whose, bags }))
+  return timerConditions(bag, { ...bagTimer, bedsideMs: fateRules.bedsideMs, longestMs }, now).map(
+    (found) => ({ ...found, whose, bags }),
+  )
 }
 
 /** Told at both ends, by the policies in force where and when the bags departed. */
@@ -292,6 +295,12 @@ function longestOf(
       policy.phase === phase && policy.component === component && policy.jurisdiction === jurisdiction,
   )
   return versions.length > 0 ? inForce(versions, at).longestMs : null
+}
+
+/** A warning is told to one step, at once. */
+function stepsOf(kind: Subject['kind']) {
+  const only = warnings[kind]
+  return only === undefined ? escalation : [{ afterMs: 0, to: only }]
 }
 
 function isOther(before: Case, after: Case): boolean {

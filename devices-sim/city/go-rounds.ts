@@ -1,4 +1,4 @@
-import { DistributeInput, NothingInput, ReasonInput, ReceiveInput } from '../../schema/http/life.ts'
+import { DistributeInput, NothingInput, ReceiveInput } from '../../schema/http/life.ts'
 import type { Abo } from '../../schema/vocabulary.ts'
 import type { CityBag } from './book.ts'
 import type { Hospital, Unit } from './draw-city.ts'
@@ -7,6 +7,7 @@ import { bankStock, day, minute, type Round, second, wardStock } from './plan.ts
 import {
   act,
   carry,
+  discard,
   groupBy,
   hospitalOf,
   nameOf,
@@ -66,7 +67,7 @@ export async function inspect(world: World, round: Round): Promise<void> {
     const over = book.free(name).filter(({ expiresAt }) => expiresAt <= clock.instant())
     await withBags(over, async () => {
       await takeOutOf(world, over, 15 * second)
-      for (const bag of over) await act(world, worker, bag, 'discard', ReasonInput, { reason: 'expired' })
+      for (const bag of over) await discard(world, worker, bag, round.hospital, 'expired')
     })
   }
 }

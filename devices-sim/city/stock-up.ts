@@ -1,5 +1,6 @@
 import { BagDetail, BagInput, TagInput } from '../../schema/http/bags.ts'
-import { ReasonInput, Stock } from '../../schema/http/life.ts'
+import { DiscardInput } from '../../schema/http/ends.ts'
+import { Stock } from '../../schema/http/life.ts'
 import { eachOf } from '../provision.ts'
 import type { Book } from './book.ts'
 import type { CityClock } from './clock.ts'
@@ -7,17 +8,19 @@ import { tagOf } from './donate.ts'
 import type { City } from './draw-city.ts'
 import type { Stocked } from './plan.ts'
 import type { Staff } from './staff.ts'
-import { iso, redCells, withFreeDin } from './world.ts'
+import { iso, redCells, withFreeDin, witnessAt } from './world.ts'
 
 /** An earlier run has left bags in stock that are in no fridge of this one. */
 export async function takeStock(city: City, staff: Staff): Promise<void> {
   await eachOf([city.centre, ...city.hospitals], async ({ code, kind }) => {
     const worker = staff.one(kind === 'centre' ? 'releaser' : 'lab', 0, code)
+    const witness = witnessAt({ city, staff }, code)
     const { bags } = await worker.get(`/stock?facility=${code}&limit=10000`, Stock)
     for (const { bagId, holder } of bags) {
       if (holder !== code) continue
       const reason = 'not found when stock was taken'
-      await worker.postUnlessRefused(`/bags/${bagId}/discard`, ReasonInput, { reason }, BagDetail)
+      const told = { reason, code: 'not_found', witness } as const
+      await worker.postUnlessRefused(`/bags/${bagId}/discard`, DiscardInput, told, BagDetail)
     }
   })
 }

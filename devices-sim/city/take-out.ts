@@ -15,7 +15,18 @@ import type { CityBag } from './book.ts'
 import type { Group } from './draw-city.ts'
 import { type Demand, day, minute, second } from './plan.ts'
 import type { Worker } from './staff.ts'
-import { act, hospitalOf, iso, nameOf, putInto, takeOutOf, tryToAct, type World, withBags } from './world.ts'
+import {
+  act,
+  discard,
+  hospitalOf,
+  iso,
+  nameOf,
+  putInto,
+  takeOutOf,
+  tryToAct,
+  type World,
+  withBags,
+} from './world.ts'
 
 type Answer = z.output<typeof ScanAnswer>
 
@@ -114,7 +125,7 @@ async function tryBag(errand: Errand, bag: CityBag, takeOutId: string): Promise<
     return true
   }
   const isSpoiled = reason?.code === 'expired' || reason?.code === 'out_of_range'
-  if (isSpoiled) await act(world, lab, bag, 'discard', ReasonInput, { reason: reason?.en ?? 'spoiled' })
+  if (isSpoiled) await discard(world, lab, bag, demand.hospital, reason?.en ?? 'spoiled')
   else if (unit !== null) await putInto(world, [bag], unit, { doorMs: 10 * second, session: takeOutId })
   return false
 }
@@ -161,7 +172,7 @@ async function handOut({ world, demand, lab }: Errand, bag: CityBag): Promise<bo
     tally.counts.atCounter += 1
     return true
   }
-  await act(world, lab, bag, 'discard', ReasonInput, { reason: 'refused at the counter' })
+  await discard(world, lab, bag, demand.hospital, 'refused at the counter')
   return false
 }
 
@@ -172,7 +183,7 @@ async function bringToBedside({ world, demand, nurse, lab }: Errand, bag: CityBa
   if (demand.comesBack) {
     await act(world, nurse, bag, 'return', ReasonInput, { reason: 'not needed after all' })
     await clock.sleep(10 * minute)
-    await act(world, lab, bag, 'discard', ReasonInput, { reason: 'what was issued is not used again' })
+    await discard(world, lab, bag, demand.hospital, 'what was issued is not used again')
     return
   }
   const startedAt = iso(clock.instant(clock.now() - minute))

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { BagDetail } from '../../schema/http/bags.ts'
-import { ReasonInput } from '../../schema/http/life.ts'
+import { DiscardInput } from '../../schema/http/ends.ts'
 import type { BagVerb } from '../../schema/vocabulary.ts'
 import type { Random } from '../random.ts'
 import type { Book, CityBag } from './book.ts'
@@ -70,10 +70,27 @@ export async function tryToAct<I extends z.ZodType>(
   return answer !== null
 }
 
-/** A bag that is of no use any more is taken out of its unit and discarded. */
+/** A bag that is of no use any more is taken out of its unit at the centre and discarded. */
 export async function sortOut(world: World, worker: Worker, bag: CityBag, reason: string): Promise<void> {
   await takeOutOf(world, [bag], 12_000)
-  await act(world, worker, bag, 'discard', ReasonInput, { reason })
+  await discard(world, worker, bag, world.city.centre.code, reason)
+}
+
+/** It is thrown away where it is, before somebody else's eyes. */
+export async function discard(
+  world: World,
+  worker: Worker,
+  bag: CityBag,
+  facility: string,
+  reason: string,
+): Promise<void> {
+  const witness = witnessAt(world, facility)
+  await act(world, worker, bag, 'discard', DiscardInput, { reason, witness })
+}
+
+/** Who stands by where something is thrown away: in a hospital a nurse, in the centre a technician. */
+export function witnessAt({ city, staff }: Pick<World, 'city' | 'staff'>, facility: string): string {
+  return staff.one(facility === city.centre.code ? 'technician' : 'nurse', 0, facility).username
 }
 
 function pathOf({ bagId }: CityBag, verb: BagVerb): string {

@@ -14,6 +14,7 @@ import {
 } from '../vocabulary.ts'
 import { Bag, BagId, BloodGroup, din } from './bags.ts'
 import { Unlock } from './commands.ts'
+import { checks } from './ends.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
 export const reason = text(1_000)
@@ -71,7 +72,11 @@ export const DistributeInput = z
   .meta({ id: 'DistributeInput' })
 
 export const ReceiveInput = z
-  .strictObject({ remark: text(1_000).optional() })
+  .strictObject({
+    remark: text(1_000).optional(),
+    inspection: checks.optional(),
+    seal: text(100).optional().meta({ description: 'of the box it came in, as it was found' }),
+  })
   .meta({ id: 'ReceiveInput', description: 'label, look and logger were checked' })
 
 /** How a patient looks whose group nobody knows. */

@@ -26,9 +26,16 @@ const Task = z
         'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
         'come for longer than a day. alarm_test_due: an alarm of a device ' +
         'was not found good for too long, or its last test failed. inside_retired: the bag is inside a device that ' +
-        'was revoked, by all that was seen: nobody measures it',
+        'was revoked, by all that was seen: nobody measures it. ' +
+        'transfusion_not_ended: it began to be given, and its end ' +
+        'was not told in time. bedside_missing: it was issued, and nothing was told at the bedside for an hour. ' +
+        'presumed_transfused: nothing was for a day: it is presumed given, which is no fate, and to be reconciled. ' +
+        'journey_overdue: it was sent and has not left, or has not come, for longer than it may. return_to_inspect: it ' +
+        'came back. reservation_ending: it is kept for a patient for two hours at most. expires_soon: it may be used, and ' +
+        'expires within days. expired_on_shelf: it has expired, and is in stock still. fate_unknown: it expired a week ago ' +
+        'or longer, and has no fate. seal_mismatch: a box came with another seal than it was sent with',
     }),
-    bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
+    bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device or a box' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),
     probe: z.enum(probeKinds).optional().meta({ description: 'which of the device, where it is about one' }),
     device: orNull(z.string()).meta({
@@ -50,6 +57,8 @@ const Task = z
     patient: orNull(z.string())
       .optional()
       .meta({ description: 'of transfused_against: told only to who may know patients of the holder' }),
+    box: z.string().optional().meta({ description: 'of seal_mismatch: the box, as people name it' }),
+    boxId: z.uuid().optional().meta({ description: 'of seal_mismatch: its packing' }),
     alarm: z.enum(alarmKinds).optional().meta({ description: 'of alarm_test_due: which to test' }),
   })
   .meta({ id: 'Task' })

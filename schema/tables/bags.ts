@@ -11,6 +11,7 @@ import {
   smallint,
   text,
   unique,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 import {
@@ -129,6 +130,10 @@ export const bag = pgTable(
     index('bag_donation').on(t.donationId),
     index('bag_under_way').on(t.holderId).where(sql`state in ('in_transit', 'arrived')`),
     index('bag_issued').on(t.holderId).where(sql`state = 'issued'`),
+    index('bag_living').on(t.expiresAt).where(sql`state not in ('processed', 'transfused', 'discarded')`),
+    index('bag_fated').on(t.holderId).where(sql`state in ('processed', 'transfused', 'discarded')`),
+    index('bag_reserved').on(t.reservedUntil).where(sql`reserved_until is not null`),
+    index('bag_waiting').on(t.state, t.holderId).where(sql`state in ('distributed', 'returned')`),
     oneOf('bag_state', t.state, bagStates),
     oneOf('bag_abo', t.abo, abos),
     oneOf('bag_rhd', t.rhd, rhds),
@@ -248,7 +253,7 @@ export const bagEvent = pgTable(
       .references(() => bag.id),
     /** 1 for the first. */
     version: integer().notNull(),
-    verb: text({ enum: ['collect', 'register', ...bagVerbs] }).notNull(),
+    verb: text({ enum: ['collect', 'register', 'expire', ...bagVerbs] }).notNull(),
     from: text({ enum: bagStates }),
     to: text({ enum: bagStates }).notNull(),
     at: instant().notNull(),
@@ -260,9 +265,12 @@ export const bagEvent = pgTable(
     primaryKey({ columns: [t.bagId, t.version] }),
     index('bag_event_transfused_against')
       .on(t.at, t.bagId, t.version)
-      .where(sql`verb = 'transfuse' and data->'discrepancies' <> '[]'`),
+      .where(
+        sql`verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction') and data->'discrepancies' <> '[]'`,
+      ),
     index('bag_event_to_review').on(t.at, t.bagId, t.version).where(sql`verb = 'issue' and data ? 'review'`),
-    oneOf('bag_event_verb', t.verb, ['collect', 'register', ...bagVerbs]),
+    oneOf('bag_event_verb', t.verb, ['collect', 'register', 'expire', ...bagVerbs]),
+    uniqueIndex('bag_event_expired').on(t.bagId).where(sql`verb = 'expire'`),
     oneOf('bag_event_from', t.from, bagStates),
     oneOf('bag_event_to', t.to, bagStates),
   ],

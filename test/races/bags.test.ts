@@ -22,6 +22,8 @@ describeOnServer('rivals for a bag', (url) => {
     const roles = [{ role: 'transfusion_lab', facility: 'H1' }]
     await must(ask(0, 'POST', '/people', { ...credentials, name: 'Lab', roles }))
     lab = String((await must(ask(0, 'POST', '/session', credentials))).token)
+    const nurse = [{ role: 'nurse', facility: 'H1' }]
+    await must(ask(0, 'POST', '/people', { username: 'nurse', name: 'Nurse', roles: nurse }))
     for (let i = 0; i < rivals; i++)
       await must(ask(0, 'PUT', `/facilities/H1/patients/P${i}`, { abo: 'O', rhd: 'positive', sampleUntil }))
   })
@@ -192,7 +194,10 @@ describeOnServer('rivals for a bag', (url) => {
     () =>
       compete(
         async (bagId) => void (await must(ask(0, 'POST', `/bags/${bagId}/issue`, { patient: 'P0' }, lab))),
-        (rival) => ({ verb: rival % 2 === 0 ? 'return' : 'discard', body: { reason: 'rivals' } }),
+        (rival) =>
+          rival % 2 === 0
+            ? { verb: 'return', body: { reason: 'rivals' } }
+            : { verb: 'discard', body: { reason: 'rivals', witness: 'nurse' } },
         (answers) => {
           // What came back may still be discarded; what was discarded does not come back.
           const won = answers.filter(({ status }) => status === 201).map(({ verb }) => verb)

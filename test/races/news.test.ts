@@ -162,12 +162,22 @@ async function delayThem(
   }
 }
 
+const password = 'correct horse battery'
+
 describeOnServer('news', (url) => {
   test('of 16 who write at once is heard by all, once and in order, however often they are cut off', async () => {
     const two = await startTwoServices(url)
     onTestFinished(() => two.close())
     const { ask, must, pool } = two
     await must(ask(0, 'POST', '/facilities', aHospital('H1')))
+    for (const [username, role] of [
+      ['nurse', 'nurse'],
+      ['lab', 'transfusion_lab'],
+    ]) {
+      const roles = [{ role, facility: 'H1' }]
+      await must(ask(0, 'POST', '/people', { username, name: username, password, roles }))
+    }
+    const bearer = String((await must(ask(0, 'POST', '/session', { username: 'lab', password }))).token)
     const shared: string[] = []
     for (let number = 900_000; number < 900_004; number++)
       shared.push(String((await must(ask(0, 'POST', '/bags', aLabel(number)))).bagId))
@@ -179,7 +189,7 @@ describeOnServer('news', (url) => {
       ...Array.from({ length: writers }, (_, writer) => write(two, writer, shared).finally(() => busy--)),
       delayThem(two, shared, () => busy),
     ])
-    await must(ask(1, 'POST', `/bags/${last}/discard`, { reason: 'the last' }))
+    await must(ask(1, 'POST', `/bags/${last}/discard`, { reason: 'the last', witness: 'nurse' }, { bearer }))
 
     const { rows: committed } = await pool.query<Row & { isLate: boolean }>(
       `select xid || '-' || id as id, kind, subject, id < max(id) over (order by xid, id) as "isLate"

@@ -9,6 +9,7 @@ import { decideOnRejudgement } from '../../../api/usecases/decide-on-rejudgement
 import { judgeDue } from '../../../api/usecases/judge-due.ts'
 import { proposeRejudgement } from '../../../api/usecases/propose-rejudgement.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
+import { Box } from '../../../schema/http/boxes.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
 import { Patient, TakeOut } from '../../../schema/http/life.ts'
 import { LoggerImport } from '../../../schema/http/loggers.ts'
@@ -48,6 +49,7 @@ type Place = {
   readonly shift: number
   readonly loggerImport: number
   readonly rejudgement: number
+  readonly box: string
 }
 
 const doc = z.object({
@@ -181,7 +183,17 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /bags/{bagId}/transfuse': () => ({ startedAt: '2020-05-06T00:00:00Z' }),
   'POST /bags/{bagId}/return': () => ({ reason: 'none' }),
   'POST /bags/{bagId}/reinstate': () => ({ reason: 'none' }),
-  'POST /bags/{bagId}/discard': () => ({ reason: 'none' }),
+  'POST /bags/{bagId}/discard': ({ code }) => ({ reason: 'none', witness: `opener-${code}` }),
+  'POST /bags/{bagId}/start-transfusion': () => ({ occurredAt: '2020-05-06T00:00:00Z' }),
+  'POST /bags/{bagId}/end-transfusion': () => ({ occurredAt: '2020-05-06T00:10:00Z' }),
+  'POST /bags/{bagId}/interrupt-transfusion': () => ({ occurredAt: '2020-05-06T00:10:00Z' }),
+  'POST /bags/{bagId}/report-reaction': () => ({ occurredAt: '2020-05-06T00:10:00Z' }),
+  'POST /bags/{bagId}/inspections': () => ({ occasion: 'stock', checks: { label: true } }),
+  'POST /boxes': ({ code }) => ({ box: `new-${++drawn}`, facility: code, to: 'H1' }),
+  'POST /boxes/{boxId}/pack': ({ bagId }) => ({ bags: [bagId] }),
+  'POST /boxes/{boxId}/unpack': ({ bagId }) => ({ bags: [bagId] }),
+  'POST /boxes/{boxId}/seal-checks': () => ({ seal: 'S-2' }),
+  'POST /boxes/{boxId}/conclusion': () => ({ conclusion: 'misread' }),
   'PUT /facilities/{code}/patients/{pseudonym}': () => ({ abo: 'O', rhd: 'positive' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/checks': () => ({}),
@@ -291,6 +303,8 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     probe: 'air',
   })
   const held = await door.ask(BagDetail, 'POST', `/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' })
+  const box = { box: `box-of-${code}`, facility: code, to: code, seal: 'S-1' }
+  const { boxId } = await door.ask(Box, 'POST', '/boxes', box)
   const contact = `contact-of-${code}`
   await door.ask(NewContact, 'POST', `/facilities/${code}/contacts`, {
     name: contact,
@@ -317,6 +331,7 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     shift,
     loggerImport,
     rejudgement: await aDoneRejudgement(door),
+    box: boxId,
   }
 }
 
@@ -374,6 +389,7 @@ const nowhere: Place = {
   shift: 2_000_000_005,
   loggerImport: 2_000_000_004,
   rejudgement: 2_000_000_006,
+  box: '00000000-0000-7000-8000-000000000008',
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -399,6 +415,7 @@ function fill(route: string, place: Place): string {
     takeOutId: place.takeOut,
     holdId: String(place.hold),
     importId: String(place.loggerImport),
+    boxId: place.box,
     contact: place.contact,
     shiftId: String(place.shift),
   }

@@ -19,6 +19,7 @@ import {
   markers,
   type Rhd,
   rhds,
+  transfusionVerbs,
 } from '../../../schema/vocabulary.ts'
 import { serverUrl } from '../../support/database.ts'
 import { signedIn } from '../../support/hospital.ts'
@@ -127,14 +128,15 @@ test(
 /** The verbs that were done at least once. */
 const done = new Set<BagVerb>()
 
-/** Three lives that are not drawn, so that each verb is done whatever is. */
+/** Lives that are not drawn, so that each verb is done whatever is. */
 async function walk(door: Door, city: City): Promise<void> {
   const lives: readonly (readonly (BagVerb | 'see')[])[] = [
     // biome-ignore format: a life is a line
     ['test', 'release', 'reserve', 'unreserve', 'distribute', 'recall_shipment', 'distribute', 'depart', 'arrive', 'receive',
       'see', 'issue', 'cancel_issue', 'issue', 'return', 'discard', 'transfuse'],
     ['test', 'release', 'distribute', 'depart', 'refuse', 'reinstate', 'issue', 'transfuse', 'transfuse'],
-    ['process', 'transfuse'],
+    ['test', 'end_transfusion', 'start_transfusion', 'report_reaction', 'interrupt_transfusion', 'transfuse'],
+    ['process', 'transfuse', 'start_transfusion'],
   ]
   for (const [index, verbs] of lives.entries()) {
     door.world.clock.now = noon
@@ -348,7 +350,8 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
 }
 
 function isEnd(verb: BagVerb, state: BagState): boolean {
-  return verb === 'discard' || verb === 'process' || (verb === 'transfuse' && state !== 'issued')
+  const isGiven = transfusionVerbs.some((one) => one === verb)
+  return verb === 'discard' || verb === 'process' || (isGiven && state !== 'issued')
 }
 
 /** A hold that came of something else that was done. */
@@ -366,7 +369,14 @@ async function adopt(
   model.placedBy.set(id, by)
 }
 
-const byLab = new Set<BagVerb>(['reserve', 'unreserve', 'issue', 'cancel_issue', 'transfuse', 'return'])
+const byLab = new Set<BagVerb>([
+  'reserve',
+  'unreserve',
+  'issue',
+  'cancel_issue',
+  ...transfusionVerbs,
+  'return',
+])
 
 async function act(door: Door, city: City, model: Model, step: Step, verb: BagVerb): Promise<void> {
   const { now } = door.world.clock
@@ -396,6 +406,8 @@ function patientOf(pseudonym: Pseudonym): Patient {
   const { abo, rhd, antiD } = patients[pseudonym]
   return { pseudonym, group: { abo, rhd }, antiD, sampleUntil: null }
 }
+
+let observedBefore = 0
 
 /** The same asked of both: the command of the model, and the body of the request. */
 function asked(
@@ -464,6 +476,23 @@ function asked(
         },
         body: { patient: pseudonym, startedAt: iso(now), reaction: flag },
       }
+    case 'start_transfusion':
+    case 'end_transfusion':
+    case 'interrupt_transfusion':
+    case 'report_reaction': {
+      // Each at an instant of its own, or it is one that was told before.
+      const occurredAt = now - ++observedBefore
+      const told = { occurredAt, patient: pseudonym, checkers: flag ? ['ann', 'Ben'] : ['ann', 'Ann '] }
+      const known = { issuedFor: null, givenTo: [], checkersNeeded: 2, volumeMl: null, remark: null }
+      return { command: { verb, ...told, ...known }, body: { ...told, occurredAt: iso(occurredAt) } }
+    }
+    case 'discard': {
+      const witness = flag ? (by === 'ann' ? 'ben' : 'ann') : null
+      return {
+        command: { verb, reason, witness, needsWitness: true },
+        body: witness === null ? { reason } : { reason, witness },
+      }
+    }
     case 'reinstate':
       return {
         command: {

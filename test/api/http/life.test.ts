@@ -163,7 +163,9 @@ describe('a bag', () => {
       holds: [{ kind: 'test_reactive', reason: 'hiv reactive' }],
     })
     expect(await refusal(city.second.post(`/bags/${second.bagId}/release`))).toMatchObject({ code: 'held' })
-    expect(await step(city.second, second.bagId, 'discard', { reason: 'reactive' })).toMatchObject({
+    expect(
+      await step(city.second, second.bagId, 'discard', { reason: 'reactive', witness: 'collector' }),
+    ).toMatchObject({
       state: 'discarded',
     })
     expect(await refusal(city.second.post(`/bags/${second.bagId}/release`))).toMatchObject({
@@ -261,7 +263,7 @@ describe('a bag', () => {
     expect(await refusal(city.lab.post(`/bags/${bagId}/reinstate`, reason))).toMatchObject({
       code: 'unverified',
     })
-    await step(city.lab, bagId, 'discard', { reason: 'returned' })
+    await step(city.lab, bagId, 'discard', { reason: 'returned', witness: 'nurse' })
 
     const made = await aMadeBag(city, 2)
     await tested(city, made.din)
@@ -672,7 +674,7 @@ describe('a transfusion', () => {
     const parts = {
       children: [{ productCode: 'E0336VA0', component: 'red_cells', expiresAt: iso(noon + day) }],
     }
-    await step(city.lab, discarded.bagId, 'discard', { reason: 'torn' })
+    await step(city.lab, discarded.bagId, 'discard', { reason: 'torn', witness: 'nurse' })
     await step(city.lab, given.bagId, 'issue', { patient: 'P1' })
     await done(city.lab.post(`/bags/${split.bagId}/process`, parts), Children)
 

@@ -217,7 +217,7 @@ describe('a bag whose fate is recorded', () => {
     const { city, bagId, clock, remove, add } = await aBagInside(door)
     await remove()
     clock.now += minute
-    await step(city.lab, bagId, 'discard', { reason: 'torn' })
+    await step(city.lab, bagId, 'discard', { reason: 'torn', witness: 'nurse' })
     await add()
     expect(await tasksOf(city)).toEqual([])
     clock.now += 1
@@ -246,7 +246,7 @@ describe('a bag whose fate is recorded', () => {
 
   test('may wait inside where it was until it is carried away', async ({ door }) => {
     const { city, bagId, clock, say } = await aBagInside(door)
-    await step(city.lab, bagId, 'discard', { reason: 'torn' })
+    await step(city.lab, bagId, 'discard', { reason: 'torn', witness: 'nurse' })
     clock.now += minute
     await say('bags', { at: clock.now, inventory: ['T1'] })
     expect(await tasksOf(city)).toEqual([])

@@ -114,6 +114,8 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'alarm_test',
       'audit_entry',
       'bag_event',
+      'bag_inspection',
+      'box_seal_check',
       'calibration',
       'device_defrost',
       'grouping',
