@@ -29,6 +29,7 @@ import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
+import { recallRoutes } from './recalls.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { rosterRoutes } from './rosters.ts'
 import { scanAhead } from './scan-ahead.ts'
@@ -88,6 +89,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/', ledgerRoutes)
+  app.route('/', recallRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
   app.route('/alarms', alarmRoutes)

@@ -25,6 +25,7 @@ export type AuditEntry = {
     | 'alarm'
     | 'look_back'
     | 'rescue'
+    | 'recall'
     | 'contact'
     | 'shift'
   readonly subject: string

@@ -12,6 +12,7 @@ const locks = {
   notify: 4845,
   configure: 4846,
   holes: 4847,
+  recall: 4860,
 } as const
 export type Duty = keyof typeof locks
 

@@ -2,10 +2,8 @@ import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
-import { holdsOf, insertHold, liftHold, lockBags, lockDescent, lockFamily } from '../stores/bags.ts'
-import { lockIdentifier } from '../stores/donations.ts'
+import { holdsOf, insertHold, liftHold, lockBags, lockDescent } from '../stores/bags.ts'
 import { currentRevision, isOfLedger } from '../stores/ledgers.ts'
-import { reachDonation } from './collect-donation.ts'
 import { demandSomebody, reachBag } from './demand.ts'
 
 /** Keep a bag, and all that was made of it, from being used. @throws Refusal `not_found`, `forbidden` */
@@ -43,24 +41,5 @@ export async function liftBagHold(
     demandSomebody(ctx, 'a hold is lifted')
     const releasedRevision = hold && isOfLedger(hold.kind) ? await currentRevision(tx, bagId) : null
     await liftHold(tx, ctx.actor, bag, { holdId, reason, releasedRevision }, ctx.now())
-  })
-}
-
-/**
- * Call back all that was made of a donation, wherever it is by now.
- *
- * @returns the bags that are held now
- * @throws Refusal `not_found`, `forbidden`
- */
-export async function recallDonation(
-  ctx: Context,
-  { din, reason }: { readonly din: string; readonly reason: string },
-): Promise<readonly string[]> {
-  return ctx.database.db.transaction(async (tx) => {
-    const { id, identifier } = await reachDonation(ctx, tx, din)
-    await lockIdentifier(tx, identifier)
-    const family = await lockFamily(tx, id)
-    for (const bag of family) await insertHold(tx, ctx.actor, bag, { kind: 'recall', reason }, ctx.now())
-    return family.map((bag) => bag.id)
   })
 }

@@ -16,6 +16,8 @@ import { cnRescueOverdueMs } from '../policies/rescue.ts'
 import {
   cnAlarmTestDue,
   cnLookBack,
+  cnLookBackOf,
+  cnRecalledOut,
   cnRescueTask,
   cnSeenAfterFate,
   cnSeenElsewhere,
@@ -26,6 +28,7 @@ import {
 import { alarmsToTest } from '../stores/alarm-tests.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
+import { recalledOut } from '../stores/recall-reads.ts'
 import {
   type About,
   bagsToCarry,
@@ -72,6 +75,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
   ...equipmentFinders,
   alarm_test_due: alarmTestsDue,
+  recalled_out: bagsRecalledOut,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -168,11 +172,19 @@ async function bagsTakenWithoutIssue(ctx: Context, reach: Reach): Promise<Task[]
 }
 
 async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {
-  return (await openLookBacks(ctx.database.db, reach)).map(({ openedAt: since, ...about }) => ({
+  return (await openLookBacks(ctx.database.db, reach)).map(({ openedAt: since, recall, ...about }) => ({
     ...about,
     kind: 'look_back',
     since,
-    ...cnLookBack,
+    ...(recall === null ? cnLookBack : cnLookBackOf(recall)),
+  }))
+}
+
+async function bagsRecalledOut(ctx: Context, reach: Reach): Promise<Task[]> {
+  return (await recalledOut(ctx.database.db, reach)).map(({ recall, ...about }) => ({
+    ...about,
+    kind: 'recalled_out',
+    ...cnRecalledOut(recall),
   }))
 }
 

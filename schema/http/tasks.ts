@@ -22,7 +22,7 @@ const Task = z
         'or out of service. manual_reading_missing: nobody has read it often enough today, by the day of its facility. ' +
         'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
         'come for longer than a day. alarm_test_due: an alarm of a device ' +
-        'was not found good for too long, or its last test failed',
+        'was not found good for too long, or its last test failed. recalled_out: an open recall holds it, and it is in no device',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),

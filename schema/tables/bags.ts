@@ -260,6 +260,8 @@ export const bagEvent = pgTable(
     index('bag_event_transfused_against')
       .on(t.at, t.bagId, t.version)
       .where(sql`verb = 'transfuse' and data->'discrepancies' <> '[]'`),
+    index('bag_event_given_to').on(sql`(data->>'patient')`).where(sql`verb = 'transfuse'`),
+    index('bag_event_sent_in').on(sql`(data->>'box')`).where(sql`verb = 'distribute'`),
     oneOf('bag_event_verb', t.verb, ['collect', 'register', ...bagVerbs]),
     oneOf('bag_event_from', t.from, bagStates),
     oneOf('bag_event_to', t.to, bagStates),

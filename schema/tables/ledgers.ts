@@ -4,6 +4,7 @@ import { jurisdictions, verdicts } from '../vocabulary.ts'
 import { bag } from './bags.ts'
 import { instant, oneOf } from './columns.ts'
 import { device } from './devices.ts'
+import { recall } from './recalls.ts'
 
 /**
  * How a bag was kept, as it was judged at `knownFrom`: all that was not measured within its limits, and what becomes of it.
@@ -61,7 +62,10 @@ export const ledgerDue = pgTable(
   ],
 )
 
-/** A bag was given to somebody, and was found later to have been kept in a way that must be looked into. */
+/**
+ * A bag was given to somebody, and was found later to have been kept in a way that must be looked into, or was called
+ * back.
+ */
 export const lookBack = pgTable(
   'look_back',
   {
@@ -69,10 +73,9 @@ export const lookBack = pgTable(
     bagId: uuid()
       .notNull()
       .references(() => bag.id),
-    /** By what it was opened. */
-    ledgerId: bigint({ mode: 'number' })
-      .notNull()
-      .references(() => bagLedger.id),
+    /** By what it was opened: by how it was kept, or by a recall. */
+    ledgerId: bigint({ mode: 'number' }).references(() => bagLedger.id),
+    recallId: integer().references(() => recall.id),
     openedAt: instant().notNull(),
     closedAt: instant(),
     closedBy: jsonb(),
@@ -80,6 +83,8 @@ export const lookBack = pgTable(
   },
   (t) => [
     unique('look_back_ledger').on(t.ledgerId),
+    unique('look_back_recall').on(t.recallId, t.bagId),
+    check('look_back_opener', sql`(${t.ledgerId} is null) <> (${t.recallId} is null)`),
     index('look_back_open').on(t.bagId).where(sql`closed_at is null`),
     check(
       'look_back_closing',
