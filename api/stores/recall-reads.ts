@@ -8,6 +8,7 @@ import type { BagState, RecallWhere } from '../../schema/vocabulary.ts'
 import { isWithin, type Reach } from '../domain/rights.ts'
 import { labelOf } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
+import { kept } from './pool.ts'
 import { type Sought, walk } from './recall-walk.ts'
 import { isIn } from './rows.ts'
 import type { About } from './tasks.ts'
@@ -72,10 +73,14 @@ async function findings(
     (id) => isIn(reach, id) ?? sql`true`,
   )
   const { rows } = await db.execute<{ tallies: Tally[]; bags: Row[] }>(sql`
+    ${kept}
     with reached as materialized (${reached}), known as materialized (
       select b.*, place.device_id, r.recall_id, ${whereOf} as "where",
         exists (select from ${bagHold} h where h.id = r.hold_id and h.lifted_at is null) as "isHeld"
-      from reached r join ${bag} b on b.id = r.bag_id ${current}
+      from reached r, lateral (select * from ${bag} where id = r.bag_id offset 0) b left join lateral (
+        select device_id, state from ${bagPlace}
+        where bag_id = b.id and known_to is null and "to" is null limit 1
+      ) place on true
     )
     select (
       select coalesce(json_agg(t), '[]') from (

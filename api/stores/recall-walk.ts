@@ -4,6 +4,7 @@ import { device } from '../../schema/tables/devices.ts'
 import { bagLot, type recall, recallBag } from '../../schema/tables/recalls.ts'
 import type { RecallScope } from '../../schema/vocabulary.ts'
 import type { Database, Transaction } from './database.ts'
+import { kept } from './pool.ts'
 
 /*
  * Which bags a recall is about: forwards from a donor to all that was made of what they gave, backwards from a patient to
@@ -28,12 +29,20 @@ type Start = {
 const isWithin = (at: SQL, { from, to }: Sought) =>
   sql`${at} >= coalesce(${from}::bigint, ${at}) and (${to}::bigint is null or ${at} < ${to}::bigint)`
 
+/*
+ * Each step looks its rows up by an index, whatever the planner thinks of how many there will be: `offset 0` keeps it from
+ * reading a whole table for a few of its rows, or for the thousands that a recall may well be about.
+ */
+
 /** The bags of the donations `dins` names, be they registered as of these or by their label alone. */
 const bagsOfDins = sql`
-  select b.id from dins join ${bag} b on b.scheme = dins.scheme and b.identifier = dins.identifier
+  select b.id from dins, lateral (
+    select id from ${bag} where scheme = dins.scheme and identifier = dins.identifier offset 0
+  ) b
   union
-  select b.id from dins join ${donation} d on d.scheme = dins.scheme and d.identifier = dins.identifier
-    join ${bag} b on b.donation_id = d.id`
+  select b.id from dins, lateral (
+    select id from ${donation} where scheme = dins.scheme and identifier = dins.identifier offset 0
+  ) d, lateral (select id from ${bag} where donation_id = d.id offset 0) b`
 
 /** Was it in a device, or last seen in it with nobody knowing since, at some time of the span? */
 const placedIn = (sought: Sought) => sql`
@@ -108,7 +117,11 @@ export function walk(sought: Sought): SQL {
   const { first, bags, but = sql`true` } = starts[sought.scope](sought)
   return sql`
     with recursive ${first}family (id) as (
-      ${bags} union select child_id from ${bagLineage} join family on parent_id = family.id
+      ${bags}
+      union
+      select made.child_id from family, lateral (
+        select child_id from ${bagLineage} where parent_id = family.id offset 0
+      ) made
     ) select id from family where ${but}`
 }
 
@@ -118,6 +131,7 @@ export type Standing = Sought & { readonly id: number }
 /** The bags of an open recall that it has not reached yet. */
 export async function unreached(db: Database | Transaction, one: Standing): Promise<string[]> {
   const { rows } = await db.execute<{ id: string }>(sql`
+    ${kept}
     select id from (${walk(one)}) sought
     where not exists (select from ${recallBag} r where r.recall_id = ${one.id} and r.bag_id = sought.id)`)
   return rows.map(({ id }) => id)
