@@ -8,6 +8,7 @@ import type { Config } from './config.ts'
 import type { Deps, Log } from './context.ts'
 import { createDispatch } from './dispatch.ts'
 import { createHttp } from './http/app.ts'
+import { startCatchingRecalls } from './jobs/catch-recalls.ts'
 import { startDeliveries } from './jobs/deliver-webhooks.ts'
 import { startFindingHoles } from './jobs/find-holes.ts'
 import { startForwarding } from './jobs/forward-telemetry.ts'
@@ -135,6 +136,7 @@ async function open(
   opened.push(startNoticingExpiry({ ...deps, tell: () => news.nudge() }))
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
+  opened.push(startCatchingRecalls({ ...deps, tell: () => news.nudge() }))
   const mailer = config.mail ? createMailer(config.mail) : null
   if (!mailer) log.info({}, 'nobody is told of alarms by e-mail: there is no SMTP_URL')
   opened.push(startNotices({ ...deps, mailer, tell: () => news.nudge() }))

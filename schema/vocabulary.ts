@@ -54,6 +54,7 @@ export const taskKinds = [
   'expired_on_shelf',
   'fate_unknown',
   'seal_mismatch',
+  'recalled_out',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -432,6 +433,29 @@ export const holdKinds = [
   'other',
 ] as const
 export type HoldKind = (typeof holdKinds)[number]
+
+/**
+ * What the bags of a recall have in common: a donor, a donation, a lot they were made with, a device or a box they were in,
+ * a bag they were made of, or donors whose blood one patient was given.
+ */
+export const recallScopes = ['donor', 'donation', 'lot', 'device', 'box', 'bag', 'patient'] as const
+export type RecallScope = (typeof recallScopes)[number]
+
+/** What the holds of a recall are. */
+export const recallKinds = ['recall', 'look_back'] as const satisfies readonly HoldKind[]
+export type RecallKind = (typeof recallKinds)[number]
+
+/** A recall that is closed keeps its holds, and reaches no more bags; one that is lifted holds none any more. */
+export const recallStates = ['open', 'closed', 'lifted'] as const
+export type RecallState = (typeof recallStates)[number]
+
+/** Where a bag of a recall is: inside a device, in no device or on its way, given to a patient, or no more. */
+export const recallWheres = ['inside', 'out', 'given', 'ended'] as const
+export type RecallWhere = (typeof recallWheres)[number]
+
+/** What a bag is made with that has a lot number. */
+export const lotKinds = ['bag_set', 'additive', 'reagent', 'processing'] as const
+export type LotKind = (typeof lotKinds)[number]
 
 /**
  * What a stretch of a bag's life was in which it was not measured within its limits, or was on a journey; `probe_fault`

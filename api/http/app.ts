@@ -32,6 +32,7 @@ import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
+import { recallRoutes } from './recalls.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { rejudgementRoutes } from './rejudgements.ts'
 import { rosterRoutes } from './rosters.ts'
@@ -96,6 +97,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/bags', issueRoutes)
   app.route('/bags', endRoutes)
   app.route('/', ledgerRoutes)
+  app.route('/', recallRoutes)
   app.route('/donations', donationRoutes)
   app.route('/take-outs', takeOutRoutes)
   app.route('/alarms', alarmRoutes)

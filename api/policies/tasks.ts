@@ -90,6 +90,22 @@ export const cnLookBack: Words = {
   en: 'Transfused, and found since to have been kept outside its limits: see to the patient, and record the conclusion',
 }
 
+/** @param recall its number */
+export function cnLookBackOf(recall: number): Words {
+  return {
+    zh: `已输注，事后被第 ${recall} 号召回追溯：请追溯患者，并记录结论`,
+    en: `Transfused, and called back since by recall ${recall}: see to the patient, and record the conclusion`,
+  }
+}
+
+/** @param recall its number */
+export function cnRecalledOut(recall: number): Words {
+  return {
+    zh: `已被第 ${recall} 号召回，但不在任何设备内：请立即找到，不得使用`,
+    en: `Called back by recall ${recall}, and in no device: find it now, and keep it from being used`,
+  }
+}
+
 export type RescueTaskFacts = {
   readonly to: string
   /** The device it is seen inside of, where that is neither the one that fails nor the one it is to go to. */

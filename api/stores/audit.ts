@@ -26,6 +26,7 @@ export type AuditEntry = {
     | 'alarm'
     | 'look_back'
     | 'rescue'
+    | 'recall'
     | 'contact'
     | 'shift'
     | 'box'

@@ -21,6 +21,7 @@ import * as news from '../../schema/tables/news.ts'
 import * as notices from '../../schema/tables/notices.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
+import * as recalls from '../../schema/tables/recalls.ts'
 import * as rescues from '../../schema/tables/rescues.ts'
 import * as takeOuts from '../../schema/tables/take-outs.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
@@ -50,6 +51,7 @@ export const tables = {
   ...notices,
   ...people,
   ...policies,
+  ...recalls,
   ...rescues,
   ...takeOuts,
   ...telemetry,

@@ -13,6 +13,7 @@ const locks = {
   configure: 4846,
   holes: 4847,
   expire: 4848,
+  recall: 4860,
 } as const
 export type Duty = keyof typeof locks
 

@@ -168,7 +168,7 @@ export type LookBackReason = ({ readonly ledgerId: number } | { readonly rejudge
   readonly verdict: Verdict
 }
 
-/** Open a look-back case for a bag that was given, unless one is open. */
+/** Open a look-back case for how a bag was kept that was given, unless one is open for that. */
 export async function openLookBack(
   tx: Transaction,
   actor: Actor,
@@ -179,7 +179,7 @@ export async function openLookBack(
   const open = await tx
     .select()
     .from(lookBack)
-    .where(and(eq(lookBack.bagId, of.id), isNull(lookBack.closedAt)))
+    .where(and(eq(lookBack.bagId, of.id), isNull(lookBack.recallId), isNull(lookBack.closedAt)))
   if (open.length > 0) return
   const [row] = await tx
     .insert(lookBack)
@@ -199,7 +199,7 @@ export async function openLookBack(
   })
 }
 
-/** Close the case of a bag with what came of it. @throws Refusal `conflict` where none is open */
+/** Close the cases of a bag with what came of it. @throws Refusal `conflict` where none is open */
 export async function closeLookBack(
   tx: Transaction,
   actor: Actor,
@@ -207,19 +207,20 @@ export async function closeLookBack(
   conclusion: string,
   now: number,
 ): Promise<void> {
-  const [closed] = await tx
+  const closed = await tx
     .update(lookBack)
     .set({ closedAt: now, closedBy: actor, conclusion })
     .where(and(eq(lookBack.bagId, of.id), isNull(lookBack.closedAt)))
     .returning({ id: lookBack.id })
-  if (!closed) throw new Refusal('conflict', `no look-back case of bag ${labelOf(of)} is open`)
-  await appendAudit(tx, actor, {
-    at: now,
-    action: 'look_back.closed',
-    subjectKind: 'look_back',
-    subject: String(closed.id),
-    after: { conclusion },
-  })
+  if (closed.length === 0) throw new Refusal('conflict', `no look-back case of bag ${labelOf(of)} is open`)
+  for (const { id } of closed)
+    await appendAudit(tx, actor, {
+      at: now,
+      action: 'look_back.closed',
+      subjectKind: 'look_back',
+      subject: String(id),
+      after: { conclusion },
+    })
 }
 
 /** So many cases are found at most. */
@@ -231,12 +232,14 @@ export type OpenLookBack = {
   readonly label: string
   readonly device: null
   readonly facility: string
+  /** Of the recall that opened it; null where how it was kept did. */
+  readonly recall: number | null
 }
 
 /** Cases nobody has closed, at whoever held the bag last, the oldest first. */
 export async function openLookBacks(db: Database, reach: Reach): Promise<OpenLookBack[]> {
   const rows = await db
-    .select({ openedAt: lookBack.openedAt, bag, facility: facility.code })
+    .select({ openedAt: lookBack.openedAt, recall: lookBack.recallId, bag, facility: facility.code })
     .from(lookBack)
     .innerJoin(bag, eq(bag.id, lookBack.bagId))
     .innerJoin(facility, eq(facility.id, bag.holderId))

@@ -2,12 +2,10 @@ import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
-import { holdsOf, insertHold, liftHold, lockBags, lockDescent, lockFamily } from '../stores/bags.ts'
+import { holdsOf, insertHold, liftHold, lockBags, lockDescent } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
-import { lockIdentifier } from '../stores/donations.ts'
 import { currentRevision, isOfLedger } from '../stores/ledgers.ts'
 import { newestRejudged } from '../stores/rejudged.ts'
-import { reachDonation } from './collect-donation.ts'
 import { demandSomebody, reachBag } from './demand.ts'
 
 /** Keep a bag, and all that was made of it, from being used. @throws Refusal `not_found`, `forbidden` */
@@ -63,23 +61,4 @@ async function revisionReleasedBy(
 ): Promise<number | null> {
   if (rejudgementId !== null) return (await newestRejudged(tx, rejudgementId, bagId))?.revision ?? null
   return isOfLedger(kind) ? currentRevision(tx, bagId) : null
-}
-
-/**
- * Call back all that was made of a donation, wherever it is by now.
- *
- * @returns the bags that are held now
- * @throws Refusal `not_found`, `forbidden`
- */
-export async function recallDonation(
-  ctx: Context,
-  { din, reason }: { readonly din: string; readonly reason: string },
-): Promise<readonly string[]> {
-  return ctx.database.db.transaction(async (tx) => {
-    const { id, identifier } = await reachDonation(ctx, tx, din)
-    await lockIdentifier(tx, identifier)
-    const family = await lockFamily(tx, id)
-    for (const bag of family) await insertHold(tx, ctx.actor, bag, { kind: 'recall', reason }, ctx.now())
-    return family.map((bag) => bag.id)
-  })
 }

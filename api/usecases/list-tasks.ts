@@ -26,6 +26,8 @@ import {
   cnAlarmTestDue,
   cnInsideRetired,
   cnLookBack,
+  cnLookBackOf,
+  cnRecalledOut,
   cnRescueTask,
   cnReviews,
   cnSealMismatch,
@@ -42,6 +44,7 @@ import { labelsOf } from '../stores/devices.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { issuesToReview } from '../stores/issue-reviews.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
+import { recalledOut } from '../stores/recall-reads.ts'
 import {
   type About,
   bagsToCarry,
@@ -101,6 +104,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   inside_retired: bagsInsideRetired,
   ...fateFinders,
   seal_mismatch: sealsThatDiffer,
+  recalled_out: bagsRecalledOut,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -228,11 +232,19 @@ async function issuesNotReviewed(ctx: Context, reach: Reach, kind: ReviewReason)
 }
 
 async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {
-  return (await openLookBacks(ctx.database.db, reach)).map(({ openedAt: since, ...about }) => ({
+  return (await openLookBacks(ctx.database.db, reach)).map(({ openedAt: since, recall, ...about }) => ({
     ...about,
     kind: 'look_back',
     since,
-    ...cnLookBack,
+    ...(recall === null ? cnLookBack : cnLookBackOf(recall)),
+  }))
+}
+
+async function bagsRecalledOut(ctx: Context, reach: Reach): Promise<Task[]> {
+  return (await recalledOut(ctx.database.db, reach)).map(({ recall, ...about }) => ({
+    ...about,
+    kind: 'recalled_out',
+    ...cnRecalledOut(recall),
   }))
 }
 

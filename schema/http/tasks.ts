@@ -33,7 +33,8 @@ const Task = z
         'journey_overdue: it was sent and has not left, or has not come, for longer than it may. return_to_inspect: it ' +
         'came back. reservation_ending: it is kept for a patient for two hours at most. expires_soon: it may be used, and ' +
         'expires within days. expired_on_shelf: it has expired, and is in stock still. fate_unknown: it expired a week ago ' +
-        'or longer, and has no fate. seal_mismatch: a box came with another seal than it was sent with',
+        'or longer, and has no fate. seal_mismatch: a box came with another seal than it was sent with. ' +
+        'recalled_out: an open recall holds it, and it is in no device',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device or a box' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),

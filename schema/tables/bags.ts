@@ -269,6 +269,12 @@ export const bagEvent = pgTable(
         sql`verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction') and data->'discrepancies' <> '[]'`,
       ),
     index('bag_event_to_review').on(t.at, t.bagId, t.version).where(sql`verb = 'issue' and data ? 'review'`),
+    index('bag_event_given_to')
+      .on(sql`(data->>'patient')`)
+      .where(
+        sql`verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
+      ),
+    index('bag_event_sent_in').on(sql`(data->>'box')`).where(sql`verb = 'distribute'`),
     oneOf('bag_event_verb', t.verb, ['collect', 'register', 'expire', ...bagVerbs]),
     uniqueIndex('bag_event_expired').on(t.bagId).where(sql`verb = 'expire'`),
     oneOf('bag_event_from', t.from, bagStates),

@@ -5,6 +5,7 @@ import { bag } from './bags.ts'
 import { instant, oneOf } from './columns.ts'
 import { device } from './devices.ts'
 import { rejudgement } from './policies.ts'
+import { recall } from './recalls.ts'
 
 /**
  * How a bag was kept, as it was judged at `knownFrom`: all that was not measured within its limits, and what becomes of it.
@@ -103,7 +104,10 @@ export const ledgerDue = pgTable(
   ],
 )
 
-/** A bag was given to somebody, and was found later to have been kept in a way that must be looked into. */
+/**
+ * A bag was given to somebody, and was found later to have been kept in a way that must be looked into, or was called
+ * back.
+ */
 export const lookBack = pgTable(
   'look_back',
   {
@@ -111,9 +115,10 @@ export const lookBack = pgTable(
     bagId: uuid()
       .notNull()
       .references(() => bag.id),
-    /** By what it was opened: what stood in the ledger, or what a re-judgement said beside it. */
+    /** By what it was opened: what stood in the ledger, what a re-judgement said beside it, or a recall. */
     ledgerId: bigint({ mode: 'number' }).references(() => bagLedger.id),
     rejudgedId: bigint({ mode: 'number' }).references(() => rejudgedLedger.id),
+    recallId: integer().references(() => recall.id),
     openedAt: instant().notNull(),
     closedAt: instant(),
     closedBy: jsonb(),
@@ -122,7 +127,8 @@ export const lookBack = pgTable(
   (t) => [
     unique('look_back_ledger').on(t.ledgerId),
     unique('look_back_rejudged').on(t.rejudgedId),
-    check('look_back_opening', sql`num_nonnulls(${t.ledgerId}, ${t.rejudgedId}) = 1`),
+    unique('look_back_recall').on(t.recallId, t.bagId),
+    check('look_back_opening', sql`num_nonnulls(${t.ledgerId}, ${t.rejudgedId}, ${t.recallId}) = 1`),
     index('look_back_open').on(t.bagId).where(sql`closed_at is null`),
     check(
       'look_back_closing',

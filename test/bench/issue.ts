@@ -131,7 +131,7 @@ export async function issue(): Promise<Record<string, unknown>> {
 
 type Told = { readonly answer: string; readonly bagId: string | null }
 
-function scan(agent: Agent, url: string, takeOut: string, number: number, key: string): Promise<Told> {
+export function scan(agent: Agent, url: string, takeOut: string, number: number, key: string): Promise<Told> {
   const body = JSON.stringify({ din: `=${identifierOf(number)}00`, productCode: 'E0336V00' })
   return new Promise((resolve, reject) => {
     const asked = request(
@@ -159,7 +159,7 @@ const identifierOf = (number: number) =>
   `A9999${26 + Math.floor(number / 1e6)}${String(number % 1e6).padStart(6, '0')}`
 
 /** Bags that came three days ago and have been in the fridge, which has been cold, since. */
-async function fillFridge(sql: pg.Client, device: string): Promise<void> {
+export async function fillFridge(sql: pg.Client, device: string, count = bags): Promise<void> {
   await sql.query(
     `with f as (select id as device_id, (select facility_id from device_placement p where p.device_id = d.id) as facility_id
                 from device d where name = $1),
@@ -181,7 +181,7 @@ async function fillFridge(sql: pg.Client, device: string): Promise<void> {
             $2::bigint + 864000000, $2::bigint, facility_id, facility_id, 'available', 1, 'O', 'positive'
      from generate_series(0, $3::int - 1) n,
           (select facility_id from device_placement p join device d on d.id = p.device_id where d.name = $1) f`,
-    [device, since, bags],
+    [device, since, count],
   )
   await sql.query(
     `insert into bag_event (bag_id, version, verb, "to", at, actor, data)
@@ -209,7 +209,7 @@ async function fillFridge(sql: pg.Client, device: string): Promise<void> {
 }
 
 /** One reading a minute up to now, as if the fridge had reported all the while. */
-async function keepCold(sql: pg.Client): Promise<void> {
+export async function keepCold(sql: pg.Client): Promise<void> {
   await sql.query(
     `insert into reading (probe_id, at, boot_id, seq, centi)
      select p.id, at, b.id, 1000000 + row_number() over (), 400
@@ -222,7 +222,7 @@ async function keepCold(sql: pg.Client): Promise<void> {
 }
 
 /** The sessions of nurses who have signed in: what their terminals show with every request. */
-async function nurses(sql: pg.Client, url: string, key: string): Promise<readonly string[]> {
+export async function nurses(sql: pg.Client, url: string, key: string): Promise<readonly string[]> {
   const { rows } = await sql.query('select code from facility limit 1')
   const roles = [{ role: 'nurse', facility: rows[0].code }]
   const tokens: string[] = []
@@ -256,7 +256,7 @@ async function countIssues(sql: pg.Client): Promise<Record<string, number>> {
   return rows[0] as Record<string, number>
 }
 
-async function aTakeOut(sql: pg.Client): Promise<string> {
+export async function aTakeOut(sql: pg.Client): Promise<string> {
   const now = Date.now()
   const { rows } = await sql.query(
     `insert into take_out (id, device_id, facility_id, pseudonym, emergency, actor, opened_at, expires_at)

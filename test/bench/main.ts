@@ -5,7 +5,9 @@ import { connections } from './connections.ts'
 import { ingest } from './ingest.ts'
 import { issue } from './issue.ts'
 import { lateData } from './late-data.ts'
+import { recall } from './recall.ts'
 import { telemetrySize } from './telemetry-size.ts'
+import { trace } from './trace.ts'
 import { windowBench } from './window.ts'
 
 /** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
@@ -19,6 +21,8 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   city,
   chaos,
   alarm,
+  recall,
+  trace,
 }
 
 const [name = ''] = process.argv.slice(2)

@@ -15,6 +15,7 @@ import { Patient, TakeOut } from '../../../schema/http/life.ts'
 import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
+import { Recall } from '../../../schema/http/recalls.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
 import { Rejudged } from '../../../schema/http/rejudgements.ts'
 import { NewContact, Roster } from '../../../schema/http/rosters.ts'
@@ -50,6 +51,8 @@ type Place = {
   readonly loggerImport: number
   readonly rejudgement: number
   readonly box: string
+  readonly recall: number
+  readonly lookBack: number
 }
 
 const doc = z.object({
@@ -162,6 +165,12 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /donations/{din}/groupings': () => ({ abo: 'O', rhd: 'positive' }),
   'POST /donations/{din}/tests': () => ({ results: [{ marker: 'hiv', reactive: false }] }),
   'POST /donations/{din}/recall': () => ({ reason: 'ill' }),
+  'POST /recalls': ({ code, bagId }) => ({ facility: code, scope: 'bag', of: bagId, reason: 'ill' }),
+  'POST /recalls/drills': ({ code, bagId }) => ({ facility: code, scope: 'bag', of: bagId, reason: 'ill' }),
+  'POST /recalls/{number}/close': () => ({ reason: 'all found' }),
+  'POST /recalls/{number}/lift': () => ({ reason: 'not ill after all' }),
+  'POST /bags/{bagId}/lots': () => ({ kind: 'bag_set', number: 'L-1' }),
+  'POST /look-backs/{lookBack}/recipient': () => ({ reason: 'to tell them' }),
   'POST /bags/{bagId}/process': () => ({
     children: [{ productCode: 'E0336V00', component: 'red_cells', expiresAt: '2020-06-01T00:00:00Z' }],
   }),
@@ -242,6 +251,7 @@ const networkWide = new Set([
 ])
 
 const queries: Record<string, (place: Place) => string> = {
+  'GET /recalls/preview': ({ code, bagId }) => `?facility=${code}&scope=bag&of=${bagId}`,
   'DELETE /people/{username}/roles': ({ code }) => `?role=courier&facility=${code}`,
 }
 
@@ -305,6 +315,7 @@ async function aPlace(door: Door, code: string): Promise<Place> {
   const held = await door.ask(BagDetail, 'POST', `/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' })
   const box = { box: `box-of-${code}`, facility: code, to: code, seal: 'S-1' }
   const { boxId } = await door.ask(Box, 'POST', '/boxes', box)
+  const recall = await aRecall(door, code, bagId)
   const contact = `contact-of-${code}`
   await door.ask(NewContact, 'POST', `/facilities/${code}/contacts`, {
     name: contact,
@@ -332,6 +343,8 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     loggerImport,
     rejudgement: await aDoneRejudgement(door),
     box: boxId,
+    recall,
+    lookBack: await aLookBack(door, bagId, recall),
   }
 }
 
@@ -346,6 +359,25 @@ async function aDoneRejudgement({ world }: Door): Promise<number> {
     await decideOnRejudgement(as(name), { id, decision: 'approve', comment: 'read' })
   world.clock.now = noon
   return id
+}
+
+async function aLookBack({ world }: Door, bagId: string, recall: number): Promise<number> {
+  const { pool } = world.deps.database
+  await pool.query(`alter table look_back alter column id restart with ${6_000 + recall}`)
+  await pool.query('insert into look_back (bag_id, recall_id, opened_at) values ($1, $2, $3)', [
+    bagId,
+    recall,
+    noon,
+  ])
+  return 6_000 + recall
+}
+
+async function aRecall(door: Door, code: string, bagId: string): Promise<number> {
+  const { pool } = door.world.deps.database
+  // Numbers nothing else has here: what is said of one must not be taken for another's.
+  await pool.query(`alter table recall alter column id restart with ${code === 'H1' ? 5_001 : 5_501}`)
+  const asked = { facility: code, scope: 'bag', of: bagId, kind: 'look_back', reason: 'ill' }
+  return (await door.ask(Recall, 'POST', '/recalls', asked)).number
 }
 
 async function anAlarm({ world }: Door, device: string, code: string): Promise<number> {
@@ -390,6 +422,8 @@ const nowhere: Place = {
   loggerImport: 2_000_000_004,
   rejudgement: 2_000_000_006,
   box: '00000000-0000-7000-8000-000000000008',
+  recall: 2_000_000_006,
+  lookBack: 2_000_000_007,
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -416,6 +450,8 @@ function fill(route: string, place: Place): string {
     holdId: String(place.hold),
     importId: String(place.loggerImport),
     boxId: place.box,
+    number: String(place.recall),
+    lookBack: String(place.lookBack),
     contact: place.contact,
     shiftId: String(place.shift),
   }
