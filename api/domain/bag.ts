@@ -4,6 +4,7 @@ import type {
   Component,
   HoldKind,
   Marker,
+  Process,
   ReturnPolicy,
   TransfusionFault,
 } from '../../schema/vocabulary.ts'
@@ -47,7 +48,13 @@ export type Patient = {
 }
 
 export type Command =
-  | { readonly verb: 'process'; readonly children: readonly string[] }
+  | {
+      readonly verb: 'process'
+      readonly children: readonly string[]
+      /** How, and what was written down of it. */
+      readonly process?: Process
+      readonly modification?: string
+    }
   | { readonly verb: 'test'; readonly donation: DonationFacts }
   | { readonly verb: 'release'; readonly donation: DonationFacts; readonly by: string }
   | { readonly verb: 'reserve'; readonly patient: Patient; readonly until: number }
@@ -145,7 +152,9 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       mustBeFree(bag)
       mustBeInDate(bag, now)
       mustBeUnreserved(bag, null, now)
-      return { data: { children: command.children } }
+      return {
+        data: { children: command.children, process: command.process, modification: command.modification },
+      }
     case 'test': {
       const { group, reactive } = findingsOf(bag, command.donation)
       return { changes: { group }, data: { group, reactive } }

@@ -97,6 +97,7 @@ function findingsOfBag(bag: BagFacts, now: number): Finding[] {
 
 function findingOfHold(kind: BagFacts['holds'][number]['kind']): Finding {
   if (kind === 'recall' || kind === 'look_back') return 'recalled'
+  if (kind === 'unknown_product') return 'unknown_product'
   return kind === 'unverified_gap' ? 'unverified' : 'held'
 }
 

@@ -92,3 +92,10 @@ export function cnAlarmTestDue(kind: AlarmKind): Words {
     en: `Due for an alarm test, or the last one failed: test “${en}”, and record the result`,
   }
 }
+
+export function cnUnknownProduct(code: string): Words {
+  return {
+    zh: `产品码 ${code} 未登记，血袋已暂停使用：请核对标签，并申请登记该产品码`,
+    en: `Product code ${code} is not in the catalogue, and the bag is held: read its label again, and propose the code`,
+  }
+}

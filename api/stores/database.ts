@@ -19,6 +19,7 @@ import * as news from '../../schema/tables/news.ts'
 import * as notices from '../../schema/tables/notices.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
+import * as products from '../../schema/tables/products.ts'
 import * as rescues from '../../schema/tables/rescues.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
 import type { Log } from '../context.ts'
@@ -45,6 +46,7 @@ export const tables = {
   ...notices,
   ...people,
   ...policies,
+  ...products,
   ...rescues,
   ...telemetry,
 }

@@ -108,11 +108,12 @@ export async function releasedOf(db: Database | Transaction, bagId: string): Pro
   )
 }
 
-/** A bag and all it was made of. */
+/** A bag and all it was made of whose account goes over to it. */
 export function lineOf(bagId: string | SQL): SQL {
   return sql`(
     with recursive line (id) as (
-      select ${bagId}::uuid union select parent_id from ${bagLineage} join line on child_id = line.id
+      select ${bagId}::uuid
+      union select parent_id from ${bagLineage} join line on child_id = line.id where not resets_exposure
     ) select id from line)`
 }
 

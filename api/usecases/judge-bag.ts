@@ -30,6 +30,7 @@ import {
 } from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
 import type { Policy } from '../stores/policies.ts'
+import { learnProduct } from './catalogued.ts'
 import { type Trace, traceBag } from './trace-bag.ts'
 
 const judge: Actor = { kind: 'job', id: 'cold-chain-judge' }
@@ -199,7 +200,8 @@ async function seeToHolds(
     const kind = systemHolds[judged.reason]
     if (kind) asked.set(kind, [...(asked.get(kind) ?? []), judged])
   }
-  let isTold = false
+  const isUnknown = standing.some((hold) => hold.kind === 'unknown_product')
+  let isTold = isUnknown && (await learnProduct(tx, judge, bag, now))
   for (const [kind, reasons] of asked) {
     if (standing.some((hold) => hold.kind === kind)) continue
     await insertHold(tx, judge, bag, { kind, reason: cnHeldFor(reasons) }, now)

@@ -22,6 +22,7 @@ import {
   cnTakenWithoutIssue,
   cnTransfusedAgainst,
   cnUnconfirmed,
+  cnUnknownProduct,
 } from '../policies/tasks.ts'
 import { alarmsToTest } from '../stores/alarm-tests.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
@@ -35,6 +36,7 @@ import {
   seenElsewhere,
   takenWithoutIssue,
   transfusedAgainst,
+  unknownProducts,
 } from '../stores/tasks.ts'
 import { demandRight } from './demand.ts'
 import { equipmentFinders } from './find-equipment-tasks.ts'
@@ -72,6 +74,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
   ...equipmentFinders,
   alarm_test_due: alarmTestsDue,
+  unknown_product: bagsOfUnknownProduct,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -202,6 +205,14 @@ async function alarmTestsDue(ctx: Context, reach: Reach): Promise<Task[]> {
     const about = { bagId: null, label: null, device, facility }
     return [{ ...about, kind: 'alarm_test_due', since, ...cnAlarmTestDue(alarm), alarm }]
   })
+}
+
+async function bagsOfUnknownProduct(ctx: Context, reach: Reach): Promise<Task[]> {
+  return (await unknownProducts(ctx.database.db, reach)).map(({ code, ...about }) => ({
+    ...about,
+    kind: 'unknown_product',
+    ...cnUnknownProduct(code),
+  }))
 }
 
 function aboutOf({ bagId, label, device, facility }: Seen): About {

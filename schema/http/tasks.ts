@@ -22,7 +22,8 @@ const Task = z
         'or out of service. manual_reading_missing: nobody has read it often enough today, by the day of its facility. ' +
         'manual_reading_differs: the newest reading by hand is too far from what the probe showed. sequence_hole: messages of a device have not ' +
         'come for longer than a day. alarm_test_due: an alarm of a device ' +
-        'was not found good for too long, or its last test failed',
+        'was not found good for too long, or its last test failed. unknown_product: a bag is held because the catalogue ' +
+        'does not know its product code',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),

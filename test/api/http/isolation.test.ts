@@ -185,6 +185,20 @@ const bodies: Record<string, (place: Place) => unknown> = {
     reason: 'a test',
   }),
   'POST /policies/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
+  'POST /products/proposals': () => ({
+    jurisdiction: 'CN',
+    code: 'D0001',
+    effectiveFrom: '2030-01-01T00:00:00Z',
+    name: 'Red cells',
+    component: 'red_cells',
+    uom: 'U',
+    shelfLife: { count: 35, unit: 'days' },
+    countsFrom: 'collection',
+    source: 'a test',
+    reason: 'a test',
+  }),
+  'POST /products/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
+  'POST /modifications': ({ bagId }) => ({ process: 'split', bags: [bagId], children: [{}, {}] }),
   'POST /alarms/{id}/acknowledge': () => ({ comment: 'on my way' }),
   'POST /alarms/{id}/comment': () => ({ comment: 'looked at it' }),
   'POST /alarms/{id}/rescue': () => ({}),
@@ -203,6 +217,8 @@ const networkWide = new Set([
   'POST /facilities',
   'POST /policies/proposals',
   'POST /policies/proposals/{id}/opinions',
+  'POST /products/proposals',
+  'POST /products/proposals/{id}/opinions',
 ])
 
 const queries: Record<string, (place: Place) => string> = {
