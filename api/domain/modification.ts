@@ -64,8 +64,9 @@ const done: Readonly<Record<Process, string>> = {
 }
 
 /**
- * What comes of making bags of bags. Each is checked by the catalogue; a part keeps its number and gets a division of its own,
- * and nothing outlasts what it is made of, but for what whole blood is separated into, which keeps by dates of its own.
+ * What comes of making bags of bags. Each is checked by the catalogue; a part keeps its number and gets a division of
+ * its own, and nothing outlasts what it is made of, whatever its label says, but for what whole blood is separated into,
+ * which keeps by dates of its own.
  *
  * A pool is made of bags in stock of one product, one ABO group and one holder. Its RhD is positive where that of any is,
  * for it has cells of each; of low titre it is where all are.
@@ -96,8 +97,6 @@ export function planModification(
         'illegal_move',
         `bag ${first.label} is too old to be ${done[process]}: it was to be within ${making.within.count} ${making.within.unit} of its collection`,
       )
-    if (asked.expiresAt !== undefined && asked.expiresAt > lasts && !isParted)
-      throw new Refusal('invalid_request', `children: ${making.code} would outlast what it is made of`)
     const begins = to.countsFrom === 'collection' ? collectedAt : now
     const expiresAt = Math.min(
       asked.expiresAt ?? Number.POSITIVE_INFINITY,

@@ -9,7 +9,7 @@ import { modifyBags } from './modify-bags.ts'
 export type Child = {
   readonly productCode: string
   readonly component?: Component | undefined
-  /** ms UTC, exclusive; never after its parent's, but for what whole blood is separated into. */
+  /** As labelled, ms UTC, exclusive; it is never used after its parent's, but for what whole blood is separated into. */
   readonly expiresAt: number
   readonly lowTitre: boolean
 }
