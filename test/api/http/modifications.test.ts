@@ -240,7 +240,9 @@ describe('a bag', () => {
       tags: [{ tag: 'T1', from: iso(noon - hour), to: iso(noon) }],
     })
     const { rows } = await door.world.deps.database.pool.query('select * from modification')
-    expect(rows).toMatchObject([{ id: modificationId, process: 'thaw', ...how, actor: { kind: 'integration' } }])
+    expect(rows).toMatchObject([
+      { id: modificationId, process: 'thaw', ...how, actor: { kind: 'integration' } },
+    ])
     expect(await refused(door, 'thaw', [child])).toMatchObject({
       status: 409,
       code: 'illegal_move',
