@@ -79,7 +79,10 @@ export async function insertProducts(
     .values([...rows])
     .onConflictDoNothing()
     .returning()
-  for (const row of added) await dueForProduct(tx, row, row.effectiveFrom)
+  await dueForProducts(
+    tx,
+    added.map(({ id }) => id),
+  )
   const entries = added.map((row) => ({
     at: now,
     action: 'product.seeded',
@@ -106,8 +109,11 @@ export async function insertProductVersion(
     .orderBy(desc(product.version))
     .limit(1)
   const row = { ...content, version: (newest?.version ?? 0) + 1, proposalId: id }
-  await tx.insert(product).values(row)
-  await dueForProduct(tx, row, content.effectiveFrom)
+  const added = await tx.insert(product).values(row).returning({ id: product.id })
+  await dueForProducts(
+    tx,
+    added.map(({ id }) => id),
+  )
   await appendAudit(tx, actor, {
     at: now,
     action: 'product.in_force',
@@ -117,16 +123,14 @@ export async function insertProductVersion(
   })
 }
 
-/** The bags that are held because nobody knew what they are: they are looked at again once the entry is in force. */
-async function dueForProduct(
-  tx: Transaction,
-  { scheme, code }: Pick<ProductContent, 'scheme' | 'code'>,
-  dueAt: number,
-): Promise<void> {
+/** The bags that are held because nobody knew what they are: they are looked at again once their entry is in force. */
+async function dueForProducts(tx: Transaction, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return
   await tx.execute(sql`
-    insert into ${ledgerDue} (bag_id, due_at) select b.id, ${dueAt}::bigint from ${bag} b
-    where b.scheme = ${scheme} and b.product_code = ${code} and exists (
-      select from ${bagHold} h where h.bag_id = b.id and h.lifted_at is null and h.kind = 'unknown_product')`)
+    insert into ${ledgerDue} (bag_id, due_at)
+    select b.id, p.effective_from from ${bagHold} h join ${bag} b on b.id = h.bag_id
+      join ${product} p on p.scheme = b.scheme and p.code = b.product_code
+    where h.lifted_at is null and h.kind = 'unknown_product' and p.id = any(${`{${ids.join()}}`}::integer[])`)
 }
 
 export async function insertModification(
