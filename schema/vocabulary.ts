@@ -55,6 +55,7 @@ export const taskKinds = [
   'fate_unknown',
   'seal_mismatch',
   'recalled_out',
+  'unknown_product',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -420,7 +421,10 @@ export const standings = [
 ] as const
 export type Standing = (typeof standings)[number]
 
-/** Why a bag is held. Those of the first line only a person lifts, and only with another's word. */
+/**
+ * Why a bag is held. Those of the first line only a person lifts, and only with another's word. `unknown_product`: the
+ * catalogue does not know its code; only that it does lifts it.
+ */
 export const holdKinds = [
   'recall',
   'breach',
@@ -430,6 +434,7 @@ export const holdKinds = [
   'visual',
   'unverified_gap',
   'allowance',
+  'unknown_product',
   'other',
 ] as const
 export type HoldKind = (typeof holdKinds)[number]
@@ -500,6 +505,7 @@ export type LedgerReason = (typeof ledgerReasons)[number]
 export const findings = [
   'unknown_bag',
   'recalled',
+  'unknown_product',
   'special_label',
   'not_grouped',
   'wrong_group',
@@ -551,8 +557,39 @@ export type Abo = (typeof abos)[number]
 export const rhds = ['positive', 'negative'] as const
 export type Rhd = (typeof rhds)[number]
 
-export const components = ['red_cells', 'plasma', 'platelets', 'cryoprecipitate', 'whole_blood'] as const
+/** What is kept in a way of its own is a component of its own: what is thawed is not what was frozen. */
+export const components = [
+  'red_cells',
+  'plasma',
+  'platelets',
+  'cryoprecipitate',
+  'whole_blood',
+  'thawed_plasma',
+  'thawed_cryoprecipitate',
+  'frozen_red_cells',
+  'granulocytes',
+] as const
 export type Component = (typeof components)[number]
+
+/** How bags are made of bags. */
+export const processes = ['separate', 'split', 'pool', 'wash', 'irradiate', 'thaw'] as const
+export type Process = (typeof processes)[number]
+
+/** What bags are counted in: units (in China of 200 mL whole blood), millilitres, or doses. */
+export const unitsOfMeasure = ['U', 'mL', 'dose'] as const
+export type UnitOfMeasure = (typeof unitsOfMeasure)[number]
+
+/** Hours count from a moment, days to the end of a day of the calendar where the bag is. */
+export const shelfLifeUnits = ['hours', 'days'] as const
+export type ShelfLifeUnit = (typeof shelfLifeUnits)[number]
+
+/** Since when a product keeps for its shelf life: since the donor gave, or since it was made. */
+export const shelfLifeStarts = ['collection', 'modification'] as const
+export type ShelfLifeStart = (typeof shelfLifeStarts)[number]
+
+/** What two people approve before it is in force. */
+export const proposalKinds = ['policy', 'product'] as const
+export type ProposalKind = (typeof proposalKinds)[number]
 
 /** The part of a bag's life a policy speaks of. */
 export const phases = ['storage', 'transport', 'in_hand'] as const

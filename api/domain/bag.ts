@@ -7,6 +7,7 @@ import type {
   Finding,
   HoldKind,
   Marker,
+  Process,
   ReturnPolicy,
   ReviewReason,
   TransfusionFault,
@@ -52,7 +53,13 @@ export type Patient = {
 }
 
 export type Command =
-  | { readonly verb: 'process'; readonly children: readonly string[] }
+  | {
+      readonly verb: 'process'
+      readonly children: readonly string[]
+      /** How, and what was written down of it. */
+      readonly process?: Process
+      readonly modification?: string
+    }
   | { readonly verb: 'test'; readonly donation: DonationFacts }
   | { readonly verb: 'release'; readonly donation: DonationFacts; readonly by: string }
   | { readonly verb: 'reserve'; readonly patient: Patient; readonly until: number }
@@ -185,7 +192,9 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       mustBeFree(bag)
       mustBeInDate(bag, now)
       mustBeUnreserved(bag, null, now)
-      return { data: { children: command.children } }
+      return {
+        data: { children: command.children, process: command.process, modification: command.modification },
+      }
     case 'test': {
       const { group, reactive } = findingsOf(bag, command.donation)
       return { changes: { group }, data: { group, reactive } }
@@ -387,6 +396,7 @@ function reviewOf({ emergency, glassBroken }: Command & { verb: 'issue' }): Revi
 /** What a hold says at a scan. */
 export function findingOfHold(kind: HoldKind): Finding {
   if (kind === 'recall' || kind === 'look_back') return 'recalled'
+  if (kind === 'unknown_product') return 'unknown_product'
   return kind === 'unverified_gap' ? 'unverified' : 'held'
 }
 

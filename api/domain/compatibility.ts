@@ -24,6 +24,7 @@ type Rule = {
 /**
  * Per component: red cells come without plasma, plasma and cryoprecipitate without cells; platelets come in plasma, with
  * few red cells and little A and B of their own; whole blood is all of it, and group O of low titre its only exception.
+ * Frozen or thawed they are the same blood. Granulocytes come in plasma with many red cells: both fit, without exception.
  */
 const rules: Record<Component, Rule> = {
   red_cells: { cells: 'must_fit', plasma: 'none', lowTitreExcuses: [], rhd: true },
@@ -31,6 +32,10 @@ const rules: Record<Component, Rule> = {
   platelets: { cells: 'better', plasma: 'must_fit', lowTitreExcuses: ['O', 'A', 'B'], rhd: true },
   plasma: { cells: 'none', plasma: 'must_fit', lowTitreExcuses: ['A', 'B'], rhd: false },
   cryoprecipitate: { cells: 'none', plasma: 'must_fit', lowTitreExcuses: ['A', 'B'], rhd: false },
+  thawed_plasma: { cells: 'none', plasma: 'must_fit', lowTitreExcuses: ['A', 'B'], rhd: false },
+  thawed_cryoprecipitate: { cells: 'none', plasma: 'must_fit', lowTitreExcuses: ['A', 'B'], rhd: false },
+  frozen_red_cells: { cells: 'must_fit', plasma: 'none', lowTitreExcuses: [], rhd: true },
+  granulocytes: { cells: 'must_fit', plasma: 'must_fit', lowTitreExcuses: [], rhd: true },
 }
 
 export type Compatibility = {

@@ -12,6 +12,7 @@ export const refusalCodes = [
   'tag_in_use',
   'key_reused',
   'illegal_move',
+  'not_in_catalogue',
   'held',
   'expired',
   'session_over',

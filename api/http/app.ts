@@ -25,13 +25,14 @@ import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
 import { issueRoutes } from './issues.ts'
 import { ledgerRoutes } from './ledgers.ts'
-import { lifeRoutes } from './life.ts'
+import { lifeRoutes, modificationRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
 import { onError, onUnknownRoute, onValidated, onWrongMethod } from './problems.ts'
+import { productRoutes } from './products.ts'
 import { recallRoutes } from './recalls.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { rejudgementRoutes } from './rejudgements.ts'
@@ -113,6 +114,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/telemetry/dead-letters', deadLetterRoutes)
   app.route('/policies', policyRoutes)
   app.route('/policies/rejudgements', rejudgementRoutes)
+  app.route('/products', productRoutes)
+  app.route('/modifications', modificationRoutes)
   app.route('/news', newsRoutes)
   app.route('/webhooks', webhookRoutes)
   return app

@@ -9,6 +9,8 @@ import {
   HoldInput,
   HoldParams,
   IssueInput,
+  Modification,
+  ModificationInput,
   NothingInput,
   ProcessInput,
   ReasonInput,
@@ -30,6 +32,7 @@ import { commandToDiscard } from '../usecases/discard-bag.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
 import { writeInspection } from '../usecases/inspect-bag.ts'
 import { commandToIssue, patientAt, returnOf } from '../usecases/issue-bag.ts'
+import { modifyBags } from '../usecases/modify-bags.ts'
 import { commandToObserve, commandToTransfuse } from '../usecases/observe-transfusion.ts'
 import { packWithBag, unpackWithBag } from '../usecases/pack-box.ts'
 import { processBag } from '../usecases/process-bag.ts'
@@ -176,10 +179,29 @@ const process = createRoute({
   method: 'post',
   path: '/{bagId}/process',
   tags,
-  summary: 'Make bags of it: separate, thaw, wash, split',
+  summary: 'Make bags of it that are labelled already, by the process the catalogue has for them',
   ...needs('bag.process'),
   request: { params: BagParams, body: body(ProcessInput) },
   responses: { ...everywhereWithBody, 201: json(Children, 'What was made of it'), 404: missing, 409: not },
+})
+
+const modify = createRoute({
+  method: 'post',
+  path: '/',
+  tags,
+  summary: 'Make bags of bags: separate, split, pool, wash, irradiate, thaw, as the catalogue allows',
+  ...needs('bag.process'),
+  request: { body: body(ModificationInput) },
+  responses: { ...everywhereWithBody, 201: json(Modification, 'What was made'), 404: missing, 409: not },
+})
+
+export const modificationRoutes = new OpenAPIHono<Env>().openapi(modify, async (c) => {
+  const { bags: bagIds, children, ...input } = c.req.valid('json')
+  const wanted = children.map(({ product: code, ...child }) => ({ ...child, code }))
+  const made = await modifyBags(c.var.ctx, { ...input, bagIds, children: wanted, movesTags: true })
+  const codes = await codesOf(c.var.ctx, made.children)
+  const { id: modificationId, process } = made
+  return c.json({ modificationId, process, children: made.children.map((bag) => bagView(bag, codes)) }, 201)
 })
 
 const hold = createRoute({
@@ -257,7 +279,15 @@ export const lifeRoutes = new OpenAPIHono<Env>()
       if (reactive !== undefined && knowsTests) said.reactive = reactive
       for (const end of ['to', 'from'])
         if (typeof said[end] === 'number') said[end] = places.get(said[end]) ?? null
-      for (const instant of ['startedAt', 'endedAt', 'occurredAt', 'until', 'expiresAt', 'collectedAt'])
+      for (const instant of [
+        'startedAt',
+        'endedAt',
+        'occurredAt',
+        'until',
+        'expiresAt',
+        'collectedAt',
+        'labelledUntil',
+      ])
         if (typeof said[instant] === 'number') said[instant] = iso(said[instant])
       return { version, verb, from, to, at: iso(at), data: said }
     })

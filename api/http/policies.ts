@@ -69,7 +69,7 @@ export const policyRoutes = new OpenAPIHono<Env>()
     return c.json({ policies: policies.map(policyView) }, 200)
   })
   .openapi(proposals, async (c) => {
-    const proposed = await listProposals(c.var.ctx.database.db, mostProposals)
+    const proposed = await listProposals(c.var.ctx.database.db, 'policy', mostProposals)
     return c.json({ proposals: proposed.map(proposalView) }, 200)
   })
   .openapi(propose, async (c) => {

@@ -33,6 +33,7 @@ const answers: Record<RefusalCode | 'internal_error', Answer> = {
   special_label: { status: 409, title: 'The bag is labelled for a special use' },
   no_return: { status: 409, title: 'What was issued does not come back' },
   illegal_move: { status: 409, title: 'Not in this state' },
+  not_in_catalogue: { status: 409, title: 'The catalogue does not allow it' },
   tag_in_use: { status: 409, title: 'The tag is on another bag' },
   device_revoked: { status: 409, title: 'The device is revoked' },
   key_reused: { status: 422, title: 'The key was another request’s' },

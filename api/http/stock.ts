@@ -64,7 +64,7 @@ type StockBag = z.infer<typeof Stock>['bags'][number]
 /** How many of each kind there are where; the bags come by expiry, so the first of a kind expires first. */
 function levelsOf(bags: readonly StockBag[]): z.infer<typeof Stock>['levels'] {
   const levels = new Map<string, z.infer<typeof Stock>['levels'][number]>()
-  for (const { holder, component, group, issuable, expiresAt } of bags) {
+  for (const { holder, component, group, issuable, expiresAt, amount, uom } of bags) {
     const key = [holder, component, group?.abo, group?.rhd].join('/')
     const level = levels.get(key)
     if (level) {
@@ -72,8 +72,13 @@ function levelsOf(bags: readonly StockBag[]): z.infer<typeof Stock>['levels'] {
       level.issuable += Number(issuable)
     } else {
       const first = { facility: holder ?? '', component, group, bags: 1, issuable: Number(issuable) }
-      levels.set(key, { ...first, firstExpiry: expiresAt })
+      levels.set(key, { ...first, amounts: [], firstExpiry: expiresAt })
     }
+    const { amounts } = levels.get(key) as z.infer<typeof Stock>['levels'][number]
+    const alike = amounts.find((one) => one.uom === uom)
+    if (amount === null || uom === null) continue
+    if (alike) alike.amount = Math.round((alike.amount + amount) * 100) / 100
+    else amounts.push({ uom, amount })
   }
   return [...levels.values()]
 }

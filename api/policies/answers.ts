@@ -4,6 +4,13 @@ const rules: readonly AnswerRule[] = [
   { code: 'unknown_bag', answer: 'STOP', rank: 10, zh: '未知血袋，请放回', en: 'Unknown bag: put it back' },
   { code: 'recalled', answer: 'STOP', rank: 20, zh: '已召回，请放回', en: 'Recalled: put it back' },
   {
+    code: 'unknown_product',
+    answer: 'STOP',
+    rank: 22,
+    zh: '产品码未登记，请放回并致电输血科',
+    en: 'Product code not known: put it back, call the transfusion lab',
+  },
+  {
     code: 'special_label',
     answer: 'STOP',
     rank: 25,

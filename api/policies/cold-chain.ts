@@ -11,7 +11,9 @@ const noLowerLimit = -10_000
 type Limits = { readonly low: number; readonly high: number }
 
 const cold: Limits = { low: 200, high: 600 }
+const coldInUs: Limits = { low: 100, high: 600 }
 const frozen: Limits = { low: noLowerLimit, high: -1_800 }
+const deepFrozen: Limits = { low: noLowerLimit, high: -6_500 }
 const room: Limits = { low: 2_000, high: 2_400 }
 
 type Told = Limits & {
@@ -25,6 +27,8 @@ type Told = Limits & {
 
 const isCold = (component: Component) => component === 'red_cells' || component === 'whole_blood'
 const isFrozen = (component: Component) => component === 'plasma' || component === 'cryoprecipitate'
+const isAtRoom = (component: Component) =>
+  component === 'platelets' || component === 'thawed_cryoprecipitate' || component === 'granulocytes'
 
 const storageSources: Record<Jurisdiction, string> = {
   CN: 'WS 399-2012, WS 399-2023',
@@ -32,6 +36,9 @@ const storageSources: Record<Jurisdiction, string> = {
   EU: '2004/33/EC Annex IV',
   US: '21 CFR 610.53',
 }
+
+/** Of what is thawed, and of granulocytes. */
+const lateSource = 'AABB table of storage and transport; Canadian guidance of 2016'
 
 /**
  * The Red Book allows red cells one equipment failure in their life: core within 1 to 10 °C, for 5 h at most, in a closed
@@ -42,12 +49,18 @@ const ukFailure: Allowance = { low: 100, high: 1_000, longestMs: 5 * hour, occas
 function storageOf(jurisdiction: Jurisdiction, component: Component): Told {
   const source = storageSources[jurisdiction]
   if (component === 'platelets') return { ...room, source }
+  // What follows is from summaries and memory where nothing else is said: a professional must confirm it.
+  if (isAtRoom(component)) return { ...room, source: lateSource, uncertain: ['low', 'high'] }
+  if (component === 'frozen_red_cells')
+    return { ...deepFrozen, source, uncertain: jurisdiction === 'US' ? [] : ['high'] }
+  if (component === 'thawed_plasma')
+    return { ...(jurisdiction === 'US' ? coldInUs : cold), source: lateSource, uncertain: ['low', 'high'] }
   if (isFrozen(component)) {
     // There the temperature depends on the process, and the shelf life on the temperature.
     const isByProcess = jurisdiction === 'EU' || jurisdiction === 'UK'
     return { ...frozen, source, uncertain: isByProcess ? ['high'] : [] }
   }
-  if (jurisdiction === 'US') return { low: 100, high: 600, source }
+  if (jurisdiction === 'US') return { ...coldInUs, source }
   const allowances = jurisdiction === 'UK' && component === 'red_cells' ? [ukFailure] : []
   return { ...cold, source, allowances }
 }
@@ -64,6 +77,14 @@ function transportOf(jurisdiction: Jurisdiction, component: Component): Told {
   const { source } = journeys[jurisdiction]
   if (isCold(component)) return journeys[jurisdiction]
   if (component === 'platelets') return { ...room, source, longestMs: 24 * hour, uncertain: ['longestMs'] }
+  // The table lets thawed plasma go from 1 °C on: elsewhere than in the US not below what it is stored at.
+  if (component === 'thawed_plasma') {
+    const { low } = jurisdiction === 'US' ? coldInUs : cold
+    return { low, high: 1_000, source: lateSource, uncertain: ['low', 'high'] }
+  }
+  if (isAtRoom(component)) return { ...room, source: lateSource, uncertain: ['low', 'high'] }
+  if (component === 'frozen_red_cells')
+    return { ...deepFrozen, source: journeys.US.source, uncertain: jurisdiction === 'US' ? [] : ['high'] }
   return { ...frozen, source, uncertain: jurisdiction === 'US' ? [] : ['high'] }
 }
 
@@ -105,9 +126,10 @@ const returns: Record<Jurisdiction, { readonly returns: ReturnPolicy; readonly i
  */
 function alarmOf(component: Component): AlarmSettings {
   const later = { loadMs: 0, airMs: 10 * minute, airActionMs: 30 * minute }
-  if (isCold(component)) return { ...later, airLow: 200, airHigh: 800 }
-  if (component === 'platelets') return { ...later, airLow: 2_000, airHigh: 2_400 }
-  return { ...later, airLow: noLowerLimit, airHigh: -1_800, airMs: 15 * minute }
+  if (isCold(component) || component === 'thawed_plasma') return { ...later, airLow: 200, airHigh: 800 }
+  if (isAtRoom(component)) return { ...later, airLow: 2_000, airHigh: 2_400 }
+  const { high } = component === 'frozen_red_cells' ? deepFrozen : frozen
+  return { ...later, airLow: noLowerLimit, airHigh: high, airMs: 15 * minute }
 }
 
 /**

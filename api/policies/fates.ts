@@ -27,4 +27,8 @@ export const expirySteps: Readonly<Record<Component, readonly number[]>> = {
   platelets: [day],
   plasma: [7 * day, 3 * day, day],
   cryoprecipitate: [7 * day, 3 * day, day],
+  frozen_red_cells: [7 * day, 3 * day, day],
+  thawed_plasma: [6 * hour],
+  thawed_cryoprecipitate: [hour],
+  granulocytes: [6 * hour],
 }

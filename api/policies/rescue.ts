@@ -15,13 +15,17 @@ import type { Words } from './tasks.ts'
  * engineering defaults, and a transfusion professional must confirm all of them.
  */
 export const cnRescue: RescuePolicy = {
-  version: 2,
+  version: 3,
   homes: {
     red_cells: { kind: 'fridge', agitated: false },
     whole_blood: { kind: 'fridge', agitated: false },
     platelets: { kind: 'incubator', agitated: true },
     plasma: { kind: 'freezer', agitated: false },
     cryoprecipitate: { kind: 'freezer', agitated: false },
+    thawed_plasma: { kind: 'fridge', agitated: false },
+    thawed_cryoprecipitate: { kind: 'incubator', agitated: false },
+    frozen_red_cells: { kind: 'freezer', agitated: false },
+    granulocytes: { kind: 'incubator', agitated: false },
   },
   reservePercent: 10,
   maxReadingAgeMs: 10 * 60_000,

@@ -201,3 +201,10 @@ export const cnSealMismatch: Words = {
   zh: '转运箱封签不符：请核对箱内血袋，并登记结论',
   en: 'The seal of a box was another: look at the bags that were in it, and record the conclusion',
 }
+
+export function cnUnknownProduct(code: string): Words {
+  return {
+    zh: `产品码 ${code} 未登记，血袋已暂停使用：请核对标签，并申请登记该产品码`,
+    en: `Product code ${code} is not in the catalogue, and the bag is held: read its label again, and propose the code`,
+  }
+}

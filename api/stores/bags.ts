@@ -432,6 +432,25 @@ export async function insertHold(
   })
 }
 
+/** What a bag, which is locked, turns out to be. */
+export async function settleProduct(
+  tx: Transaction,
+  actor: Actor,
+  of: Bag,
+  is: Pick<Bag, 'component' | 'expiresAt'>,
+  now: number,
+): Promise<void> {
+  await tx.update(bag).set(is).where(eq(bag.id, of.id))
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'bag.product_known',
+    subjectKind: 'bag',
+    subject: of.id,
+    before: { component: of.component, expiresAt: of.expiresAt },
+    after: is,
+  })
+}
+
 /** @throws Refusal `not_found` where there is no such hold, or it is lifted already */
 export async function liftHold(
   tx: Transaction,
@@ -478,18 +497,25 @@ export async function liftHold(
   })
 }
 
-export async function insertLineage(tx: Transaction, parentId: string, childId: string): Promise<void> {
-  await tx.insert(bagLineage).values({ parentId, childId })
+export async function insertLineage(
+  tx: Transaction,
+  parentId: string,
+  childId: string,
+  how: { readonly modificationId: string; readonly resetsExposure: boolean },
+): Promise<void> {
+  await tx.insert(bagLineage).values({ parentId, childId, ...how })
 }
 
-/** What a bag was made of, by ascending id. */
-export async function parentsOf(db: Database | Transaction, childId: string): Promise<string[]> {
-  const rows = await db
-    .select({ id: bagLineage.parentId })
+/** What a bag was made of, by ascending id, and whether its account began anew thereby. */
+export async function parentsOf(
+  db: Database | Transaction,
+  childId: string,
+): Promise<{ readonly id: string; readonly resetsExposure: boolean }[]> {
+  return db
+    .select({ id: bagLineage.parentId, resetsExposure: bagLineage.resetsExposure })
     .from(bagLineage)
     .where(eq(bagLineage.childId, childId))
     .orderBy(asc(bagLineage.parentId))
-  return rows.map(({ id }) => id)
 }
 
 /** Bags of a donation, and all that was made of them, by ascending id. */

@@ -21,6 +21,7 @@ import * as news from '../../schema/tables/news.ts'
 import * as notices from '../../schema/tables/notices.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
+import * as products from '../../schema/tables/products.ts'
 import * as recalls from '../../schema/tables/recalls.ts'
 import * as rescues from '../../schema/tables/rescues.ts'
 import * as takeOuts from '../../schema/tables/take-outs.ts'
@@ -51,6 +52,7 @@ export const tables = {
   ...notices,
   ...people,
   ...policies,
+  ...products,
   ...recalls,
   ...rescues,
   ...takeOuts,

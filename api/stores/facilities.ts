@@ -43,6 +43,17 @@ export async function jurisdictionOf(
   return found?.jurisdiction ?? usualJurisdiction
 }
 
+/** Whose policies are in force at a facility, and what its days are. */
+export async function rulesAt(
+  db: Database | Transaction,
+  facilityId: number | null,
+): Promise<{ readonly jurisdiction: Jurisdiction; readonly timeZone: string }> {
+  const { jurisdiction, timeZone } = view
+  const of = eq(facility.id, facilityId ?? 0)
+  const [found] = await db.select({ jurisdiction, timeZone }).from(facility).where(of)
+  return found ?? { jurisdiction: usualJurisdiction, timeZone: 'Asia/Shanghai' }
+}
+
 /** The same of many, by id. */
 export async function jurisdictionsOf(
   db: Database | Transaction,

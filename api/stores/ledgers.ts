@@ -120,11 +120,12 @@ export function releasedBy(kind: HoldKind, entries: readonly KeptEntry[]): Ledge
     .map((entry) => ({ ...entry, to: entry.to as number, ongoing: false }))
 }
 
-/** A bag and all it was made of. */
+/** A bag and all it was made of whose account goes over to it. */
 export function lineOf(bagId: string | SQL): SQL {
   return sql`(
     with recursive line (id) as (
-      select ${bagId}::uuid union select parent_id from ${bagLineage} join line on child_id = line.id
+      select ${bagId}::uuid
+      union select parent_id from ${bagLineage} join line on child_id = line.id where not resets_exposure
     ) select id from line)`
 }
 

@@ -1,8 +1,9 @@
 import { and, asc, desc, eq, lte, sql } from 'drizzle-orm'
 import { policy, policyOpinion, policyProposal } from '../../schema/tables/policies.ts'
-import type { Component, Jurisdiction, Phase, PolicyDecision } from '../../schema/vocabulary.ts'
+import type { Component, Jurisdiction, Phase, PolicyDecision, ProposalKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { PolicyContent } from '../domain/policy.ts'
+import type { ProductContent } from '../domain/product.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit, appendAudits } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
@@ -118,30 +119,35 @@ export type Opinion = {
   readonly at: number
 }
 
-export type Proposal = {
+/** What each kind of proposal says. */
+export type Proposed = { readonly policy: PolicyContent; readonly product: ProductContent }
+
+export type Proposal<Kind extends ProposalKind = 'policy'> = {
   readonly id: number
-  readonly content: PolicyContent
+  readonly content: Proposed[Kind]
   readonly reason: string
   readonly by: string
   readonly at: number
   readonly opinions: readonly Opinion[]
 }
 
-export const noProposal = (id: number) => `no policy was proposed under the number ${id}`
+export const noProposal = (kind: ProposalKind, id: number) => `no ${kind} was proposed under the number ${id}`
 
-export async function insertProposal(
+export async function insertProposal<Kind extends ProposalKind>(
   tx: Transaction,
   actor: Actor,
-  content: PolicyContent,
+  kind: Kind,
+  content: Proposed[Kind],
   reason: string,
   now: number,
-): Promise<Proposal> {
-  const [row] = await tx.insert(policyProposal).values({ content, reason, by: actor.id, at: now }).returning()
+): Promise<Proposal<Kind>> {
+  const values = { kind, content, reason, by: actor.id, at: now }
+  const [row] = await tx.insert(policyProposal).values(values).returning()
   const proposal = { ...(row as typeof policyProposal.$inferSelect), content, opinions: [] }
   await appendAudit(tx, actor, {
     at: now,
-    action: 'policy.proposed',
-    subjectKind: 'policy_proposal',
+    action: `${kind}.proposed`,
+    subjectKind: `${kind}_proposal`,
     subject: String(proposal.id),
     after: content,
     reason,
@@ -150,23 +156,40 @@ export async function insertProposal(
 }
 
 /** The newest proposals, the newest first. */
-export async function listProposals(db: Database, limit: number): Promise<Proposal[]> {
-  const rows = await db.select().from(policyProposal).orderBy(desc(policyProposal.id)).limit(limit)
-  return withOpinions(db, rows)
+export async function listProposals<Kind extends ProposalKind>(
+  db: Database,
+  kind: Kind,
+  limit: number,
+): Promise<Proposal<Kind>[]> {
+  const rows = await db
+    .select()
+    .from(policyProposal)
+    .where(eq(policyProposal.kind, kind))
+    .orderBy(desc(policyProposal.id))
+    .limit(limit)
+  return withOpinions<Kind>(db, rows)
 }
 
 /** A proposal, locked until the transaction ends: opinions come one after the other. @throws Refusal `not_found` */
-export async function lockProposal(tx: Transaction, id: number): Promise<Proposal> {
-  const rows = await tx.select().from(policyProposal).where(eq(policyProposal.id, id)).for('update')
-  const [proposal] = await withOpinions(tx, rows)
-  if (!proposal) throw new Refusal('not_found', noProposal(id))
+export async function lockProposal<Kind extends ProposalKind>(
+  tx: Transaction,
+  kind: Kind,
+  id: number,
+): Promise<Proposal<Kind>> {
+  const rows = await tx
+    .select()
+    .from(policyProposal)
+    .where(and(eq(policyProposal.id, id), eq(policyProposal.kind, kind)))
+    .for('update')
+  const [proposal] = await withOpinions<Kind>(tx, rows)
+  if (!proposal) throw new Refusal('not_found', noProposal(kind, id))
   return proposal
 }
 
-async function withOpinions(
+async function withOpinions<Kind extends ProposalKind>(
   db: Database | Transaction,
   rows: readonly (typeof policyProposal.$inferSelect)[],
-): Promise<Proposal[]> {
+): Promise<Proposal<Kind>[]> {
   if (rows.length === 0) return []
   const ids = rows.map(({ id }) => id)
   const opinions = await db
@@ -176,7 +199,7 @@ async function withOpinions(
     .orderBy(asc(policyOpinion.at), asc(policyOpinion.by))
   return rows.map((row) => ({
     ...row,
-    content: row.content as PolicyContent,
+    content: row.content as Proposed[Kind],
     opinions: opinions
       .filter(({ proposalId }) => proposalId === row.id)
       .map(({ proposalId: _, ...said }) => said),
@@ -186,14 +209,15 @@ async function withOpinions(
 export async function insertOpinion(
   tx: Transaction,
   actor: Actor,
+  kind: ProposalKind,
   proposalId: number,
   opinion: Opinion,
 ): Promise<void> {
   await tx.insert(policyOpinion).values({ proposalId, ...opinion })
   await appendAudit(tx, actor, {
     at: opinion.at,
-    action: opinion.decision === 'approve' ? 'policy.approved' : 'policy.rejected',
-    subjectKind: 'policy_proposal',
+    action: `${kind}.${opinion.decision === 'approve' ? 'approved' : 'rejected'}`,
+    subjectKind: `${kind}_proposal`,
     subject: String(proposalId),
     after: opinion,
     reason: opinion.comment,

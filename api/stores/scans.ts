@@ -88,6 +88,8 @@ export type ProbeSummary = {
 /** The life of the bag itself, or of one it was made of until then. */
 export type Life = {
   readonly bagId: string
+  /** What was made of it; null of the bag itself. What two were made of has a life for each. */
+  readonly childId: string | null
   readonly component: Component
   readonly from: number
   readonly until: number | null
@@ -186,16 +188,18 @@ const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}
 function lives(now: SQL): SQL {
   const versions = sql.raw(`"from", low, high, max_silence_ms as "maxSilenceMs"`)
   return sql`
-    lives (id, component, "from", until) as (
-      select id, component, registered_at, null::bigint from subject
+    lives (id, child, component, "from", until) as (
+      select id, null::uuid, component, registered_at, null::bigint from subject
       union
-      select made.id, made.component, made.registered_at, lives."from"
+      select made.id, lives.id, made.component, made.registered_at, lives."from"
       from lives join ${bagLineage} on child_id = lives.id join ${bag} made on made.id = parent_id
+      where not resets_exposure
     ), vouched as (
       select max(at) as at from lives join ${bagEvent} e on e.bag_id = lives.id
       where verb in ${vouchingVerbs} and not (verb = 'register' and data ? 'parent')
     ), told as (
-      select lives.id as "bagId", lives.component, lives."from", lives.until, tagged.at as "taggedAt",
+      select lives.id as "bagId", lives.child as "childId", lives.component, lives."from", lives.until,
+        tagged.at as "taggedAt",
         ${all(sql`
           select place.state, place.device_id as "deviceId", d.kind, place."from", place."to",
             case when place.state = 'inside' then ${all(sql`

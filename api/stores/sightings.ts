@@ -383,6 +383,18 @@ export async function unresolvedTags(
   return rows
 }
 
+/** The tags that are on some bags now. */
+export async function tagsOn(
+  tx: Transaction,
+  bagIds: readonly string[],
+): Promise<{ tag: string; bagId: string }[]> {
+  return tx
+    .select({ tag: tagAssignment.tag, bagId: tagAssignment.bagId })
+    .from(tagAssignment)
+    .where(and(inArray(tagAssignment.bagId, [...bagIds]), isNull(tagAssignment.to)))
+    .orderBy(asc(tagAssignment.tag))
+}
+
 /**
  * Put a tag on a bag from an instant of event time on. Without one the first tag of a bag is the bag's since it was last
  * another's, so that what was seen of it before anybody registered it is resolved too; a later one is from now on.

@@ -1,6 +1,6 @@
 import { and, desc, eq, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import { bag, bagEvent, bagPlace, takeOut } from '../../schema/tables/bags.ts'
+import { bag, bagEvent, bagHold, bagPlace, takeOut } from '../../schema/tables/bags.ts'
 import { deviceCommand } from '../../schema/tables/commands.ts'
 import { device, devicePlacement } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
@@ -198,6 +198,36 @@ export async function insideRetired(db: Database, reach: Reach): Promise<InsideR
     bagId: row.id,
     label: labelOf(row),
     state: row.state,
+  }))
+}
+
+/** The bags within reach that are held because the catalogue does not know their code, those that wait longest first. */
+export async function unknownProducts(
+  db: Database,
+  reach: Reach,
+): Promise<(About & { readonly code: string; readonly since: number })[]> {
+  const rows = await db
+    .select({ bag, since: bagHold.placedAt, device: device.name, facility: facility.code })
+    .from(bagHold)
+    .innerJoin(bag, eq(bag.id, bagHold.bagId))
+    .innerJoin(facility, eq(facility.id, bag.holderId))
+    .leftJoin(bagPlace, and(eq(bagPlace.bagId, bag.id), isNull(bagPlace.knownTo), isNull(bagPlace.to)))
+    .leftJoin(device, eq(device.id, bagPlace.deviceId))
+    .where(
+      and(
+        eq(bagHold.kind, 'unknown_product'),
+        isNull(bagHold.liftedAt),
+        isOneOf(bag.state, living),
+        isIn(reach, bag.holderId),
+      ),
+    )
+    .orderBy(bagHold.placedAt, bag.id)
+    .limit(mostOfAKind)
+  return rows.map(({ bag: row, ...rest }) => ({
+    ...rest,
+    bagId: row.id,
+    label: labelOf(row),
+    code: row.productCode,
   }))
 }
 

@@ -1,4 +1,4 @@
-import type { HoldKind, Marker } from '../../schema/vocabulary.ts'
+import type { Component, HoldKind, Marker } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import type { BloodGroup } from '../domain/compatibility.ts'
 import { parseDin, parseProductCode } from '../domain/isbt128.ts'
@@ -17,6 +17,7 @@ import {
   noDonation,
 } from '../stores/donations.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { catalogued, holdUnknown } from './catalogued.ts'
 import { demandRight } from './demand.ts'
 import { uuidv7 } from './register-bag.ts'
 
@@ -27,14 +28,18 @@ export type CollectInput = {
   readonly donor: string
   readonly facility: string
   readonly productCode: string
-  /** ms UTC, exclusive. */
+  /** Needed where the catalogue does not know the code. */
+  readonly component?: Component | undefined
+  /** As labelled, ms UTC, exclusive. */
   readonly expiresAt: number
   /** ms UTC, not to come. */
   readonly collectedAt: number
+  /** In the unit the catalogue counts it in; otherwise what is usual. */
+  readonly amount?: number | undefined
 }
 
 /**
- * A donor has given: the donation and its bag of whole blood. Under a number that somebody has registered a bag of as
+ * A donor has given: the donation and its bag, of whole blood or of what was taken by apheresis, as its code says. Under a number that somebody has registered a bag of as
  * from elsewhere nothing is collected: that bag was never tested here, and would pass for one that was.
  *
  * @throws Refusal `already_exists`, `conflict`, `not_found`, `forbidden`
@@ -66,13 +71,14 @@ export async function collectDonation(ctx: Context, input: CollectInput): Promis
           'that bag looked at, and label what was given now with a number of its own',
       )
     await insertDonation(tx, ctx.actor, donation)
+    const label = { ...input, ...product, scheme: 'ISBT128' }
+    const { is, isKnown } = await catalogued(tx, facilityId, label, now, true)
     const bag = await insertBag(tx, {
       id: uuidv7(now),
       scheme: 'ISBT128',
       identifier,
       ...product,
-      component: 'whole_blood',
-      expiresAt: input.expiresAt,
+      ...is,
       registeredAt: now,
       originId: facilityId,
       holderId: facilityId,
@@ -82,6 +88,7 @@ export async function collectDonation(ctx: Context, input: CollectInput): Promis
     })
     const data = { donation: donation.id, collectedAt: input.collectedAt }
     await appendEvent(tx, ctx.actor, bag, { verb: 'collect', from: null, to: 'collected', data }, now)
+    if (!isKnown) await holdUnknown(tx, ctx.actor, bag, now)
     return bag
   })
 }

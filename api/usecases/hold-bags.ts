@@ -28,7 +28,7 @@ const ofTheOrigin: ReadonlySet<HoldKind> = new Set(['recall', 'look_back', 'test
  * with it, or what a re-judgement says beside it where it was placed for that: that counts no more, unless it turns out to
  * have been otherwise.
  *
- * @throws Refusal `not_found`, `forbidden`, `person_required`, `second_person`
+ * @throws Refusal `not_found`, `forbidden`, `conflict`, `person_required`, `second_person`
  */
 export async function liftBagHold(
   ctx: Context,
@@ -41,6 +41,11 @@ export async function liftBagHold(
     const isTheirs = isWithin(reachOf(ctx.grants, 'bag.hold'), [bag.originId])
     if (hold && ofTheOrigin.has(hold.kind) && !isTheirs)
       throw new Refusal('forbidden', `a hold for ${hold.kind} is lifted where the bag comes from`)
+    if (hold?.kind === 'unknown_product' && hold.liftedAt === null)
+      throw new Refusal(
+        'conflict',
+        'this hold is lifted by the catalogue alone: have the product code added to it',
+      )
     demandSomebody(ctx, 'a hold is lifted')
     const releasedRevision = hold && (await revisionReleasedBy(tx, bagId, hold))
     await liftHold(

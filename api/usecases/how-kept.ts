@@ -6,7 +6,14 @@ import { isOutside, isReleased } from '../domain/ledger.ts'
 import type { Limits } from '../domain/series.ts'
 import type { Database, Transaction } from '../stores/database.ts'
 import { releasedOf } from '../stores/ledgers.ts'
-import { type KeptFacts, keptBy, type PolicyVersion, type ProbeSummary, type Stay } from '../stores/scans.ts'
+import {
+  type KeptFacts,
+  keptBy,
+  type Life,
+  type PolicyVersion,
+  type ProbeSummary,
+  type Stay,
+} from '../stores/scans.ts'
 import { traceBag } from './trace-bag.ts'
 
 /**
@@ -102,17 +109,43 @@ async function asTraced(
   asOf: number,
 ): Promise<Told> {
   const { total: life } = await traceBag(ctx, { bagId, jurisdiction, asOf })
-  const since = lives.map((life) => Math.max(vouchedAt, life.taggedAt ?? 0))
+  const sinceOf = ({ taggedAt }: Life) => Math.max(vouchedAt, taggedAt ?? 0)
+  const since = new Map(lives.map((life) => [life.bagId, sinceOf(life)]))
   const { total } = await traceBag(ctx, { bagId, jurisdiction, asOf, since })
-  const beforeTags = lives.map(({ from, until }, index) =>
-    Math.max(0, Math.min(since[index] as number, until ?? asOf) - Math.max(vouchedAt, from)),
-  )
+  const beforeTags = worstLine(lives, (life) => {
+    const { from, until } = life
+    const carriedMs = Math.max(0, Math.min(sinceOf(life), until ?? asOf) - Math.max(vouchedAt, from))
+    return { total: unharmed, carriedMs }
+  })
   const { uncontrolledMs, unseenMs } = total
   return {
     total: { wasOutOfRange: life.wasOutside, unverifiedMs: total.unverifiedMs - unseenMs, uncontrolledMs },
-    carriedMs: unseenMs + beforeTags.reduce((ms, one) => ms + one, 0),
+    carriedMs: unseenMs + beforeTags.carriedMs,
   }
 }
+
+/** What was told of a bag and of what it was made of, along its line: of several parents the worst of each. */
+function worstLine(lives: readonly Life[], toldOf: (life: Life) => Told): Told {
+  const of = (life: Life): Told => {
+    const own = toldOf(life)
+    const before = lives.filter(({ childId }) => childId === life.bagId)
+    // Of two lives of one ancestor each is a way of its own, with the child it is of.
+    const ways = [...new Map(before.map((one) => [one.bagId, one])).values()].map(of)
+    const most = (pick: (told: Told) => number) => pick(own) + Math.max(0, ...ways.map(pick))
+    return {
+      total: {
+        wasOutOfRange: own.total.wasOutOfRange || ways.some(({ total }) => total.wasOutOfRange),
+        unverifiedMs: most(({ total }) => total.unverifiedMs),
+        uncontrolledMs: most(({ total }) => total.uncontrolledMs),
+      },
+      carriedMs: most((told) => told.carriedMs),
+    }
+  }
+  const subject = lives.find(({ childId }) => childId === null)
+  return subject ? of(subject) : { total: unharmed, carriedMs: 0 }
+}
+
+const unharmed: Kept = { wasOutOfRange: false, unverifiedMs: 0, uncontrolledMs: 0 }
 
 async function asFolded(
   db: Database | Transaction,
@@ -120,9 +153,10 @@ async function asFolded(
   now: number,
   read: typeof keptBy,
 ): Promise<Told> {
-  const total = { wasOutOfRange: false, unverifiedMs: 0, uncontrolledMs: 0 }
-  let carriedMs = 0
-  for (const { component, from, until, taggedAt, stays } of lives) {
+  const told = new Map<Life, Told>()
+  for (const life of lives) {
+    const { component, from, until, taggedAt, stays } = life
+    const total = { ...unharmed }
     const end = Math.min(until ?? now, now)
     const since = Math.max(vouchedAt, taggedAt ?? 0)
     let firstSeen = Math.max(from, end)
@@ -136,14 +170,14 @@ async function asFolded(
       else if (stay.state === 'in_hand') total.uncontrolledMs += countedMs
       else {
         const versions = policies[component]?.[phaseIn(stay.kind)] ?? []
-        const told = await inside(db, stay, counted, versions, now, read)
-        total.wasOutOfRange ||= told.wasOutside
-        total.unverifiedMs += told.unverifiedMs
+        const found = await inside(db, stay, counted, versions, now, read)
+        total.wasOutOfRange ||= found.wasOutside
+        total.unverifiedMs += found.unverifiedMs
       }
     }
-    carriedMs += Math.max(0, firstSeen - Math.max(vouchedAt, from))
+    told.set(life, { total, carriedMs: Math.max(0, firstSeen - Math.max(vouchedAt, from)) })
   }
-  return { total, carriedMs }
+  return worstLine(lives, (life) => told.get(life) as Told)
 }
 
 /** Was it outside its limits in all of the stay, and how long did nothing speak for the part that counts, ms? */

@@ -18,6 +18,7 @@ import {
   vouchedUntil,
 } from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
+import { learnProduct } from './catalogued.ts'
 import { judgementOf, keptEntry, measured, signature } from './judgement.ts'
 import { besideLedger, seeToBeside } from './rejudge-bag.ts'
 import { traceBag } from './trace-bag.ts'
@@ -110,7 +111,8 @@ async function seeToHolds(
     const kind = systemHolds[judged.reason]
     if (kind) asked.set(kind, [...(asked.get(kind) ?? []), judged])
   }
-  let isTold = false
+  const isUnknown = standing.some((hold) => hold.kind === 'unknown_product')
+  let isTold = isUnknown && (await learnProduct(tx, judge, bag, now))
   for (const [kind, reasons] of asked) {
     // What a re-judgement holds it for is lifted apart from what its ledger says.
     if (standing.some((hold) => hold.kind === kind && hold.rejudgementId === null)) continue

@@ -37,6 +37,7 @@ import {
   cnTakenWithoutIssue,
   cnTransfusedAgainst,
   cnUnconfirmed,
+  cnUnknownProduct,
 } from '../policies/tasks.ts'
 import { alarmsToTest } from '../stores/alarm-tests.ts'
 import { boxesWithAnotherSeal } from '../stores/boxes.ts'
@@ -56,6 +57,7 @@ import {
   takenFromLockedDoors,
   takenWithoutIssue,
   transfusedAgainst,
+  unknownProducts,
 } from '../stores/tasks.ts'
 import { demandRight } from './demand.ts'
 import { equipmentFinders } from './find-equipment-tasks.ts'
@@ -105,6 +107,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   ...fateFinders,
   seal_mismatch: sealsThatDiffer,
   recalled_out: bagsRecalledOut,
+  unknown_product: bagsOfUnknownProduct,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -286,6 +289,14 @@ async function alarmTestsDue(ctx: Context, reach: Reach): Promise<Task[]> {
     const about = { bagId: null, label: null, device, facility }
     return [{ ...about, kind: 'alarm_test_due', since, ...cnAlarmTestDue(alarm), alarm }]
   })
+}
+
+async function bagsOfUnknownProduct(ctx: Context, reach: Reach): Promise<Task[]> {
+  return (await unknownProducts(ctx.database.db, reach)).map(({ code, ...about }) => ({
+    ...about,
+    kind: 'unknown_product',
+    ...cnUnknownProduct(code),
+  }))
 }
 
 function aboutOf({ bagId, label, device, facility }: Seen): About {

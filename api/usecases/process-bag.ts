@@ -2,77 +2,50 @@ import type { Component } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { parseProductCode } from '../domain/isbt128.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { appendEvent, type Bag, insertBag, insertLineage } from '../stores/bags.ts'
-import { actOnBag } from './act-on-bag.ts'
-import { uuidv7 } from './register-bag.ts'
+import type { Bag } from '../stores/bags.ts'
+import { findBag } from '../stores/bags.ts'
+import { modifyBags } from './modify-bags.ts'
 
 export type Child = {
   readonly productCode: string
-  readonly component: Component
-  /** ms UTC, exclusive; never after its parent's where it is of the same component. */
+  readonly component?: Component | undefined
+  /** As labelled, ms UTC, exclusive; it is never used after its parent's, but for what whole blood is separated into. */
   readonly expiresAt: number
   readonly lowTitre: boolean
 }
 
 /**
- * Make bags of a bag: separate, thaw, wash, split. Each child has a code and an expiry of its own, is as far in its life
- * as its parent was, and carries its group; the parent's life is over.
+ * Make bags of a bag, each with the label it has got already; by which process is told by the catalogue. Tags stay where
+ * they are.
  *
- * @throws Refusal `illegal_move`, `held`, `expired`, `already_exists`, `invalid_request`, `not_found`, `forbidden`
+ * @throws Refusal as `modifyBags`
  */
 export async function processBag(
   ctx: Context,
   { bagId, children }: { readonly bagId: string; readonly children: readonly Child[] },
 ): Promise<Bag[]> {
-  const now = ctx.now()
+  const labels = children.map((child) => ({ ...child, ...parseProductCode(child.productCode) }))
   return ctx.database.db.transaction(async (tx) => {
-    const ids = children.map(() => uuidv7(now))
-    let before: Bag | undefined
-    const parent = await actOnBag(ctx, tx, { bagId, verb: 'process' }, (bag) => {
-      before = bag
-      return { verb: 'process', children: ids }
+    const within = { ...ctx, database: { ...ctx.database, db: tx } }
+    const { children: made } = await modifyBags(within, {
+      process: null,
+      bagIds: [bagId],
+      children: labels.map(({ productCode: code, division, expiresAt, lowTitre }) => ({
+        ...{ code, division, expiresAt, lowTitre },
+      })),
+      movesTags: false,
     })
-    const made: Bag[] = []
-    for (const [index, child] of children.entries()) {
-      // Only whole blood is parted into others, which keep by dates of their own.
-      const isParted = parent.component === 'whole_blood' && child.component !== 'whole_blood'
-      if (child.component !== parent.component && !isParted)
-        throw new Refusal('invalid_request', `children: ${parent.component} do not become ${child.component}`)
-      if (child.expiresAt > parent.expiresAt && !isParted)
+    const parent = await findBag(tx, bagId)
+    labels.forEach(({ productCode, collectionType, component }, index) => {
+      const is = (made[index] as Bag).component
+      if (component !== undefined && component !== is)
+        throw new Refusal('invalid_request', `children: ${productCode} is ${is} and not ${component}`)
+      if (collectionType !== parent.collectionType)
         throw new Refusal(
           'invalid_request',
-          `children: ${child.productCode} would outlast what it is made of`,
+          `children: ${productCode} says collection type ${collectionType}, and it is made of ${parent.collectionType}: what a donation was given for stays`,
         )
-      const product = parseProductCode(child.productCode)
-      if (product.collectionType !== parent.collectionType)
-        throw new Refusal(
-          'invalid_request',
-          `children: ${child.productCode} says collection type ${product.collectionType}, and it is made of ${parent.collectionType}: what a donation was given for stays`,
-        )
-      const { scheme, identifier, donationId, originId, holderId, abo, rhd } = parent
-      const state = before?.state ?? 'collected'
-      const bag = await insertBag(tx, {
-        id: ids[index] as string,
-        scheme,
-        identifier,
-        ...product,
-        component: child.component,
-        expiresAt: child.expiresAt,
-        registeredAt: now,
-        originId,
-        holderId,
-        donationId,
-        abo,
-        rhd,
-        lowTitre: child.lowTitre,
-        state,
-        version: 1,
-      })
-      await insertLineage(tx, parent.id, bag.id)
-      const data = { parent: parent.id }
-      await appendEvent(tx, ctx.actor, bag, { verb: 'register', from: null, to: state, data }, now)
-      made.push(bag)
-    }
-    return made
+    })
+    return [...made]
   })
 }

@@ -19,5 +19,7 @@ export async function proposePolicy(
   mustMakeSense(input.content)
   if (input.content.effectiveFrom < now)
     throw new Refusal('invalid_request', 'effectiveFrom: is over already, and what was is judged by what was')
-  return ctx.database.db.transaction((tx) => insertProposal(tx, ctx.actor, input.content, input.reason, now))
+  return ctx.database.db.transaction((tx) =>
+    insertProposal(tx, ctx.actor, 'policy', input.content, input.reason, now),
+  )
 }

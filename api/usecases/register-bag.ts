@@ -9,31 +9,42 @@ import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { isCollectedHere, lockIdentifier } from '../stores/donations.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
+import { catalogued, holdUnknown } from './catalogued.ts'
 import { demandRight } from './demand.ts'
 
 export type RegisterBagInput = {
   /** As typed with its check character, or as scanned with `=` and flags. */
   readonly din: string
   readonly productCode: string
-  readonly component: Component
-  /** Exclusive, ms UTC. */
+  /** What the product code says; needed where the catalogue does not know it. */
+  readonly component?: Component | undefined
+  /** As labelled, exclusive, ms UTC. */
   readonly expiresAt: number
+  /** ms UTC, not to come; where nobody says, no later than now. */
+  readonly collectedAt?: number | undefined
+  /** In the unit the catalogue counts it in; otherwise what is usual. */
+  readonly amount?: number | undefined
   /** As labelled; absent is not known. */
   readonly group?: BloodGroup | undefined
   /** The code of who registers and holds it; not needed of whoever may register for one facility only. */
   readonly facility?: string | undefined
 }
 
-/** @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists`, `conflict` */
+/**
+ * A bag that comes with its label. What it is, and how long it keeps at the most, is told by the catalogue; what that does not
+ * know is registered and held.
+ *
+ * @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists`, `conflict`
+ */
 export async function registerBag(ctx: Context, input: RegisterBagInput): Promise<Bag> {
   const now = ctx.now()
+  if (input.collectedAt !== undefined && input.collectedAt > now)
+    throw new Refusal('invalid_request', 'collectedAt: is still to come')
   const label = {
     id: uuidv7(now),
     scheme: 'ISBT128' as const,
     identifier: parseDin(input.din),
     ...parseProductCode(input.productCode),
-    component: input.component,
-    expiresAt: input.expiresAt,
     registeredAt: now,
     abo: input.group?.abo ?? null,
     rhd: input.group?.rhd ?? null,
@@ -47,9 +58,11 @@ export async function registerBag(ctx: Context, input: RegisterBagInput): Promis
         'conflict',
         'its donation was collected here: make its bags of the one it gave, with process',
       )
-    const bag = await insertBag(tx, { ...label, originId: facilityId, holderId: facilityId })
-    const event = { verb: 'register', from: null, to: bag.state, data: {} } as const
-    await appendEvent(tx, ctx.actor, bag, event, now)
+    const { is, isKnown } = await catalogued(tx, facilityId, { ...input, ...label }, now)
+    const bag = await insertBag(tx, { ...label, ...is, originId: facilityId, holderId: facilityId })
+    const data = is.expiresAt === input.expiresAt ? {} : { labelledUntil: input.expiresAt }
+    await appendEvent(tx, ctx.actor, bag, { verb: 'register', from: null, to: bag.state, data }, now)
+    if (!isKnown) await holdUnknown(tx, ctx.actor, bag, now)
     return bag
   })
 }

@@ -84,7 +84,7 @@ export type Account = Exposure & {
  * reading speaks for is UNVERIFIED: gaps, times when nobody knew the place (from its collection or registration on), times told by
  * a clock in doubt, be it that of the readings or that of whoever saw the bag come and go, and what a probe told that was stuck or
  * implausible then, but for what it told outside limits. What a bag was made of hands
- * its account down; with its own fate a bag's ends.
+ * its account down, unless the process starts it anew; with its own fate a bag's ends.
  *
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
@@ -94,8 +94,8 @@ export async function traceBag(
     readonly bagId: string
     readonly jurisdiction: Jurisdiction
     readonly asOf?: number | undefined
-    /** Nothing before then is told of the bag, and of each it was made of in the order of lineage; otherwise all is. */
-    readonly since?: readonly number[] | undefined
+    /** Nothing before then is told of the bag, or of one it was made of, by id; otherwise all is. */
+    readonly since?: ReadonlyMap<string, number> | undefined
   },
 ): Promise<Trace> {
   const deps = { ...readers, reads }
@@ -114,7 +114,7 @@ export async function traceBag(
   const journey = await reads.policies(db, input.jurisdiction, bag.component, 'transport')
   // Where nothing is said of a journey it is no worse than storage.
   const versions = { storage, transport: journey.length > 0 ? journey : storage }
-  const [since = Number.NEGATIVE_INFINITY, ...before] = input.since ?? []
+  const since = input.since?.get(bag.id) ?? Number.NEGATIVE_INFINITY
   const places: TracedPlace[] = []
   const entries: LedgerEntry[] = []
   for (const place of await datedPlacesOf(db, bag.id, reads)) {
@@ -189,14 +189,15 @@ export async function traceBag(
   const unseenMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
   const own = places.map(({ exposure, uncontrolledMs }) => ({ ...exposure, uncontrolledMs, unseenMs: 0 }))
   own.push({ ...nothing, uncontrolledMs: 0, unseenMs, unverifiedMs: unseenMs })
-  const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since && before }
+  const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since }
   if (beforeFirstSeen) {
     const nowhere = { phase: null, device: null, probe: null, coldest: null, warmest: null }
     const ongoing = !isOver && firstSeen === until
     entries.push({ ...beforeFirstSeen, ...nowhere, kind: 'unseen', bagId: bag.id, ongoing })
   }
   entries.sort((a, b) => a.from - b.from || a.to - b.to)
-  const { inherited, ledgers } = await inheritance(deps, parents, rest)
+  const kept = parents.filter(({ resetsExposure }) => !resetsExposure).map(({ id }) => id)
+  const { inherited, ledgers } = await inheritance(deps, kept, rest)
   return {
     bag,
     asOf,
@@ -252,7 +253,7 @@ async function inheritance(
   input: {
     readonly jurisdiction: Jurisdiction
     readonly asOf: number
-    readonly since?: readonly number[] | undefined
+    readonly since?: ReadonlyMap<string, number> | undefined
   },
 ): Promise<{ readonly inherited: Account | null; readonly ledgers: Trace['ledgers'] }> {
   const accounts: Account[] = []

@@ -11,7 +11,9 @@ import {
   placeStates,
   probeKinds,
   rhds,
+  unitsOfMeasure,
 } from '../vocabulary.ts'
+import { Amount } from './products.ts'
 import { Celsius, Count, InstantInput, InstantText, limit, Milliseconds, orNull } from './values.ts'
 
 /** Written in either case; told and kept in lower case. */
@@ -29,8 +31,15 @@ export const BagInput = z
       description: 'description code, collection type and division, typed or scanned',
       example: 'E0336V00',
     }),
-    component: z.enum(components),
-    expiresAt: InstantInput.meta({ description: 'exclusive: the end of the last usable minute' }),
+    component: z.enum(components).optional().meta({
+      description:
+        'what its code says; needed where the catalogue does not know that, and then it is held until it does',
+    }),
+    expiresAt: InstantInput.meta({
+      description: 'as labelled, exclusive: the end of the last usable minute; the catalogue may say sooner',
+    }),
+    collectedAt: InstantInput.optional().meta({ description: 'otherwise no later than now' }),
+    amount: Amount.optional().meta({ description: 'otherwise what is usual' }),
     group: z
       .strictObject({ abo: z.enum(abos), rhd: z.enum(rhds) })
       .optional()
@@ -52,7 +61,12 @@ const bag = {
   }),
   productCode: z.string().meta({ example: 'E0336V00' }),
   component: z.enum(components),
-  expiresAt: InstantText.meta({ description: 'exclusive' }),
+  bagCount: z.int().meta({ description: 'how many bags went into it: more than one in a pool' }),
+  amount: orNull(z.number()).meta({ description: 'how much it holds; null where nobody said' }),
+  uom: orNull(z.enum(unitsOfMeasure)).meta({ description: 'what that is counted in' }),
+  expiresAt: InstantText.meta({
+    description: 'exclusive; by its label or the catalogue, whichever is sooner',
+  }),
   registeredAt: InstantText,
   state: z.enum(bagStates),
   group: orNull(BloodGroup).meta({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Tag } from '../messages.ts'
 import { Name } from '../topics.ts'
 import {
   abos,
@@ -8,13 +9,16 @@ import {
   holdKinds,
   lateCrossmatches,
   markers,
+  processes,
   returnPolicies,
   rhds,
   sexes,
+  unitsOfMeasure,
 } from '../vocabulary.ts'
 import { Bag, BagId, BloodGroup, din } from './bags.ts'
 import { Unlock } from './commands.ts'
 import { checks } from './ends.ts'
+import { Amount, Code } from './products.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
 export const reason = text(1_000)
@@ -28,8 +32,13 @@ export const DonationInput = z
     donor: Name.meta({ description: 'the centre’s own pseudonym of the donor' }),
     facility: Name,
     productCode,
-    expiresAt: InstantInput.meta({ description: 'of the whole blood, exclusive' }),
+    component: z
+      .enum(components)
+      .optional()
+      .meta({ description: 'where the catalogue does not know the code' }),
+    expiresAt: InstantInput.meta({ description: 'as labelled, exclusive; the catalogue may say sooner' }),
     collectedAt: InstantInput.optional().meta({ description: 'otherwise now' }),
+    amount: Amount.optional().meta({ description: 'otherwise what is usual' }),
   })
   .meta({ id: 'DonationInput' })
 
@@ -122,7 +131,7 @@ export const TransfuseInput = z
 
 const child = z.strictObject({
   productCode,
-  component: z.enum(components),
+  component: z.enum(components).optional().meta({ description: 'checked against the catalogue' }),
   expiresAt: InstantInput,
   lowTitre: z.boolean().default(false),
 })
@@ -131,9 +140,44 @@ export const ProcessInput = z
   .strictObject({ children: z.array(child).min(1).max(20) })
   .meta({ id: 'ProcessInput' })
 
+const wanted = z.strictObject({
+  product: Code.optional().meta({ description: 'needed where the catalogue allows several' }),
+  expiresAt: InstantInput.optional().meta({
+    description: 'as labelled, exclusive; the catalogue may say sooner',
+  }),
+  amount: Amount.optional().meta({ description: 'otherwise an equal part, or what is usual' }),
+  lowTitre: z.boolean().optional().meta({ description: 'otherwise as what it is made of' }),
+  tag: Tag.optional().meta({
+    description: 'which tag it carries from now on, be it that of what it is made of',
+  }),
+})
+
+export const ModificationInput = z
+  .strictObject({
+    process: z.enum(processes),
+    bags: z.array(BagId).min(1).max(50).meta({ description: 'several for a pool only' }),
+    children: z
+      .array(wanted)
+      .min(1)
+      .max(26)
+      .default([{}])
+      .meta({ description: 'what is made, parts of a split in the order of their divisions' }),
+    din: din.optional().meta({ description: 'of a pool: a number of its own' }),
+    method: text(200).optional(),
+    equipment: text(200).optional().meta({ description: 'what it was done with' }),
+    lots: z.array(text(100)).max(50).default([]).meta({ description: 'of what was used up' }),
+  })
+  .meta({ id: 'ModificationInput' })
+
+export const Modification = z
+  .object({ modificationId: z.uuid(), process: z.enum(processes), children: z.array(Bag) })
+  .meta({ id: 'Modification', description: 'what was made, and of what is in the events of each' })
+
 export const Children = z.object({ children: z.array(Bag) }).meta({ id: 'Children' })
 
-export const HoldInput = z.strictObject({ kind: z.enum(holdKinds), reason }).meta({ id: 'HoldInput' })
+export const HoldInput = z
+  .strictObject({ kind: z.enum(holdKinds).exclude(['unknown_product']), reason })
+  .meta({ id: 'HoldInput' })
 
 export const HoldParams = z.strictObject({
   bagId: BagId,
@@ -337,6 +381,9 @@ const StockLevel = z
     group: orNull(BloodGroup),
     bags: z.int(),
     issuable: z.int(),
+    amounts: z
+      .array(z.object({ uom: z.enum(unitsOfMeasure), amount: z.number() }))
+      .meta({ description: 'how much they hold together, as far as that is known' }),
     firstExpiry: InstantText,
   })
   .meta({ id: 'StockLevel' })

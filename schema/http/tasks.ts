@@ -34,7 +34,8 @@ const Task = z
         'came back. reservation_ending: it is kept for a patient for two hours at most. expires_soon: it may be used, and ' +
         'expires within days. expired_on_shelf: it has expired, and is in stock still. fate_unknown: it expired a week ago ' +
         'or longer, and has no fate. seal_mismatch: a box came with another seal than it was sent with. ' +
-        'recalled_out: an open recall holds it, and it is in no device',
+        'recalled_out: an open recall holds it, and it is in no device. ' +
+        'unknown_product: a bag is held because the catalogue does not know its product code',
     }),
     bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device or a box' }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),

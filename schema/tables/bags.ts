@@ -3,6 +3,7 @@ import {
   bigint,
   boolean,
   check,
+  doublePrecision,
   index,
   integer,
   jsonb,
@@ -25,12 +26,14 @@ import {
   rhds,
   sightingKinds,
   sightingSources,
+  unitsOfMeasure,
 } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 import { deviceCommand } from './commands.ts'
 import { boot, device } from './devices.ts'
 import { facility } from './facilities.ts'
 import { rejudgement } from './policies.ts'
+import { modification } from './products.ts'
 
 /** What was given at one time by one donor, of whom only a pseudonym is known. Its bags share its identifier. */
 export const donation = pgTable(
@@ -121,6 +124,12 @@ export const bag = pgTable(
     rhd: text({ enum: rhds }),
     /** Labelled as having few antibodies against A and B. */
     lowTitre: boolean().notNull().default(false),
+    /** Of what it was made of, the earliest; null where nobody said: then no later than it was registered. */
+    collectedAt: instant(),
+    /** How many bags went into it, and how much it holds; null where nobody said. */
+    bagCount: integer().notNull().default(1),
+    amount: doublePrecision(),
+    uom: text({ enum: unitsOfMeasure }),
     /** The pseudonym of the patient it is kept for, and until when. */
     reservedFor: text(),
     reservedUntil: instant(),
@@ -141,6 +150,11 @@ export const bag = pgTable(
     check('bag_reservation', sql`(${t.reservedFor} is null) = (${t.reservedUntil} is null)`),
     unique('bag_identity').on(t.scheme, t.identifier, t.productCode, t.division),
     oneOf('bag_component', t.component, components),
+    oneOf('bag_uom', t.uom, unitsOfMeasure),
+    check(
+      'bag_amount',
+      sql`${t.bagCount} > 0 and ${t.amount} > 0 and (${t.amount} is null) = (${t.uom} is null)`,
+    ),
   ],
 )
 
@@ -292,6 +306,10 @@ export const bagLineage = pgTable(
     childId: uuid()
       .notNull()
       .references(() => bag.id),
+    /** Null of those from before that was asked. */
+    modificationId: uuid().references(() => modification.id),
+    /** The child's account starts anew: the catalogue said so when it was made. */
+    resetsExposure: boolean().notNull().default(false),
   },
   (t) => [primaryKey({ columns: [t.parentId, t.childId] }), index('bag_lineage_child').on(t.childId)],
 )

@@ -1,6 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { check, integer, jsonb, pgTable, primaryKey, smallint, text, unique } from 'drizzle-orm/pg-core'
-import { components, jurisdictions, phases, policyDecisions, returnPolicies } from '../vocabulary.ts'
+import {
+  components,
+  jurisdictions,
+  phases,
+  policyDecisions,
+  proposalKinds,
+  returnPolicies,
+} from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 
 /**
@@ -48,15 +55,20 @@ export const policy = pgTable(
   ],
 )
 
-/** What somebody wants to become the next version of a policy. */
-export const policyProposal = pgTable('policy_proposal', {
-  id: integer().primaryKey().generatedAlwaysAsIdentity(),
-  content: jsonb().notNull(),
-  reason: text().notNull(),
-  /** The person's id. */
-  by: text().notNull(),
-  at: instant().notNull(),
-})
+/** What somebody wants to become the next version of a policy, or of an entry of the catalogue. */
+export const policyProposal = pgTable(
+  'policy_proposal',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    kind: text({ enum: proposalKinds }).notNull().default('policy'),
+    content: jsonb().notNull(),
+    reason: text().notNull(),
+    /** The person's id. */
+    by: text().notNull(),
+    at: instant().notNull(),
+  },
+  (t) => [oneOf('policy_proposal_kind', t.kind, proposalKinds)],
+)
 
 /** What one person said of a proposal; nobody says anything twice. */
 export const policyOpinion = pgTable(

@@ -164,7 +164,7 @@ function deedsOn(drawn: DrawnBag, bags: Kept[]): Deed[] {
       const number = `A999926${String(++donations).padStart(6, '0')}`
       const { id } = await registerBag(ctx, {
         din: number + dinCheckCharacter(number),
-        productCode: 'E0336V00',
+        productCode: codes[component]?.its as string,
         facility: 'H1',
         component,
         expiresAt,
@@ -196,7 +196,8 @@ function deedsOn(drawn: DrawnBag, bags: Kept[]): Deed[] {
       at: child.at,
       subject: tag,
       async do(ctx) {
-        const of = { productCode: 'E0337V00', component: child.component, lowTitre: false, expiresAt }
+        const productCode = codes[component]?.made as string
+        const of = { productCode, component: child.component, lowTitre: false, expiresAt }
         const made = await processBag(ctx, { bagId: its().id, children: [of] }).catch((error) => {
           // What is held by then is not processed.
           if (error instanceof Refusal && error.code === 'held') return []
@@ -213,6 +214,13 @@ function deedsOn(drawn: DrawnBag, bags: Kept[]): Deed[] {
       },
     })
   return deeds
+}
+
+/** What each component is labelled as, and what is made of it. */
+const codes: Readonly<Partial<Record<Component, { readonly its: string; readonly made: string }>>> = {
+  red_cells: { its: 'E0336V00', made: 'E0337V00' },
+  whole_blood: { its: 'E0001V00', made: 'E0336V00' },
+  platelets: { its: 'D9909V00', made: 'D9919V00' },
 }
 
 type Times = { delivery: number; deeds: number; judging: number; judged: number }

@@ -108,15 +108,11 @@ async function write({ ask, must }: TwoServices, writer: number, shared: readonl
       const { din, expiresAt } = aLabel(number)
       const whole = { din, donor: `D${number}`, facility: 'H1', productCode: 'E0001V00', expiresAt }
       const { bagId } = await must(ask(writer, 'POST', '/donations', whole))
-      const children = ['E0336V00', 'E0337V00', 'E0338V00'].map((productCode) => ({
-        productCode,
-        component: 'red_cells',
-        expiresAt,
-      }))
+      const children = ['E0336V00', 'D9905V00', 'D9908V00'].map((productCode) => ({ productCode, expiresAt }))
       const twice = { children: [...children, ...children.slice(2)] }
       expect(
         await ask(writer, 'POST', `/bags/${bagId}/process`, twice, { idempotencyKey: name }),
-      ).toMatchObject({ status: 409 })
+      ).toMatchObject({ status: 400 })
       await must(ask(writer, 'POST', `/bags/${bagId}/process`, { children }))
       await must(
         ask(

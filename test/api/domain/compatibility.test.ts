@@ -24,6 +24,10 @@ const brings = {
   whole_blood: { cells: true, plasma: true },
   plasma: { cells: false, plasma: true },
   cryoprecipitate: { cells: false, plasma: true },
+  thawed_plasma: { cells: false, plasma: true },
+  thawed_cryoprecipitate: { cells: false, plasma: true },
+  frozen_red_cells: { cells: true, plasma: false },
+  granulocytes: { cells: true, plasma: true },
 } as const
 
 describe.each(components)('%s', (component) => {
@@ -45,8 +49,12 @@ describe.each(components)('%s', (component) => {
       }
       const { cells, plasma } = brings[component]
       const isKnown = recipient.abo !== null
+      const isExcusable = component !== 'granulocytes'
       const excused =
-        component === 'whole_blood' ? donor.abo === 'O' : donor.abo === 'A' || (donor.abo === 'B' && isKnown)
+        isExcusable &&
+        (component === 'whole_blood'
+          ? donor.abo === 'O'
+          : donor.abo === 'A' || (donor.abo === 'B' && isKnown))
       const harm = (cells && cellsAttacked) || (plasma && recipientAttacked && !excused)
       expect(verdict, what).toBe(harm ? 'incompatible' : 'compatible')
       expect(needs.includes('low_titre'), what).toBe(!harm && plasma && recipientAttacked)

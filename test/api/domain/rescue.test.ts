@@ -21,6 +21,10 @@ const storage = {
   platelets: { low: 2_000, high: 2_400 },
   plasma: { low: -10_000, high: -1_800 },
   cryoprecipitate: { low: -10_000, high: -1_800 },
+  thawed_plasma: cold,
+  thawed_cryoprecipitate: { low: 2_000, high: 2_400 },
+  frozen_red_cells: { low: -10_000, high: -6_500 },
+  granulocytes: { low: 2_000, high: 2_400 },
 } as const
 const profiles = {
   fridge: cold,
@@ -81,9 +85,12 @@ function wayMs(bag: RescueBag, device: RescueDevice, facts: RescueFacts): number
   const measured = device.load === null ? device.air : device.load
   const isColdEnough = (centi: number) => bag.limits.low <= centi && centi <= bag.limits.high
   const belongs = (component: string) =>
-    ({ fridge: 'red_cells whole_blood', incubator: 'platelets', freezer: 'plasma cryoprecipitate', box: '' })[
-      device.kind
-    ].includes(component)
+    ({
+      fridge: ['red_cells', 'whole_blood', 'thawed_plasma'],
+      incubator: ['platelets', 'thawed_cryoprecipitate', 'granulocytes'],
+      freezer: ['plasma', 'cryoprecipitate', 'frozen_red_cells'],
+      box: [],
+    })[device.kind].some((one) => one === component)
   const isGood =
     device.isQualified &&
     ![device.isRetired, device.isInAlarm, device.isSilent].includes(true) &&

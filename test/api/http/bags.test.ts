@@ -38,6 +38,9 @@ describe('a bag', () => {
       din: 'A999926000123P',
       productCode: 'E0336V00',
       component: 'red_cells',
+      bagCount: 1,
+      amount: 2,
+      uom: 'U',
       expiresAt: '2020-06-01T16:00:00.000Z',
       registeredAt: iso(noon),
       state: 'available',
@@ -79,11 +82,11 @@ describe('a bag', () => {
   })
 
   test('of which a word is missing or wrong is refused', async ({ door }) => {
-    const { component: _component, ...rest } = label
+    const { expiresAt: _expiresAt, ...rest } = label
     expect(await door.refused('POST', '/bags', rest)).toMatchObject({
       status: 400,
       code: 'invalid_request',
-      issues: [{ path: 'component' }],
+      issues: [{ path: 'expiresAt' }],
     })
     for (const [change, path] of [
       [{ component: 'soup' }, 'component'],

@@ -228,6 +228,20 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /policies/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
   'POST /policies/rejudgements': () => aRejudgement,
   'POST /policies/rejudgements/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
+  'POST /products/proposals': () => ({
+    jurisdiction: 'CN',
+    code: 'D0001',
+    effectiveFrom: '2030-01-01T00:00:00Z',
+    name: 'Red cells',
+    component: 'red_cells',
+    uom: 'U',
+    shelfLife: { count: 35, unit: 'days' },
+    countsFrom: 'collection',
+    source: 'a test',
+    reason: 'a test',
+  }),
+  'POST /products/proposals/{id}/opinions': () => ({ decision: 'approve', comment: 'read' }),
+  'POST /modifications': ({ bagId }) => ({ process: 'split', bags: [bagId], children: [{}, {}] }),
   'POST /alarms/{id}/acknowledge': () => ({ comment: 'on my way' }),
   'POST /alarms/{id}/comment': () => ({ comment: 'looked at it' }),
   'POST /alarms/{id}/rescue': () => ({}),
@@ -248,6 +262,8 @@ const networkWide = new Set([
   'POST /policies/proposals/{id}/opinions',
   'POST /policies/rejudgements',
   'POST /policies/rejudgements/{id}/opinions',
+  'POST /products/proposals',
+  'POST /products/proposals/{id}/opinions',
 ])
 
 const queries: Record<string, (place: Place) => string> = {
@@ -546,7 +562,7 @@ test('of every route every role gets what it may have of its own facility, and n
       for (const name of names(other)) expect(mine.text, mine.what).not.toContain(name)
 
       const namesSomething =
-        /\{/.test(route) || /"facility"/.test(JSON.stringify(bodies[route]?.(other) ?? {}))
+        /\{/.test(route) || /"facility"|"bags"/.test(JSON.stringify(bodies[route]?.(other) ?? {}))
       if (!namesSomething) continue
       const theirs = await cell(role, route, other)
       expect(theirs.status, theirs.what).toBe(404)

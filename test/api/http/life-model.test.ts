@@ -424,7 +424,7 @@ function asked(
   switch (verb) {
     case 'process': {
       const child = {
-        productCode: `E${1_000 + (pick % 9_000)}V00`,
+        productCode: ['E0336V00', 'E0382V00'][pick % 2],
         component: 'red_cells',
         expiresAt: iso(now + day),
       }

@@ -328,8 +328,8 @@ describe('what is found out later', () => {
       const made = await done(city.lab.post(`/bags/${parent}/process`, { children }), Children)
       return made.children.map((child) => child.bagId)
     }
-    const [first = '', second = ''] = await make(bagId, ['E0337VA0', 'E0337VB0'])
-    const [third = ''] = await make(first, ['E0338V00'])
+    const [first = '', second = ''] = await make(bagId, ['E0336VA0', 'E0336VB0'])
+    const [third = ''] = await make(first, ['E0338VA0'])
     await putInside(door, second)
     const { holds } = await done(
       city.collector.post(`/bags/${bagId}/holds`, { kind: 'recall', reason: 'donor ill' }),
@@ -337,7 +337,7 @@ describe('what is found out later', () => {
     )
     expect(holds).toHaveLength(1)
     const { takeOutId } = await open(city, 'P1')
-    const label = { din, productCode: 'E0337VB0' }
+    const label = { din, productCode: 'E0336VB0' }
     expect(await done(city.nurse.post(`/take-outs/${takeOutId}/scans`, label), ScanAnswer)).toMatchObject({
       answer: 'STOP',
       reason: { code: 'recalled' },

@@ -172,7 +172,7 @@ describe('the policies', () => {
       [late.id, 'pending'],
       [rejected.id, 'rejected'],
     ])
-    expect((await done(ann.get('/policies'), Policies)).policies).toHaveLength(60)
+    expect((await done(ann.get('/policies'), Policies)).policies).toHaveLength(108)
   })
 
   test('that make no sense are not even proposed', async ({ door }) => {

@@ -173,9 +173,8 @@ async function twoHospitals(database: OpenDatabase): Promise<World> {
       clock.now = noon - (10 - number - place) * hour
       const { id: bagId } = await registerBag(ctx, {
         din: `=A9999260000${place}${number}00`,
-        productCode: 'E0336V00',
+        productCode: number === 0 ? 'E0001V00' : 'E0336V00',
         facility: code,
-        component: number === 0 ? 'whole_blood' : 'red_cells',
         expiresAt: noon + number * hour,
         group,
       })

@@ -83,6 +83,7 @@ test('a page of what may be issued, or may not, is the first of what the rules s
     'recalled',
     'reserved_for_another',
     'special_label',
+    'unknown_product',
     'unverified',
   ])
 })

@@ -340,7 +340,8 @@ function deedsOf({ bags, profiles, policies, moves }: World4h, lag: () => number
       at: born,
       async do({ ctx }, kept) {
         const number = `A999926${String(n).padStart(6, '0')}`
-        const label = { din: number + dinCheckCharacter(number), productCode: 'E0336V00', expiresAt }
+        const productCode = component === 'whole_blood' ? 'E0001V00' : 'E0336V00'
+        const label = { din: number + dinCheckCharacter(number), productCode, expiresAt }
         kept.set(parent, (await registerBag(ctx, { ...label, component, facility: 'H1' })).id)
       },
     })
@@ -348,7 +349,8 @@ function deedsOf({ bags, profiles, policies, moves }: World4h, lag: () => number
       deeds.push({
         at: made,
         async do({ ctx }, kept) {
-          const of = { productCode: 'E0337V00', component: 'red_cells', lowTitre: false, expiresAt } as const
+          const productCode = component === 'whole_blood' ? 'E0336V00' : 'E0337V00'
+          const of = { productCode, component: 'red_cells', lowTitre: false, expiresAt } as const
           const [one] = await processBag(ctx, { bagId: its(kept, parent), children: [of] })
           kept.set(child, one?.id as string)
         },
