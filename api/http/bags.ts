@@ -12,7 +12,7 @@ import {
   UntagQuery,
 } from '../../schema/http/bags.ts'
 import type { Context } from '../context.ts'
-import { parseDin } from '../domain/isbt128.ts'
+import { parseDin } from '../domain/isbt128/label.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { type Bag, findBag, holdsOf, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'

@@ -14,7 +14,8 @@ import { news } from '../../schema/tables/news.ts'
 import type { Abo, BagVerb, Component, HoldKind, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent, BagFacts, Hold } from '../domain/bag.ts'
-import { dinCheckCharacter } from '../domain/isbt128.ts'
+import { dinCheckCharacter } from '../domain/isbt128/din.ts'
+import { sharedPool } from '../domain/isbt128/product.ts'
 import { onShelf } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
@@ -146,9 +147,6 @@ export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[
     )
   })
 }
-
-/** Collection types for anybody: not specified, volunteer, and 7 (ISBT 128 ST-001 table of collection types). */
-const sharedPool: ReadonlySet<string> = new Set(['0', 'V', '7'])
 
 /** A bag with the holds that are known to stand. */
 export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {

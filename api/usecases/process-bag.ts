@@ -1,6 +1,6 @@
 import type { Component } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { parseProductCode } from '../domain/isbt128.ts'
+import { parseProductCode } from '../domain/isbt128/product.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendEvent, type Bag, insertBag, insertLineage } from '../stores/bags.ts'
 import { actOnBag } from './act-on-bag.ts'

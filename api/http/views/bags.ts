@@ -3,7 +3,7 @@ import type { BagDetail, Bags, Trace as TraceBody } from '../../../schema/http/b
 import type { HoldKind } from '../../../schema/vocabulary.ts'
 import { inForce } from '../../domain/effective.ts'
 import type { Exposure } from '../../domain/exposure.ts'
-import { dinCheckCharacter } from '../../domain/isbt128.ts'
+import { dinCheckCharacter } from '../../domain/isbt128/din.ts'
 import { isVouchedFor } from '../../domain/place.ts'
 import type { Bag, tagsOf } from '../../stores/bags.ts'
 import type { Device } from '../../stores/devices.ts'

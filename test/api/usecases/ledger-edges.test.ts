@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import type { Context } from '../../../api/context.ts'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import type { OpenDatabase } from '../../../api/stores/database.ts'
 import { ledgersOf } from '../../../api/stores/ledgers.ts'
 import { policyVersions } from '../../../api/stores/policies.ts'
