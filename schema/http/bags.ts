@@ -115,6 +115,8 @@ export const BagDetail = z
   })
   .meta({ id: 'BagDetail' })
 
+export const BagLabel = z.string().meta({ id: 'BagLabel', description: 'SVG, 100 mm by 100 mm' })
+
 export const TagInput = z
   .strictObject({
     tag: Tag,

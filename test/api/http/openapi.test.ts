@@ -55,6 +55,7 @@ describe('the description of the API', () => {
       'get /bags',
       'get /bags/{bagId}',
       'get /bags/{bagId}/events',
+      'get /bags/{bagId}/label',
       'get /bags/{bagId}/ledger',
       'get /bags/{bagId}/trace',
       'get /devices',
