@@ -10,6 +10,7 @@ import { alarmTestRoutes } from './alarm-tests.ts'
 import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
+import { barcodeProfileRoutes } from './barcode-profiles.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
@@ -93,6 +94,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/alarms', alarmRoutes)
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
+  app.route('/facilities', barcodeProfileRoutes)
   app.route('/facilities', patientRoutes)
   app.route('/facilities', rosterRoutes)
   app.route('/tags', tagRoutes)

@@ -13,7 +13,6 @@ import {
   UntagQuery,
 } from '../../schema/http/bags.ts'
 import type { Context } from '../context.ts'
-import { parseDin } from '../domain/isbt128/label.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { type Bag, findBag, holdsOf, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'
@@ -21,6 +20,7 @@ import { facilityCodes, jurisdictionOf } from '../stores/facilities.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { labelBag } from '../usecases/label-bag.ts'
+import { readDonation } from '../usecases/read-unit.ts'
 import { registerBag } from '../usecases/register-bag.ts'
 import { tagBag } from '../usecases/tag-bag.ts'
 import { traceBag } from '../usecases/trace-bag.ts'
@@ -133,13 +133,14 @@ export const bagRoutes = new OpenAPIHono<Env>()
   })
   .openapi(list, async (c) => {
     const { din, tag, before, limit } = c.req.valid('query')
+    const { db } = c.var.ctx.database
     const filter = {
-      din: din === undefined ? undefined : parseDin(din),
+      unit: din === undefined ? undefined : await readDonation(db, { din }, c.var.ctx.now()),
       tag,
       before,
       reach: reachOf(c.var.ctx.grants, 'bag.read'),
     }
-    const found = await listBags(c.var.ctx.database.db, { ...filter, limit: limit + 1 })
+    const found = await listBags(db, { ...filter, limit: limit + 1 })
     const page = found.slice(0, limit)
     const codes = await codesOf(c.var.ctx, page)
     const bags = page.map((bag) => bagView(bag, codes))

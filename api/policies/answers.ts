@@ -18,6 +18,13 @@ const rules: readonly AnswerRule[] = [
     en: 'Group not known: put it back',
   },
   { code: 'wrong_group', answer: 'STOP', rank: 30, zh: '血型不符，请放回', en: 'Wrong group: put it back' },
+  {
+    code: 'label_differs',
+    answer: 'STOP',
+    rank: 35,
+    zh: '标签与记录不符，请放回',
+    en: 'The label says another group than the record: put it back',
+  },
   { code: 'not_released', answer: 'STOP', rank: 40, zh: '尚未放行，请放回', en: 'Not released: put it back' },
   {
     code: 'not_in_stock',
@@ -83,7 +90,7 @@ const rules: readonly AnswerRule[] = [
  * What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. The version is kept
  * with every answer that was given by it: another wording, rank or answer is another version.
  */
-export const cnAnswers = { version: 1, rules } as const
+export const cnAnswers = { version: 2, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000

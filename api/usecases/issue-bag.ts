@@ -48,6 +48,7 @@ export async function commandToIssue(
     ...scan,
     handlingMs: handlingMsOf(known, now),
     isElsewhere: false,
+    label: { group: null, expiresAt: null },
   })
   if (findings.includes('out_of_range'))
     throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)

@@ -2,55 +2,71 @@ import { randomBytes } from 'node:crypto'
 import type { Component } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import type { BloodGroup } from '../domain/compatibility.ts'
-import { parseDin } from '../domain/isbt128/label.ts'
-import { parseProductCode } from '../domain/isbt128/product.ts'
+import { expiryOf } from '../domain/isbt128/date.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { expiryToRegister, groupToRegister } from '../domain/registered-label.ts'
 import { reachOf } from '../domain/rights.ts'
-import { appendEvent, type Bag, insertBag } from '../stores/bags.ts'
+import { appendEvent, type Bag, insertBag, insertHold } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { isCollectedHere, lockIdentifier } from '../stores/donations.ts'
-import { findFacility, noFacility } from '../stores/facilities.ts'
+import { facilityById, findFacility, noFacility } from '../stores/facilities.ts'
 import { demandRight } from './demand.ts'
+import { readUnit } from './read-unit.ts'
 
 export type RegisterBagInput = {
-  /** As typed with its check character, or as scanned with `=` and flags. */
+  /** As typed with its check character, or as scanned, in any mode of the scanner. */
   readonly din: string
-  readonly productCode: string
+  /** Not needed where what was scanned as `din` brings it along. */
+  readonly productCode?: string | undefined
   readonly component: Component
-  /** Exclusive, ms UTC. */
-  readonly expiresAt: number
-  /** As labelled; absent is not known. */
+  /** Exclusive, ms UTC; not needed where it was scanned. */
+  readonly expiresAt?: number | undefined
+  /** As labelled, where it was not scanned; absent is not known. */
   readonly group?: BloodGroup | undefined
   /** The code of who registers and holds it; not needed of whoever may register for one facility only. */
   readonly facility?: string | undefined
 }
 
-/** @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists`, `conflict` */
+/**
+ * Register a bag by its label. What was scanned of group and expiry is what it says; who types something else is asked to
+ * look again. A label that says it is for one person, or for nobody, is registered and held.
+ *
+ * @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists`, `conflict`,
+ * `invalid_barcode`
+ */
 export async function registerBag(ctx: Context, input: RegisterBagInput): Promise<Bag> {
   const now = ctx.now()
-  const label = {
-    id: uuidv7(now),
-    scheme: 'ISBT128' as const,
-    identifier: parseDin(input.din),
-    ...parseProductCode(input.productCode),
-    component: input.component,
-    expiresAt: input.expiresAt,
-    registeredAt: now,
-    abo: input.group?.abo ?? null,
-    rhd: input.group?.rhd ?? null,
-    version: 1,
-  }
   return ctx.database.db.transaction(async (tx) => {
     const facilityId = await registrar(ctx, tx, input.facility)
-    await lockIdentifier(tx, label.identifier)
-    if (await isCollectedHere(tx, label.identifier))
+    const { scheme, identifier, product, label } = await readUnit(tx, input, now)
+    const { timeZone } = await facilityById(tx, facilityId)
+    const { group, why } = groupToRegister(label.group, input.group ?? null)
+    await lockIdentifier(tx, identifier)
+    if (await isCollectedHere(tx, identifier))
       throw new Refusal(
         'conflict',
         'its donation was collected here: make its bags of the one it gave, with process',
       )
-    const bag = await insertBag(tx, { ...label, originId: facilityId, holderId: facilityId })
+    const bag = await insertBag(tx, {
+      id: uuidv7(now),
+      scheme,
+      identifier,
+      ...product,
+      component: input.component,
+      expiresAt: expiryToRegister(
+        label.expires && expiryOf(label.expires, timeZone),
+        input.expiresAt ?? null,
+      ),
+      registeredAt: now,
+      abo: group?.abo ?? null,
+      rhd: group?.rhd ?? null,
+      version: 1,
+      originId: facilityId,
+      holderId: facilityId,
+    })
     const event = { verb: 'register', from: null, to: bag.state, data: {} } as const
     await appendEvent(tx, ctx.actor, bag, event, now)
+    if (why !== null) await insertHold(tx, ctx.actor, bag, { kind: 'other', reason: why }, now)
     return bag
   })
 }

@@ -12,10 +12,10 @@ import {
 } from '../domain/bag.ts'
 import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
-import { parseDin } from '../domain/isbt128/label.ts'
-import { parseProductCode } from '../domain/isbt128/product.ts'
+import { expiryOf } from '../domain/isbt128/date.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type Answer, type AnswerRule, answerTo, findingsOfScan } from '../domain/take-out.ts'
+import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { cnAnswers } from '../policies/answers.ts'
 import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
@@ -34,6 +34,7 @@ import {
 import { issueCommand } from './command-device.ts'
 import { demandRight, demandSomebody, reachDevice } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
+import { type ReadUnit, readUnit } from './read-unit.ts'
 import { uuidv7 } from './register-bag.ts'
 
 /** A door session lasts this long, ms. */
@@ -148,7 +149,8 @@ export type ScanInput = {
   readonly takeOutId: string
   /** Donation and product as the scanner reads them from the label. */
   readonly din: string
-  readonly productCode: string
+  /** Not needed where what was scanned as `din` brings it along. */
+  readonly productCode?: string | undefined
   /** A physician's word for RhD-positive cells; null where none is given. */
   readonly override: string | null
 }
@@ -176,15 +178,12 @@ export async function readAhead(
   shown: ShownSession,
 ): Promise<{ readonly who: SignedIn | null; readonly ahead: ReadAhead }> {
   const now = clock()
-  const scan = { takeOutId: input.takeOutId, label: labelOf(input), now }
+  const scan = { takeOutId: input.takeOutId, label: labelOf(await readUnit(database.db, input, now)), now }
   const { who, facts } = await factsAndSession(database, scan, shown)
   return { who, ahead: { now, facts } }
 }
 
-const labelOf = ({ din, productCode }: Pick<ScanInput, 'din' | 'productCode'>): Label => ({
-  identifier: parseDin(din),
-  ...parseProductCode(productCode),
-})
+const labelOf = ({ scheme, identifier, product }: ReadUnit): Label => ({ scheme, identifier, ...product })
 
 /** So often a scan is decided anew because something of the bag was changed in between. */
 const mostTries = 10
@@ -199,22 +198,26 @@ const mostTries = 10
  * `conflict` where others kept changing the bag
  */
 export async function scanBag(ctx: Context, input: ScanInput, ahead?: ReadAhead): Promise<Scanned> {
-  const label = labelOf(input)
+  const unit = await readUnit(ctx.database.db, input, ahead?.now ?? ctx.now())
   for (let tries = 1; tries <= mostTries; tries++) {
-    const scanned = await tryScan(ctx, input, label, tries === 1 ? ahead : undefined)
+    const scanned = await tryScan(ctx, input, unit, tries === 1 ? ahead : undefined)
     if (scanned) return scanned
-    await waitForBag(ctx.database.db, label)
+    await waitForBag(ctx.database.db, labelOf(unit))
   }
-  throw new Refusal('conflict', `bag ${label.identifier} is being changed by others: scan it again`)
+  throw new Refusal(
+    'conflict',
+    `bag ${shownNumber(unit.identifier)} is being changed by others: scan it again`,
+  )
 }
 
 /** @returns null where somebody else was first */
 async function tryScan(
   ctx: Context,
   input: ScanInput,
-  label: Label,
+  unit: ReadUnit,
   ahead: ReadAhead | undefined,
 ): Promise<Scanned | null> {
+  const label = labelOf(unit)
   const now = ahead?.now ?? ctx.now()
   const { db } = ctx.database
   const known = ahead
@@ -239,11 +242,15 @@ async function tryScan(
     now,
     handlingMs: handlingMsOf(known, now),
     isElsewhere: isElsewhere(known),
+    label: {
+      group: unit.label.group,
+      expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
+    },
   })
   const { answer, rule } = answerTo(findings, cnAnswers.rules)
   const told: Told = {
     takeOutId: session.id,
-    scanned: `${label.identifier} ${input.productCode}`,
+    scanned: `${label.identifier} ${shownProduct(label.identifier, label)}`,
     bagId: bag?.id ?? null,
     answer,
     findings,

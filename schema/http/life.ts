@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Name } from '../topics.ts'
 import { abos, bagStates, components, findings, holdKinds, markers, rhds } from '../vocabulary.ts'
-import { Bag, BagId, BloodGroup, din } from './bags.ts'
+import { Bag, BagId, BloodGroup, din, label, scanned } from './bags.ts'
 import { Unlock } from './commands.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
@@ -191,8 +191,10 @@ export const TakeOutParams = z.strictObject({ takeOutId: z.uuid().toLowerCase() 
 
 export const ScanInput = z
   .strictObject({
-    din,
-    productCode,
+    din: label,
+    productCode: scanned.optional().meta({
+      description: 'typed or scanned; not needed where what was scanned as `din` brings it along',
+    }),
     override: reason
       .optional()
       .meta({ description: 'a physician’s word for RhD-positive cells: who and why' }),

@@ -24,6 +24,7 @@ import {
   rhds,
   sightingKinds,
   sightingSources,
+  unitSchemes,
 } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 import { deviceCommand } from './commands.ts'
@@ -89,9 +90,9 @@ export const bag = pgTable(
   'bag',
   {
     id: uuid().primaryKey(),
-    /** Who numbers: 'ISBT128'. */
+    /** Who numbers it. */
     scheme: text().notNull(),
-    /** The 13 characters of the DIN, without flags and check character. */
+    /** The 13 characters of the DIN, without flags and check character; of a station's own number a key that names both. */
     identifier: text().notNull(),
     /** Product description code, five characters, case kept. */
     productCode: text().notNull(),
@@ -128,6 +129,7 @@ export const bag = pgTable(
     index('bag_donation').on(t.donationId),
     index('bag_under_way').on(t.holderId).where(sql`state in ('in_transit', 'arrived')`),
     index('bag_issued').on(t.holderId).where(sql`state = 'issued'`),
+    oneOf('bag_scheme', t.scheme, unitSchemes),
     oneOf('bag_state', t.state, bagStates),
     oneOf('bag_abo', t.abo, abos),
     oneOf('bag_rhd', t.rhd, rhds),

@@ -46,6 +46,11 @@ export function readLabel({ din, productCode }: Given): BagLabel {
   }
 }
 
+/** Does anything of it begin as barcodes of ISBT 128 do? */
+export function isScannedLabel({ din, productCode }: Given): boolean {
+  return [din, productCode].some((text) => text !== undefined && isScanned(text))
+}
+
 /** The label that names a bag: its donation and its product. @throws Refusal as `readLabel`, and where one of them is missing */
 export function readBagLabel(given: Given): BagLabel & { readonly din: string; readonly product: Product } {
   const { din, product, ...rest } = readLabel(given)

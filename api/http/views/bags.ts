@@ -3,8 +3,8 @@ import type { BagDetail, Bags, Trace as TraceBody } from '../../../schema/http/b
 import type { HoldKind } from '../../../schema/vocabulary.ts'
 import { inForce } from '../../domain/effective.ts'
 import type { Exposure } from '../../domain/exposure.ts'
-import { dinCheckCharacter } from '../../domain/isbt128/din.ts'
 import { isVouchedFor } from '../../domain/place.ts'
+import { shownNumber, shownProduct } from '../../domain/unit-id.ts'
 import type { Bag, tagsOf } from '../../stores/bags.ts'
 import type { Device } from '../../stores/devices.ts'
 import type { datedPlacesOf } from '../../stores/sightings.ts'
@@ -20,8 +20,8 @@ export function bagView(bag: Bag, codes: Codes): z.infer<typeof Bags>['bags'][nu
   return {
     bagId: id,
     scheme,
-    din: `${identifier}${dinCheckCharacter(identifier)}`,
-    productCode: `${productCode}${collectionType}${division}`,
+    din: shownNumber(identifier),
+    productCode: shownProduct(identifier, { productCode, collectionType, division }),
     component,
     expiresAt: iso(bag.expiresAt),
     registeredAt: iso(bag.registeredAt),

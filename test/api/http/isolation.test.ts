@@ -169,6 +169,18 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /bags/{bagId}/return': () => ({ reason: 'none' }),
   'POST /bags/{bagId}/reinstate': () => ({ reason: 'none' }),
   'POST /bags/{bagId}/discard': () => ({ reason: 'none' }),
+  'PUT /facilities/{code}/barcode-profiles/{profile}': () => ({
+    region: 'CN-3702',
+    codes: [
+      {
+        fields: [
+          { literal: 'Q' },
+          { part: 'donation', characters: 'digits', length: 12 },
+          { part: 'product', characters: 'digits', length: 5 },
+        ],
+      },
+    ],
+  }),
   'PUT /facilities/{code}/patients/{pseudonym}': () => ({ abo: 'O', rhd: 'positive' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/scans': ({ din }) => ({ din: `=${din}00`, productCode: 'E0336V00' }),
@@ -357,6 +369,7 @@ function fill(route: string, place: Place): string {
     din: `=${place.din}00`,
     pseudonym: place.patient,
     takeOutId: place.takeOut,
+    profile: 'own-codes',
     holdId: String(place.hold),
     importId: String(place.loggerImport),
     contact: place.contact,

@@ -114,6 +114,7 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'alarm_test',
       'audit_entry',
       'bag_event',
+      'barcode_profile',
       'calibration',
       'device_defrost',
       'grouping',
