@@ -6,6 +6,7 @@ import { expiryOf } from '../domain/isbt128/date.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { expiryToRegister, groupToRegister } from '../domain/registered-label.ts'
 import { reachOf } from '../domain/rights.ts'
+import { knownProducts } from '../policies/products.ts'
 import { appendEvent, type Bag, insertBag, insertHold } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { isCollectedHere, lockIdentifier } from '../stores/donations.ts'
@@ -29,7 +30,7 @@ export type RegisterBagInput = {
 
 /**
  * Register a bag by its label. What was scanned of group and expiry is what it says; who types something else is asked to
- * look again. A label that says it is for one person, or for nobody, is registered and held.
+ * look again. A label that says it is for one person, or for nobody, and a product nobody knows are registered and held.
  *
  * @throws Refusal `invalid_din`, `invalid_request`, `not_found`, `forbidden`, `already_exists`, `conflict`,
  * `invalid_barcode`
@@ -66,9 +67,15 @@ export async function registerBag(ctx: Context, input: RegisterBagInput): Promis
     })
     const event = { verb: 'register', from: null, to: bag.state, data: {} } as const
     await appendEvent(tx, ctx.actor, bag, event, now)
-    if (why !== null) await insertHold(tx, ctx.actor, bag, { kind: 'other', reason: why }, now)
+    const reasons = [why, whyUnknown(product.productCode)].filter((reason) => reason !== null)
+    for (const reason of reasons) await insertHold(tx, ctx.actor, bag, { kind: 'other', reason }, now)
     return bag
   })
+}
+
+/** Nobody guesses what an unknown code is: its bag is there, and waits for somebody to look. */
+function whyUnknown(productCode: string): string | null {
+  return knownProducts.has(productCode) ? null : `nobody has said what product ${productCode} is`
 }
 
 async function registrar(ctx: Context, tx: Transaction, facility: string | undefined): Promise<number> {

@@ -82,7 +82,7 @@ export function parseTypedDin(text: string): string {
   if (check !== dinCheckCharacter(din)) {
     throw new Refusal(
       'invalid_din',
-      `the check character ${JSON.stringify(check)} does not belong to ${din}: compare it with the label`,
+      `the check character ${check} does not belong to ${din}: compare it with the label`,
     )
   }
   return din

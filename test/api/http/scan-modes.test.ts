@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import { BagDetail, Bags } from '../../../schema/http/bags.ts'
 import { BarcodeProfiles } from '../../../schema/http/barcode-profiles.ts'
-import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
+import { ScanAnswer, Stock, TakeOut } from '../../../schema/http/life.ts'
 import { aBagInStock, aCity, aPatient, aWorker, done, refusal } from '../../support/hospital.ts'
 import { aDevice, noon } from '../../support/world.ts'
 import { type Door, test } from './door.ts'
@@ -68,6 +68,14 @@ describe('every mode of a scanner', () => {
       expect(bag.group).toEqual(known)
       expect(bag.holds).toMatchObject([{ kind: 'other', reason: expect.stringContaining(reason) }])
     }
+  })
+
+  test('a product nobody knows is registered and held, not guessed', async ({ door }) => {
+    const bag = await register(door, { din: `=A99992600000100=%9500=<E9998V00${expires}` })
+    expect(bag.holds).toMatchObject([{ kind: 'other', reason: 'nobody has said what product E9998 is' }])
+    expect(bag.state).toBe('available')
+    const { bags } = await door.ask(Stock, 'GET', '/stock?issuable=true')
+    expect(bags).toEqual([])
   })
 
   test('at a fridge names the bag, and what its label says speaks, too', async ({ door }) => {
