@@ -509,6 +509,7 @@ export const findings = [
   'special_label',
   'not_grouped',
   'wrong_group',
+  'label_differs',
   'not_released',
   'not_in_stock',
   'expired',
@@ -534,6 +535,15 @@ export type LateCrossmatch = (typeof lateCrossmatches)[number]
 
 export const sexes = ['female', 'male'] as const
 export type Sex = (typeof sexes)[number]
+/** Who numbers bags: ISBT 128, or a station in a way of its own that its barcode profile tells. */
+export const unitSchemes = ['ISBT128', 'cn_local'] as const
+export type UnitScheme = (typeof unitSchemes)[number]
+
+/** What a stretch of a station's own barcode names, and what it is made of; `upper` is capital letters and digits. */
+export const codeParts = ['donation', 'product', 'other'] as const
+export type CodePart = (typeof codeParts)[number]
+export const characterClasses = ['digits', 'letters', 'upper', 'alphanumeric'] as const
+export type CharacterClass = (typeof characterClasses)[number]
 
 /** What every donation is tested for before a bag of it is released. */
 export const markers = ['hbsag', 'anti_hcv', 'hiv', 'syphilis', 'nat'] as const

@@ -28,6 +28,37 @@ export function wallClockIn(timeZone: string): (at: number) => number {
   return (at) => shown(at, clock)
 }
 
+/** When a clock shows what it is asked about. */
+export type InstantOf = (wall: number) => {
+  /** ms UTC. */
+  readonly at: number
+  /** It shows it then. */
+  readonly isShown: boolean
+}
+
+/**
+ * The other way: when the clock on a wall of a time zone shows something, given as if it were UTC. What it shows twice, for
+ * it was put back, is the first of the two; what it never shows, for it was put forward, is the moment it passes over it.
+ *
+ * @param timeZone of the IANA data base
+ */
+export function instantIn(timeZone: string): InstantOf {
+  const clock = clockOf(timeZone)
+  return (wall) => {
+    const guesses = guessesOf(wall, clock)
+    const there = guesses.filter((at) => shown(at, clock) === wall)
+    if (there.length > 0) return { at: Math.min(...there), isShown: true }
+    // The clock is put forward somewhere between the two: it shows less than `wall` before, and more from then on.
+    let [before, from] = [Math.min(...guesses) - 1, Math.max(...guesses)]
+    while (from - before > 1) {
+      const middle = Math.floor((before + from) / 2)
+      if (shown(middle, clock) < wall) before = middle
+      else from = middle
+    }
+    return { at: from, isShown: false }
+  }
+}
+
 /** The day of a time zone an instant is in. */
 export function dayAt(timeZone: string, at: number): { readonly from: number; readonly to: number } {
   return daysIn(timeZone)(new Date(shown(at, clockOf(timeZone))).toISOString().slice(0, 10))
@@ -35,13 +66,20 @@ export function dayAt(timeZone: string, at: number): { readonly from: number; re
 
 /** @param midnight of the day, as if its zone were UTC */
 function beginning(midnight: number, clock: Intl.DateTimeFormat): number {
-  // A clock is never moved twice within two days, so that what it shows a day before and after is all it may show.
-  const guesses = [midnight - dayMs, midnight + dayMs].map((at) => midnight - (shown(at, clock) - at))
+  const guesses = guessesOf(midnight, clock)
   const there = guesses.filter((at) => {
     const local = shown(at, clock)
     return local >= midnight && local < midnight + dayMs
   })
   return Math.min(...(there.length > 0 ? there : guesses))
+}
+
+/**
+ * When the clock may show this, as it goes before and after it was moved: it never is twice within two days, so that how
+ * it goes a day before and a day after is all there is.
+ */
+function guessesOf(wall: number, clock: Intl.DateTimeFormat): number[] {
+  return [wall - dayMs, wall + dayMs].map((at) => wall - (shown(at, clock) - at))
 }
 
 /** What a clock of the zone shows at an instant, as if it were UTC. */

@@ -9,6 +9,7 @@ export const refusalCodes = [
   'already_exists',
   'conflict',
   'invalid_din',
+  'invalid_barcode',
   'tag_in_use',
   'key_reused',
   'illegal_move',

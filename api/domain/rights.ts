@@ -29,6 +29,8 @@ const table = {
   'message.readmit': ['engineer'],
   'bag.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],
   'bag.register': ['centre', 'transfusion_lab'],
+  'barcode.manage': ['centre', 'transfusion_lab', 'administrator'],
+  'bag.label': ['centre', 'transfusion_lab'],
   'bag.tag': ['centre', 'transfusion_lab'],
   'bag.collect': ['centre'],
   'bag.process': ['centre', 'transfusion_lab'],

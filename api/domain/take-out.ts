@@ -10,6 +10,7 @@ import {
   unknownPatient,
 } from './bag.ts'
 import { compatibilityOf } from './compatibility.ts'
+import { meaningOfGroup } from './isbt128/group.ts'
 
 export type Answer = 'GO' | 'STOP' | 'CALL'
 
@@ -21,6 +22,9 @@ export type AnswerRule = {
   readonly zh: string
   readonly en: string
 }
+
+/** The code that stands in the place of the group, and when the bag expires by its label, ms UTC. */
+export type ScannedLabel = { readonly group: string | null; readonly expiresAt: number | null }
 
 /** What was scanned, for whom, and what is known of it at that moment. */
 export type Scan = {
@@ -34,6 +38,8 @@ export type Scan = {
   readonly now: number
   /** A bag may be in hands for so long before it goes back or in, ms. */
   readonly handlingMs: number
+  /** What its label says, as far as that was scanned, too; null of what was not. */
+  readonly label: ScannedLabel
   /** It is believed to be inside another device than the one it is handed out of: what is believed of it is wrong. */
   readonly isElsewhere: boolean
   /** Another person was to check, and has not. */
@@ -54,9 +60,10 @@ export function findingsOfScan({
   handlingMs,
   isElsewhere,
   isUnchecked,
+  label,
 }: Scan): readonly Finding[] {
   if (!bag) return ['unknown_bag']
-  const found = findingsOfBag(bag, now)
+  const found = [...findingsOfBag(bag, now), ...findingsOfLabel(bag, label, now)]
 
   const recipient = recipientOf(patient ? trusted(patient, emergency, now) : unknownPatient)
   if (!bag.group) found.push('not_grouped')
@@ -79,6 +86,18 @@ export function findingsOfScan({
   if (kept && kept.uncontrolledMs > handlingMs) found.push('uncontrolled_too_long')
   if (isUnchecked && !emergency) found.push('second_checker_missing')
   return [...new Set(found)]
+}
+
+/** A bag is never handed out as better than its label says, nor as what its label does not say. */
+function findingsOfLabel({ group }: BagFacts, label: ScannedLabel, now: number): Finding[] {
+  const found: Finding[] = []
+  if (label.expiresAt !== null && label.expiresAt <= now) found.push('expired')
+  if (label.group === null) return found
+  const meaning = meaningOfGroup(label.group)
+  if (meaning.kind !== 'group' || meaning.use !== 'anybody') return [...found, 'special_label']
+  const isAnother = meaning.rhd !== null && meaning.rhd !== group?.rhd
+  if (group && (meaning.abo !== group.abo || isAnother)) found.push('label_differs')
+  return found
 }
 
 /** What keeps a bag from being issued to anybody, as far as the stock shows: how it was kept is asked at the scan. */

@@ -10,6 +10,7 @@ import { alarmTestRoutes } from './alarm-tests.ts'
 import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { bagRoutes } from './bags.ts'
+import { barcodeProfileRoutes } from './barcode-profiles.ts'
 import { boxRoutes } from './boxes.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
@@ -104,6 +105,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/alarms', alarmRoutes)
   app.route('/tasks', taskRoutes)
   app.route('/stock', stockRoutes)
+  app.route('/facilities', barcodeProfileRoutes)
   app.route('/boxes', boxRoutes)
   app.route('/trace-completeness', completenessRoutes)
   app.route('/facilities', patientRoutes)

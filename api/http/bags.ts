@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import {
   BagDetail,
   BagInput,
+  BagLabel,
   BagParams,
   Bags,
   BagsQuery,
@@ -12,13 +13,14 @@ import {
   UntagQuery,
 } from '../../schema/http/bags.ts'
 import type { Context } from '../context.ts'
-import { parseDin } from '../domain/isbt128.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { type Bag, findBag, holdsOf, listBags, tagsOf } from '../stores/bags.ts'
 import { findDevice } from '../stores/devices.ts'
 import { facilityCodes, jurisdictionOf } from '../stores/facilities.ts'
 import { datedPlacesOf } from '../stores/sightings.ts'
 import { reachBag } from '../usecases/demand.ts'
+import { labelBag } from '../usecases/label-bag.ts'
+import { readDonation } from '../usecases/read-unit.ts'
 import { registerBag } from '../usecases/register-bag.ts'
 import { tagBag } from '../usecases/tag-bag.ts'
 import { traceBag } from '../usecases/trace-bag.ts'
@@ -26,6 +28,7 @@ import { untagBag } from '../usecases/untag-bag.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
+import { labelSvg } from './views/bag-label.ts'
 import { bagDetail, bagView, traceView } from './views/bags.ts'
 
 const tags = ['Bags']
@@ -63,6 +66,21 @@ const read = createRoute({
   ...needs('bag.read'),
   request: { params: BagParams },
   responses: { ...everywhere, 200: json(BagDetail, 'The bag'), 404: missing },
+})
+
+const label = createRoute({
+  method: 'get',
+  path: '/{bagId}/label',
+  tags,
+  summary: 'The ISBT 128 label of a bag that may be handed out, to be printed 100 mm wide',
+  ...needs('bag.label'),
+  request: { params: BagParams },
+  responses: {
+    ...everywhere,
+    200: { content: { 'image/svg+xml': { schema: BagLabel } }, description: 'The label' },
+    404: missing,
+    409: problem('It is not labelled: not released, held, expired, for a special use, or over'),
+  },
 })
 
 const tag = createRoute({
@@ -115,13 +133,14 @@ export const bagRoutes = new OpenAPIHono<Env>()
   })
   .openapi(list, async (c) => {
     const { din, tag, before, limit } = c.req.valid('query')
+    const { db } = c.var.ctx.database
     const filter = {
-      din: din === undefined ? undefined : parseDin(din),
+      unit: din === undefined ? undefined : await readDonation(db, { din }, c.var.ctx.now()),
       tag,
       before,
       reach: reachOf(c.var.ctx.grants, 'bag.read'),
     }
-    const found = await listBags(c.var.ctx.database.db, { ...filter, limit: limit + 1 })
+    const found = await listBags(db, { ...filter, limit: limit + 1 })
     const page = found.slice(0, limit)
     const codes = await codesOf(c.var.ctx, page)
     const bags = page.map((bag) => bagView(bag, codes))
@@ -131,6 +150,10 @@ export const bagRoutes = new OpenAPIHono<Env>()
     const { bagId } = c.req.valid('param')
     await reachBag(c.var.ctx, c.var.ctx.database.db, bagId, 'bag.read')
     return c.json(await readBag(c.var.ctx, bagId), 200)
+  })
+  .openapi(label, async (c) => {
+    const labelled = await labelBag(c.var.ctx, c.req.valid('param').bagId)
+    return c.body(labelSvg(labelled), 200, { 'content-type': 'image/svg+xml; charset=utf-8' })
   })
   .openapi(tag, async (c) => {
     const { bagId } = c.req.valid('param')

@@ -11,7 +11,7 @@ import {
 } from '../../schema/http/life.ts'
 import { markers } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { dinCheckCharacter } from '../domain/isbt128.ts'
+import { dinCheckCharacter } from '../domain/isbt128/din.ts'
 import { donationFacts } from '../stores/donations.ts'
 import { collectDonation, groupDonation, reachDonation, testDonation } from '../usecases/collect-donation.ts'
 import { recallDonation } from '../usecases/recall.ts'

@@ -13,6 +13,7 @@ type Answer = { readonly status: ContentfulStatusCode; readonly title: string }
 const answers: Record<RefusalCode | 'internal_error', Answer> = {
   invalid_request: { status: 400, title: 'The request is not as described' },
   invalid_din: { status: 400, title: 'Not a donation identification number' },
+  invalid_barcode: { status: 400, title: 'Not a barcode that can be read' },
   unauthenticated: { status: 401, title: 'Nobody the service knows' },
   locked_out: { status: 429, title: 'Locked out for a while' },
   forbidden: { status: 403, title: 'Your roles do not allow it' },

@@ -25,6 +25,13 @@ const rules: readonly AnswerRule[] = [
     en: 'Group not known: put it back',
   },
   { code: 'wrong_group', answer: 'STOP', rank: 30, zh: '血型不符，请放回', en: 'Wrong group: put it back' },
+  {
+    code: 'label_differs',
+    answer: 'STOP',
+    rank: 35,
+    zh: '标签与记录不符，请放回',
+    en: 'The label says another group than the record: put it back',
+  },
   { code: 'not_released', answer: 'STOP', rank: 40, zh: '尚未放行，请放回', en: 'Not released: put it back' },
   {
     code: 'not_in_stock',

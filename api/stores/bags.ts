@@ -15,10 +15,12 @@ import type { Abo, BagVerb, Component, HoldKind, Rhd } from '../../schema/vocabu
 import { transfusionVerbs } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagEvent, BagFacts, Hold } from '../domain/bag.ts'
-import { dinCheckCharacter } from '../domain/isbt128.ts'
+import type { Product } from '../domain/isbt128/part.ts'
+import { sharedPool } from '../domain/isbt128/product.ts'
 import { onShelf } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
+import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { dueForBags } from './ledger-due.ts'
@@ -39,7 +41,10 @@ export async function findBag(db: Database | Transaction, id: string): Promise<B
 }
 
 export type BagFilter = {
-  readonly din?: string | undefined
+  /** Only bags of a donation, or those of them that are of one product. */
+  readonly unit?:
+    | { readonly scheme: string; readonly identifier: string; readonly product: Product | null }
+    | undefined
   readonly tag?: string | undefined
   /** Only bags with a smaller id: the page before. */
   readonly before?: string | undefined
@@ -48,13 +53,16 @@ export type BagFilter = {
 }
 
 /** Newest first: ids are made in order of time. */
-export async function listBags(db: Database, { din, tag, before, limit, reach }: BagFilter): Promise<Bag[]> {
+export async function listBags(db: Database, { unit, tag, before, limit, reach }: BagFilter): Promise<Bag[]> {
   return db
     .select()
     .from(bag)
     .where(
       and(
-        din === undefined ? undefined : eq(bag.identifier, din),
+        unit && and(eq(bag.scheme, unit.scheme), eq(bag.identifier, unit.identifier)),
+        unit?.product
+          ? and(eq(bag.productCode, unit.product.productCode), eq(bag.division, unit.product.division))
+          : undefined,
         tag === undefined
           ? undefined
           : sql`exists (select from ${tagAssignment} a where a.bag_id = ${bag.id} and a.tag = ${tag})`,
@@ -71,10 +79,7 @@ export async function insertBag(tx: Transaction, row: NewBag): Promise<Bag> {
   const added = await tx.insert(bag).values(row).onConflictDoNothing().returning()
   const [made] = added
   if (!made) {
-    throw new Refusal(
-      'already_exists',
-      `bag ${row.identifier} ${row.productCode}${row.collectionType}${row.division} is registered already`,
-    )
+    throw new Refusal('already_exists', `bag ${labelOf(row)} is registered already`)
   }
   return made
 }
@@ -107,14 +112,12 @@ export async function tagsOf(
     .orderBy(asc(tagAssignment.from))
 }
 
-/** The bag as people name it: donation with check character, and product. */
+/** The bag as people name it: donation, with the check character where it has one, and product. */
 export function labelOf({
   identifier,
-  productCode,
-  collectionType,
-  division,
+  ...product
 }: Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division'>): string {
-  return `${identifier}${dinCheckCharacter(identifier)} ${productCode}${collectionType}${division}`
+  return `${shownNumber(identifier)} ${shownProduct(identifier, product)}`
 }
 
 /** What decides, of a bag that is locked or only looked at. */
@@ -147,9 +150,6 @@ export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[
     )
   })
 }
-
-/** Collection types for anybody: not specified, volunteer, and 7 (ISBT 128 ST-001 table of collection types). */
-const sharedPool: ReadonlySet<string> = new Set(['0', 'V', '7'])
 
 /** A bag with the holds that are known to stand. */
 export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {

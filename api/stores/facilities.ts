@@ -90,6 +90,13 @@ export async function findFacility(
   return found
 }
 
+/** Which one an id is; whoever has it has it from a row that refers to it. @throws Refusal `not_found` where it is null */
+export async function facilityById(db: Database | Transaction, id: number | null): Promise<Facility> {
+  const [found] = id === null ? [] : await db.select(view).from(facility).where(eq(facility.id, id))
+  if (!found) throw new Refusal('not_found', 'nobody is known to have registered or to hold it')
+  return found
+}
+
 /** The codes of facilities, by id. */
 export async function facilityCodes(
   db: Database | Transaction,

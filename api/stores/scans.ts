@@ -20,6 +20,7 @@ import {
   probe,
   probeState,
 } from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
 import { reading, readingHour } from '../../schema/tables/messages.ts'
 import type {
   Abo,
@@ -49,7 +50,7 @@ import { hoursAfter, hoursBefore } from './readings.ts'
  */
 
 /** A bag as its label names it. */
-export type Label = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division'>
+export type Label = Pick<Bag, 'scheme' | 'identifier' | 'productCode' | 'collectionType' | 'division'>
 
 type Version = Limits & { readonly from: number }
 export type PolicyVersion = Version & { readonly version: number; readonly returns: ReturnPolicy }
@@ -119,6 +120,8 @@ export type ScanFacts = KeptFacts & {
   readonly bag: Bag | null
   readonly holds: readonly Hold[]
   readonly patient: Patient | null
+  /** In which its label is read: that of whoever registered or made the bag. */
+  readonly timeZone: string | null
 }
 
 /** A database, or a transaction in it. */
@@ -144,10 +147,10 @@ export async function scanFacts(database: Readable, scan: Scan): Promise<ScanFac
 /** The same, and whose the session is that was shown with it, in one statement. */
 export async function factsAndSession(
   database: Readable,
-  { label: { identifier, productCode, collectionType, division }, takeOutId, now }: Scan,
+  { label: { scheme, identifier, productCode, collectionType, division }, takeOutId, now }: Scan,
   shown: ShownSession | null,
 ): Promise<{ readonly who: SignedIn | null; readonly facts: ScanFacts | null }> {
-  const label = { identifier, productCode, collectionType, division }
+  const label = { scheme, identifier, productCode, collectionType, division }
   const row = await scanned(database.db, { takeOutId, now, ...label, ...shown })
   return { who: row.who, facts: row.session && (await factsOf(database, row as FoundRow)) }
 }
@@ -160,6 +163,7 @@ async function factsOf(database: Readable, row: FoundRow): Promise<ScanFacts> {
     session,
     bag: row.bag ? camel<Bag>(row.bag) : null,
     holds: row.holds,
+    timeZone: row.time_zone,
     patient:
       known && session.pseudonym !== null
         ? {
@@ -251,6 +255,7 @@ type FoundRow = KeptRow & {
   readonly session: Row
   readonly bag: Record<string, unknown> | null
   readonly holds: Hold[]
+  readonly time_zone: string | null
   readonly patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
 }
 
@@ -268,16 +273,17 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`
   select asked.number, ${whoseSession(sql`asked.token`, sql`asked.at`)} as who, answered.*
   from json_to_recordset(${asked}::json) as asked (
-    number integer, "takeOutId" uuid, identifier text, "productCode" text, "collectionType" text, division text,
+    number integer, "takeOutId" uuid, scheme text, identifier text, "productCode" text, "collectionType" text, division text,
     now bigint, token text, at bigint
   ) left join lateral (
     with recursive subject as (
       select b.* from ${bag} b join ${takeOut} t on t.id = asked."takeOutId" and b.holder_id = t.facility_id
-      where scheme = 'ISBT128' and b.identifier = asked.identifier and product_code = asked."productCode"
+      where b.scheme = asked.scheme and b.identifier = asked.identifier and product_code = asked."productCode"
         and collection_type = asked."collectionType" and b.division = asked.division
     ), ${lives(sql`asked.now`)}
     select row_to_json(session) as session, row_to_json(subject) as bag,
       ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
+      (select f.time_zone from ${facility} f where f.id = coalesce(subject.origin_id, subject.holder_id)) as time_zone,
       (select row_to_json(p) from ${patient} p
        where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
       ${keptColumns(jurisdictionAt(sql`session.facility_id`))}
@@ -385,13 +391,13 @@ const patienceMs = 3_000
 /** Wait until nobody holds the bag of this label any more. Fails as `retry` where that takes too long. */
 export async function waitForBag(
   db: Database | Transaction,
-  { identifier, productCode, collectionType, division }: Label,
+  { scheme, identifier, productCode, collectionType, division }: Label,
 ): Promise<void> {
   await db.execute(sql`
     ${kept}
     with patience as materialized (select set_config('lock_timeout', ${`${patienceMs}`}, true))
     select from ${bag}, patience
-    where scheme = 'ISBT128' and identifier = ${identifier} and product_code = ${productCode}
+    where scheme = ${scheme} and identifier = ${identifier} and product_code = ${productCode}
       and collection_type = ${collectionType} and division = ${division}
     for no key update of ${bag}`)
 }

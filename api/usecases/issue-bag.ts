@@ -58,6 +58,7 @@ export async function commandToIssue(
     isElsewhere: false,
     // Who stands at the counter is the second.
     isUnchecked: false,
+    label: { group: null, expiresAt: null },
   })
   if (findings.includes('out_of_range'))
     throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)

@@ -1,6 +1,6 @@
 import type { Process } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { parseDin } from '../domain/isbt128.ts'
+import { parseDin } from '../domain/isbt128/label.ts'
 import { planModification, processOf, type Wanted } from '../domain/modification.ts'
 import { Refusal } from '../domain/refusal.ts'
 import {

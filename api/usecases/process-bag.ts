@@ -1,6 +1,6 @@
 import type { Component } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { parseProductCode } from '../domain/isbt128.ts'
+import { parseProductCode } from '../domain/isbt128/product.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Bag } from '../stores/bags.ts'
 import { findBag } from '../stores/bags.ts'

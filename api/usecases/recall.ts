@@ -1,7 +1,7 @@
 import type { LotKind, RecallKind, RecallScope } from '../../schema/vocabulary.ts'
 import type { Context, Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
-import { parseDin } from '../domain/isbt128.ts'
+import { parseDin } from '../domain/isbt128/label.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { lockBags } from '../stores/bags.ts'

@@ -13,7 +13,7 @@ import {
 import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
 import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
-import { parseDin, parseProductCode } from '../domain/isbt128.ts'
+import { expiryOf } from '../domain/isbt128/date.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type ReturnClock, returnClock } from '../domain/return-clock.ts'
 import {
@@ -24,6 +24,7 @@ import {
   mayBreakGlass,
   rhdWaived,
 } from '../domain/take-out.ts'
+import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { cnAnswers } from '../policies/answers.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { type Bag, factsOfAll, factsWith } from '../stores/bags.ts'
@@ -46,6 +47,7 @@ import { issueCommand } from './command-device.ts'
 import { demandRight, demandSomebody, reachDevice } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 import { clockRulesOf } from './read-return-clock.ts'
+import { type ReadUnit, readUnit } from './read-unit.ts'
 import { uuidv7 } from './register-bag.ts'
 
 /** A door session lasts this long, ms. */
@@ -173,7 +175,8 @@ export type ScanInput = {
   readonly takeOutId: string
   /** Donation and product as the scanner reads them from the label. */
   readonly din: string
-  readonly productCode: string
+  /** Not needed where what was scanned as `din` brings it along. */
+  readonly productCode?: string | undefined
   /** A physician's word for RhD-positive cells; null where none is given. */
   readonly override: string | null
   /** Why it is taken although somebody is to be called; null where it is not. */
@@ -207,15 +210,12 @@ export async function readAhead(
   shown: ShownSession,
 ): Promise<{ readonly who: SignedIn | null; readonly ahead: ReadAhead }> {
   const now = clock()
-  const scan = { takeOutId: input.takeOutId, label: labelOf(input), now }
+  const scan = { takeOutId: input.takeOutId, label: labelOf(await readUnit(database.db, input, now)), now }
   const { who, facts } = await factsAndSession(database, scan, shown)
   return { who, ahead: { now, facts } }
 }
 
-const labelOf = ({ din, productCode }: Pick<ScanInput, 'din' | 'productCode'>): Label => ({
-  identifier: parseDin(din),
-  ...parseProductCode(productCode),
-})
+const labelOf = ({ scheme, identifier, product }: ReadUnit): Label => ({ scheme, identifier, ...product })
 
 /** So often a scan is decided anew because something of the bag was changed in between. */
 const mostTries = 10
@@ -230,22 +230,26 @@ const mostTries = 10
  * `conflict` where others kept changing the bag
  */
 export async function scanBag(ctx: Context, input: ScanInput, ahead?: ReadAhead): Promise<Scanned> {
-  const label = labelOf(input)
+  const unit = await readUnit(ctx.database.db, input, ahead?.now ?? ctx.now())
   for (let tries = 1; tries <= mostTries; tries++) {
-    const scanned = await tryScan(ctx, input, label, tries === 1 ? ahead : undefined)
+    const scanned = await tryScan(ctx, input, unit, tries === 1 ? ahead : undefined)
     if (scanned) return scanned
-    await waitForBag(ctx.database.db, label)
+    await waitForBag(ctx.database.db, labelOf(unit))
   }
-  throw new Refusal('conflict', `bag ${label.identifier} is being changed by others: scan it again`)
+  throw new Refusal(
+    'conflict',
+    `bag ${shownNumber(unit.identifier)} is being changed by others: scan it again`,
+  )
 }
 
 /** @returns null where somebody else was first */
 async function tryScan(
   ctx: Context,
   input: ScanInput,
-  label: Label,
+  unit: ReadUnit,
   ahead: ReadAhead | undefined,
 ): Promise<Scanned | null> {
+  const label = labelOf(unit)
   const now = ahead?.now ?? ctx.now()
   const { db } = ctx.database
   const known = ahead
@@ -272,12 +276,16 @@ async function tryScan(
     handlingMs: handlingMsOf(known, now),
     isElsewhere: isElsewhere(known),
     isUnchecked: session.checkNeeded && session.checkedBy === null,
+    label: {
+      group: unit.label.group,
+      expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
+    },
   })
   const isBroken = glassBroken !== null && mayBreakGlass(findings, cnAnswers.rules)
   const { answer, rule } = isBroken ? allowed : answerTo(findings, cnAnswers.rules)
   const told: Told = {
     takeOutId: session.id,
-    scanned: `${label.identifier} ${input.productCode}`,
+    scanned: `${label.identifier} ${shownProduct(label.identifier, label)}`,
     bagId: bag?.id ?? null,
     answer,
     findings,

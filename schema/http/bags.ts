@@ -19,31 +19,42 @@ import { Celsius, Count, InstantInput, InstantText, limit, Milliseconds, orNull 
 /** Written in either case; told and kept in lower case. */
 export const BagId = z.uuid().toLowerCase()
 
-export const din = z.string().min(1).max(40).meta({
+/** What a scanner gives, in any of its modes. */
+export const scanned = z.string().min(1).max(400)
+
+export const din = scanned.meta({
   description: 'typed with the check character printed behind it, or scanned with = and flags',
+  example: 'A9999 26 000123 P',
+})
+
+export const label = scanned.meta({
+  description:
+    'the number typed with the check character printed behind it, or what the scanner read: of one barcode, of several with nothing in between, of a Data Matrix symbol, or of a station’s own',
   example: 'A9999 26 000123 P',
 })
 
 export const BagInput = z
   .strictObject({
-    din,
-    productCode: z.string().min(1).max(20).meta({
-      description: 'description code, collection type and division, typed or scanned',
+    din: label,
+    productCode: scanned.optional().meta({
+      description:
+        'description code, collection type and division, typed or scanned; not needed where what was scanned as `din` brings it along',
       example: 'E0336V00',
     }),
     component: z.enum(components).optional().meta({
       description:
         'what its code says; needed where the catalogue does not know that, and then it is held until it does',
     }),
-    expiresAt: InstantInput.meta({
-      description: 'as labelled, exclusive: the end of the last usable minute; the catalogue may say sooner',
+    expiresAt: InstantInput.optional().meta({
+      description:
+        'as labelled, exclusive: the end of the last usable minute; not needed where it was scanned; the catalogue may say sooner',
     }),
     collectedAt: InstantInput.optional().meta({ description: 'otherwise no later than now' }),
     amount: Amount.optional().meta({ description: 'otherwise what is usual' }),
     group: z
       .strictObject({ abo: z.enum(abos), rhd: z.enum(rhds) })
       .optional()
-      .meta({ description: 'as labelled; a bag without one is issued to nobody' }),
+      .meta({ description: 'as labelled, where it was not scanned; a bag without one is issued to nobody' }),
     facility: Name.optional().meta({
       description: 'who registers and holds it; not needed of whoever may register for one facility only',
     }),
@@ -54,9 +65,10 @@ export const BloodGroup = z.object({ abo: z.enum(abos), rhd: z.enum(rhds) }).met
 
 const bag = {
   bagId: z.uuid(),
-  scheme: z.string().meta({ description: 'who numbers donations', example: 'ISBT128' }),
+  scheme: z.string().meta({ description: 'who numbers donations: ISBT128 or cn_local', example: 'ISBT128' }),
   din: z.string().meta({
-    description: 'donation identification number: 13 characters and their check character',
+    description:
+      'donation identification number: 13 characters and their check character; a station’s own number as it is printed',
     example: 'A999926000123P',
   }),
   productCode: z.string().meta({ example: 'E0336V00' }),
@@ -128,6 +140,8 @@ export const BagDetail = z
     ).meta({ description: 'null: never seen' }),
   })
   .meta({ id: 'BagDetail' })
+
+export const BagLabel = z.string().meta({ id: 'BagLabel', description: 'SVG, 100 mm by 100 mm' })
 
 export const TagInput = z
   .strictObject({

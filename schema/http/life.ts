@@ -15,7 +15,7 @@ import {
   sexes,
   unitsOfMeasure,
 } from '../vocabulary.ts'
-import { Bag, BagId, BloodGroup, din } from './bags.ts'
+import { Bag, BagId, BloodGroup, din, label, scanned } from './bags.ts'
 import { Unlock } from './commands.ts'
 import { checks } from './ends.ts'
 import { Amount, Code } from './products.ts'
@@ -260,8 +260,10 @@ export const TakeOutParams = z.strictObject({ takeOutId: z.uuid().toLowerCase() 
 
 export const ScanInput = z
   .strictObject({
-    din,
-    productCode,
+    din: label,
+    productCode: scanned.optional().meta({
+      description: 'typed or scanned; not needed where what was scanned as `din` brings it along',
+    }),
     override: reason
       .optional()
       .meta({ description: 'a physician’s word for RhD-positive cells: who and why' }),

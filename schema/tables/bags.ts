@@ -26,6 +26,7 @@ import {
   rhds,
   sightingKinds,
   sightingSources,
+  unitSchemes,
   unitsOfMeasure,
 } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
@@ -94,9 +95,9 @@ export const bag = pgTable(
   'bag',
   {
     id: uuid().primaryKey(),
-    /** Who numbers: 'ISBT128'. */
+    /** Who numbers it. */
     scheme: text().notNull(),
-    /** The 13 characters of the DIN, without flags and check character. */
+    /** The 13 characters of the DIN, without flags and check character; of a station's own number a key that names both. */
     identifier: text().notNull(),
     /** Product description code, five characters, case kept. */
     productCode: text().notNull(),
@@ -143,6 +144,7 @@ export const bag = pgTable(
     index('bag_fated').on(t.holderId).where(sql`state in ('processed', 'transfused', 'discarded')`),
     index('bag_reserved').on(t.reservedUntil).where(sql`reserved_until is not null`),
     index('bag_waiting').on(t.state, t.holderId).where(sql`state in ('distributed', 'returned')`),
+    oneOf('bag_scheme', t.scheme, unitSchemes),
     oneOf('bag_state', t.state, bagStates),
     oneOf('bag_abo', t.abo, abos),
     oneOf('bag_rhd', t.rhd, rhds),

@@ -1,4 +1,4 @@
-import { integer, pgTable, text } from 'drizzle-orm/pg-core'
+import { index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core'
 import { facilityKinds, jurisdictions } from '../vocabulary.ts'
 import { instant, oneOf } from './columns.ts'
 
@@ -20,4 +20,26 @@ export const facility = pgTable(
     oneOf('facility_kind', t.kind, facilityKinds),
     oneOf('facility_jurisdiction', t.jurisdiction, jurisdictions),
   ],
+)
+
+/**
+ * How a station's own barcodes are read, from when: which stretch names the donation and which the product. Append-only:
+ * a bag is known by what was read then.
+ */
+export const barcodeProfile = pgTable(
+  'barcode_profile',
+  {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    facilityId: integer()
+      .notNull()
+      .references(() => facility.id),
+    profile: text().notNull(),
+    /** Whose numbers they are: part of what a bag is known by, and the same in all versions. */
+    region: text().notNull(),
+    codes: jsonb().notNull(),
+    effectiveFrom: instant().notNull(),
+    setAt: instant().notNull(),
+    actor: jsonb().notNull(),
+  },
+  (t) => [index('barcode_profile_newest').on(t.facilityId, t.profile, t.effectiveFrom)],
 )

@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest'
 import type { Context } from '../../api/context.ts'
 import type { Actor } from '../../api/domain/actor.ts'
-import { dinCheckCharacter } from '../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../api/domain/isbt128/din.ts'
 import { Refusal } from '../../api/domain/refusal.ts'
 import { createDeviceReads, type DeviceReads } from '../../api/stores/device-reads.ts'
 import { deleteDue, dueBags } from '../../api/stores/ledger-due.ts'

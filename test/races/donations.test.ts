@@ -1,6 +1,6 @@
 import { eq, isNull } from 'drizzle-orm'
 import { expect } from 'vitest'
-import { dinCheckCharacter } from '../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../api/domain/isbt128/din.ts'
 import { Refusal } from '../../api/domain/refusal.ts'
 import { insertBag } from '../../api/stores/bags.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'

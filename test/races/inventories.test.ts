@@ -1,6 +1,6 @@
 import { eq, isNull } from 'drizzle-orm'
 import { expect } from 'vitest'
-import { dinCheckCharacter } from '../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../api/domain/isbt128/din.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
 import { findDevice } from '../../api/stores/devices.ts'
 import { insertInventories, lockInventories } from '../../api/stores/sightings.ts'

@@ -4,9 +4,9 @@ import type { ReturnClock as ReturnClockBody } from '../../../schema/http/life.t
 import type { HoldKind } from '../../../schema/vocabulary.ts'
 import { inForce } from '../../domain/effective.ts'
 import type { Exposure } from '../../domain/exposure.ts'
-import { dinCheckCharacter } from '../../domain/isbt128.ts'
 import { isVouchedFor } from '../../domain/place.ts'
 import type { ReturnClock } from '../../domain/return-clock.ts'
+import { shownNumber, shownProduct } from '../../domain/unit-id.ts'
 import type { Bag, tagsOf } from '../../stores/bags.ts'
 import type { Device } from '../../stores/devices.ts'
 import type { datedPlacesOf } from '../../stores/sightings.ts'
@@ -22,8 +22,8 @@ export function bagView(bag: Bag, codes: Codes): z.infer<typeof Bags>['bags'][nu
   return {
     bagId: id,
     scheme,
-    din: `${identifier}${dinCheckCharacter(identifier)}`,
-    productCode: `${productCode}${collectionType}${division}`,
+    din: shownNumber(identifier),
+    productCode: shownProduct(identifier, { productCode, collectionType, division }),
     component,
     bagCount: bag.bagCount,
     amount: bag.amount,

@@ -203,6 +203,18 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /boxes/{boxId}/unpack': ({ bagId }) => ({ bags: [bagId] }),
   'POST /boxes/{boxId}/seal-checks': () => ({ seal: 'S-2' }),
   'POST /boxes/{boxId}/conclusion': () => ({ conclusion: 'misread' }),
+  'PUT /facilities/{code}/barcode-profiles/{profile}': () => ({
+    region: 'CN-3702',
+    codes: [
+      {
+        fields: [
+          { literal: 'Q' },
+          { part: 'donation', characters: 'digits', length: 12 },
+          { part: 'product', characters: 'digits', length: 5 },
+        ],
+      },
+    ],
+  }),
   'PUT /facilities/{code}/patients/{pseudonym}': () => ({ abo: 'O', rhd: 'positive' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/checks': () => ({}),
@@ -463,6 +475,7 @@ function fill(route: string, place: Place): string {
     din: `=${place.din}00`,
     pseudonym: place.patient,
     takeOutId: place.takeOut,
+    profile: 'own-codes',
     holdId: String(place.hold),
     importId: String(place.loggerImport),
     boxId: place.box,

@@ -212,7 +212,12 @@ async function born(door: Door, city: City, number: number): Promise<Model> {
   const group = { abo: abos[number % abos.length] as Abo, rhd: rhds[number % 7 === 0 ? 1 : 0] as Rhd }
   const isLabelled = number % 3 === 0
   const { status, body } = isLabelled
-    ? await post(door, city, 'ann', '/bags', { ...label, component: 'whole_blood', group })
+    ? await post(door, city, 'ann', '/bags', {
+        ...label,
+        productCode: 'E0398V00',
+        component: 'whole_blood',
+        group,
+      })
     : await post(door, city, 'ann', '/donations', { ...label, donor: 'donor' })
   expect(status, JSON.stringify(body)).toBe(201)
   const detail = BagDetail.parse(body)

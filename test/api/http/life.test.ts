@@ -374,7 +374,7 @@ describe('what is found out later', () => {
     }
     expect(await refusal(city.collector.post('/donations', given))).toMatchObject(refused)
     // What is made of it carries its number on.
-    const child = { productCode: 'E0336V10', component: 'red_cells', expiresAt }
+    const child = { productCode: 'E0337V00', component: 'red_cells', expiresAt }
     await done(city.lab.post(`/bags/${bagId}/process`, { children: [child] }), Children)
     expect(await refusal(city.collector.post('/donations', given))).toMatchObject(refused)
     const another = { ...given, din: '=A99992600000200' }

@@ -223,7 +223,7 @@ async function takeOutsOf(database: OpenDatabase): Promise<string[]> {
 /** Of all bags, and of one that nobody knows. */
 async function labelsOf({ pool }: OpenDatabase): Promise<Label[]> {
   const { rows } = await pool.query<Label>(
-    `select identifier, product_code as "productCode", collection_type as "collectionType", division from bag`,
+    `select scheme, identifier, product_code as "productCode", collection_type as "collectionType", division from bag`,
   )
   return [...rows, { ...(rows[0] as Label), division: '99' }]
 }

@@ -117,6 +117,7 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'bag_inspection',
       'box_seal_check',
       'bag_lot',
+      'barcode_profile',
       'calibration',
       'device_defrost',
       'grouping',

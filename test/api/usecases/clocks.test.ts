@@ -1,6 +1,6 @@
 import { asc, isNull } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import { contradictions } from '../../../api/domain/thermal/contradictions.ts'
 import { cnCauseRule } from '../../../api/policies/causes.ts'
 import { findDevice, probesOf } from '../../../api/stores/devices.ts'

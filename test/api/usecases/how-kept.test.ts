@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import { keptFacts } from '../../../api/stores/scans.ts'
 import { howKept } from '../../../api/usecases/how-kept.ts'
 import { processBag } from '../../../api/usecases/process-bag.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import { holdsOf } from '../../../api/stores/bags.ts'
 import type { OpenDatabase } from '../../../api/stores/database.ts'
 import type { Profile } from '../../../api/stores/devices.ts'

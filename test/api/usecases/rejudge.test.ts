@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import { holdsOf, patientsOf } from '../../../api/stores/bags.ts'
 import type { OpenDatabase } from '../../../api/stores/database.ts'
 import { dueForBags } from '../../../api/stores/ledger-due.ts'

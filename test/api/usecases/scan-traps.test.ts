@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Patient } from '../../../api/domain/bag.ts'
-import { dinCheckCharacter } from '../../../api/domain/isbt128.ts'
+import { dinCheckCharacter } from '../../../api/domain/isbt128/din.ts'
 import { keptFacts } from '../../../api/stores/scans.ts'
 import { actOnBag } from '../../../api/usecases/act-on-bag.ts'
 import { howKept } from '../../../api/usecases/how-kept.ts'
