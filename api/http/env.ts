@@ -2,7 +2,7 @@ import type { Context, Deps } from '../context.ts'
 import type { NewsWatch } from '../stores/news-watch.ts'
 import type { Sessions } from '../stores/sessions.ts'
 import type { Memory } from '../usecases/ingest/memory.ts'
-import type { ReadAhead } from '../usecases/take-out.ts'
+import type { ReadAhead } from '../usecases/scan-bag.ts'
 import type { Caller } from './admission.ts'
 
 /** What the HTTP door needs of the service. */

@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import { ScanInput, TakeOutParams } from '../../schema/http/life.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { readAhead } from '../usecases/take-out.ts'
+import { readAhead } from '../usecases/scan-bag.ts'
 import { callerOfSession, letIn } from './admission.ts'
 import type { Env, Services } from './env.ts'
 

@@ -30,7 +30,8 @@ export type Catalogued = {
 /**
  * What a labelled bag is, by the catalogue of the facility that holds it. It expires by its label or by the catalogue, whichever
  * is sooner. Of a code the catalogue does not know nothing is guessed: whoever has the bag before them must say what component
- * it is, it is kept and judged as that, and `holdUnknown` keeps it from being used.
+ * it is, it is kept and judged as that, and `holdUnknown` keeps it from being used. Of one whose component nobody has confirmed
+ * the label must say it too.
  *
  * @throws Refusal `invalid_request` where what is said contradicts the catalogue, or nothing says what it is
  */
@@ -54,6 +55,15 @@ export async function catalogued(
     const is = { component, expiresAt: label.expiresAt, collectedAt, amount: null, uom: null }
     return { is, isKnown: false }
   }
+  if (
+    component === undefined &&
+    !mustBeCollected &&
+    ['code', 'component'].some((what) => product.uncertain.includes(what))
+  )
+    throw new Refusal(
+      'invalid_request',
+      `component: nobody has confirmed what ${code} is in the catalogue: say what the label says`,
+    )
   if (component !== undefined && component !== product.component)
     throw new Refusal('invalid_request', `component: ${code} is ${product.component} and not ${component}`)
   if (mustBeCollected && !product.isCollected)
