@@ -448,7 +448,7 @@ const nowhere: Place = {
   contact: 'contact-of-H9',
   shift: 2_000_000_005,
   loggerImport: 2_000_000_004,
-  rejudgement: 2_000_000_006,
+  rejudgement: 2_000_000_008,
   box: '00000000-0000-7000-8000-000000000008',
   recall: 2_000_000_006,
   lookBack: 2_000_000_007,
@@ -499,7 +499,7 @@ test('of every route every role gets what it may have of its own facility, and n
   const door = openDoor(world, { telemetry: { ...services.telemetry, isElsewhere: true } })
   const own = await aPlace(door, 'H1')
   // What is judged anew is judged for all, the bags of both: nothing of it is another's, and neither names the other's.
-  const other = { ...(await aPlace(door, 'H2')), rejudgement: 2_000_000_007 }
+  const other = { ...(await aPlace(door, 'H2')), rejudgement: 2_000_000_009 }
   while ((await judgeDue(world.deps)).judged > 0);
   const rejudged = await door.ask(Rejudged, 'GET', `/policies/rejudgements/${own.rejudgement}/results`)
   expect(rejudged.bags.map(({ bagId }) => bagId)).toEqual(expect.arrayContaining([own.bagId, other.bagId]))
