@@ -93,6 +93,7 @@ describe('a calibration', () => {
       bagId: null,
       label: null,
       device: 'fridge-1',
+      deviceLabel: null,
       probe: 'load',
       facility: 'H1',
       since: iso(noon + 14 * day),

@@ -214,7 +214,6 @@ async function born(door: Door, city: City, number: number): Promise<Model> {
   const { status, body } = isLabelled
     ? await post(door, city, 'ann', '/bags', {
         ...label,
-        productCode: 'E0398V00',
         component: 'whole_blood',
         group,
       })

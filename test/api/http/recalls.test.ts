@@ -189,7 +189,7 @@ describe('a recall of a donor', () => {
     const { number } = await callBack(city, ofDonor(1))
     const tasks = async () => (await done(city.lab.get('/tasks?kind=recalled_out'), Tasks)).tasks
     expect(await tasks()).toMatchObject([{ bagId, facility: 'H1', en: expect.stringContaining(`${number}`) }])
-    await step(city.lab, bagId, 'discard', { reason: 'called back' })
+    await step(city.lab, bagId, 'discard', { reason: 'called back', witness: 'nurse' })
     expect(await tasks()).toEqual([])
   })
 })
