@@ -219,17 +219,24 @@ const catcher: Actor = { kind: 'job', id: 'recalls' }
  */
 export async function catchUp({ database: { db }, now }: Pick<Deps, 'database' | 'now'>): Promise<number> {
   let caught = 0
+  const failures: unknown[] = []
   for (const one of await openRecalls(db)) {
-    if (!(await hasMore(db, one))) continue
-    caught += await db.transaction(async (tx) => {
-      await lockRecalls(tx)
-      const still = await findRecall(tx, one.id)
-      if (still.state !== 'open') return 0
-      const reached = await reachBags(tx, catcher, still, now())
-      if (reached.held > 0) await tellRecall(tx, still, 'reached', reached, now())
-      return reached.held + reached.cases
-    })
+    // One that fails keeps no other waiting.
+    try {
+      if (!(await hasMore(db, one))) continue
+      caught += await db.transaction(async (tx) => {
+        await lockRecalls(tx)
+        const still = await findRecall(tx, one.id)
+        if (still.state !== 'open') return 0
+        const reached = await reachBags(tx, catcher, still, now())
+        if (reached.held > 0) await tellRecall(tx, still, 'reached', reached, now())
+        return reached.held + reached.cases
+      })
+    } catch (error) {
+      failures.push(error)
+    }
   }
+  if (failures.length > 0) throw failures[0]
   return caught
 }
 
