@@ -22,7 +22,9 @@ const aDin = () => `=A999926${String(500_000 + ++drawn)}00`
 
 function register(door: Door, productCode: string, changes: object = {}) {
   const label = { din: aDin(), productCode, facility: 'H1', group: oPositive, expiresAt: iso(noon + 9 * day) }
-  return door.ask(BagDetail, 'POST', '/bags', { ...label, ...changes })
+  // As its label says: most codes here nobody has confirmed.
+  const component = seededProducts.find(({ code }) => code === productCode.slice(0, 5))?.component
+  return door.ask(BagDetail, 'POST', '/bags', { ...label, component, ...changes })
 }
 
 function modify(door: Door, process: string, bags: readonly string[], more: object = {}) {
@@ -69,6 +71,13 @@ async function anExpert(door: Door, name: string): Promise<Pick<Worker, 'post'>>
 }
 
 describe('a labelled bag', () => {
+  test('of a code nobody has confirmed is taken for nothing its label does not say', async ({ door }) => {
+    const label = { din: aDin(), facility: 'H1', expiresAt: iso(noon + 9 * day) }
+    const ask = (productCode: string) => door.refused('POST', '/bags', { ...label, productCode })
+    for (const code of ['D9905V00', 'E0337V00'])
+      expect(await ask(code)).toMatchObject({ status: 400, detail: expect.stringContaining('confirmed') })
+  })
+
   test('is what its code says, and keeps no longer than that', async ({ door }) => {
     const plasma = await register(door, 'D9905V00', { expiresAt: iso(noon + 900 * day), amount: 150 })
     expect(plasma).toMatchObject({ component: 'plasma', amount: 150, uom: 'mL', bagCount: 1, holds: [] })
