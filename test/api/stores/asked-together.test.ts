@@ -174,6 +174,7 @@ async function twoHospitals(database: OpenDatabase): Promise<World> {
       const { id: bagId } = await registerBag(ctx, {
         din: `=A9999260000${place}${number}00`,
         productCode: number === 0 ? 'E0001V00' : 'E0336V00',
+        component: number === 0 ? 'whole_blood' : 'red_cells',
         facility: code,
         expiresAt: noon + number * hour,
         group,
