@@ -47,8 +47,8 @@ export type Scanned = {
   readonly clock: ReturnClock | null
 }
 
-/** What a scan is decided by, as of `now`, ms UTC. */
-export type ReadAhead = { readonly now: number; readonly facts: ScanFacts | null }
+/** What was scanned, and what that is decided by, as of `now`, ms UTC. */
+export type ReadAhead = { readonly now: number; readonly unit: ReadUnit; readonly facts: ScanFacts | null }
 
 /**
  * Read what a scan is decided by together with who scans: a statement less for a nurse to wait for. Nothing of it may be
@@ -63,9 +63,10 @@ export async function readAhead(
   shown: ShownSession,
 ): Promise<{ readonly who: SignedIn | null; readonly ahead: ReadAhead }> {
   const now = clock()
-  const scan = { takeOutId: input.takeOutId, label: labelOf(await readUnit(database.db, input, now)), now }
+  const unit = await readUnit(database.db, input, now)
+  const scan = { takeOutId: input.takeOutId, label: labelOf(unit), now }
   const { who, facts } = await factsAndSession(database, scan, shown)
-  return { who, ahead: { now, facts } }
+  return { who, ahead: { now, unit, facts } }
 }
 
 const labelOf = ({ scheme, identifier, product }: ReadUnit): Label => ({ scheme, identifier, ...product })
@@ -83,7 +84,7 @@ const mostTries = 10
  * `conflict` where others kept changing the bag
  */
 export async function scanBag(ctx: Context, input: ScanInput, ahead?: ReadAhead): Promise<Scanned> {
-  const unit = await readUnit(ctx.database.db, input, ahead?.now ?? ctx.now())
+  const unit = ahead?.unit ?? (await readUnit(ctx.database.db, input, ctx.now()))
   for (let tries = 1; tries <= mostTries; tries++) {
     const scanned = await tryScan(ctx, input, unit, tries === 1 ? ahead : undefined)
     if (scanned) return scanned
