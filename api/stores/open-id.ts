@@ -3,6 +3,7 @@ import type { drizzleAdapter } from 'better-auth/adapters/drizzle'
 import { betterAuth } from 'better-auth/minimal'
 import { genericOAuth } from 'better-auth/plugins/generic-oauth'
 import { Refusal } from '../domain/refusal.ts'
+import { followed } from './async-storages.ts'
 import type { Database } from './database.ts'
 import { findActive, insertLinkedAccount, type LinkedAccount } from './people.ts'
 import type { SessionOf } from './sessions.ts'
@@ -124,10 +125,9 @@ export function createOpenId(
   return {
     async begin() {
       try {
-        const { headers, response } = await api().signInSocial({
-          body: { provider: openIdName, callbackURL: home },
-          returnHeaders: true,
-        })
+        const { headers, response } = await followed(() =>
+          api().signInSocial({ body: { provider: openIdName, callbackURL: home }, returnHeaders: true }),
+        )
         if (!response.url) throw unavailable()
         return { location: response.url, cookies: headers.getSetCookie() }
       } catch (error) {
@@ -136,13 +136,10 @@ export function createOpenId(
       }
     },
     async finish(query, headers) {
-      const response = await api().callbackOAuth({
-        method: 'GET',
-        params: { id: openIdName },
-        query,
-        headers,
-        asResponse: true,
-      })
+      const asked = { params: { id: openIdName }, query, headers }
+      const response = await followed(() =>
+        api().callbackOAuth({ method: 'GET', ...asked, asResponse: true }),
+      )
       const location = response.headers.get('location') ?? ''
       const cookies = response.headers.getSetCookie()
       if (location !== home) {

@@ -5,6 +5,7 @@ import { betterAuth } from 'better-auth/minimal'
 import { bearer } from 'better-auth/plugins/bearer'
 import { username } from 'better-auth/plugins/username'
 import { account, person, session, verification } from '../../schema/tables/people.ts'
+import { followed } from './async-storages.ts'
 import type { Database } from './database.ts'
 import { createOpenId, type OpenId, type OpenIdProvider } from './open-id.ts'
 import { findActive, findBySession, type ShownSession, type SignedIn } from './people.ts'
@@ -94,19 +95,19 @@ export function createSessions(
   }
 
   const sessionOf = async (headers: Headers): Promise<SessionOf | null> => {
-    const found = await auth.api.getSession({ headers })
+    const found = await followed(() => auth.api.getSession({ headers }))
     return found && { personId: found.user.id, sessionId: found.session.id }
   }
 
   return {
     async signIn(name, password) {
       try {
-        const { headers, response } = await auth.api.signInUsername({
-          body: { username: name, password },
-          returnHeaders: true,
-        })
+        const { headers, response } = await followed(() =>
+          auth.api.signInUsername({ body: { username: name, password }, returnHeaders: true }),
+        )
         const { token, user } = response
-        const found = await (await auth.$context).internalAdapter.findSession(token)
+        const { internalAdapter } = await auth.$context
+        const found = await followed(() => internalAdapter.findSession(token))
         // Whoever changed the password meanwhile has ended it.
         if (!found) return null
         return {
@@ -126,7 +127,7 @@ export function createSessions(
     async open(personId, lastsMs) {
       const { internalAdapter } = await auth.$context
       const expiresAt = new Date(Date.now() + lastsMs)
-      const made = await internalAdapter.createSession(personId, true, { expiresAt }, true)
+      const made = await followed(() => internalAdapter.createSession(personId, true, { expiresAt }, true))
       const { id: sessionId, token, expiresAt: endsAt } = made
       return { personId, sessionId, token: signed(token), expiresAt: endsAt.getTime(), cookie: null }
     },
@@ -140,7 +141,7 @@ export function createSessions(
       return found && findActive(db, found.personId)
     },
     async signOut(headers) {
-      const ended = await auth.api.signOut({ headers, returnHeaders: true })
+      const ended = await followed(() => auth.api.signOut({ headers, returnHeaders: true }))
       return ended.headers.getSetCookie()
     },
     openId: openId ? createOpenId(db, options, now, openId, sessionOf) : null,

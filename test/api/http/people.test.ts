@@ -26,6 +26,11 @@ function post(body: unknown): RequestInit {
   return { method: 'POST', body: JSON.stringify(body) }
 }
 
+/** Where better-auth keeps its storages; Node says of each whether it is followed. */
+type Followed = {
+  readonly [name: symbol]: { readonly context: Record<string, { readonly enabled: boolean }> } | undefined
+}
+
 describe('somebody who was let in', () => {
   test('signs in, is known by name and roles, and signs out', async ({ door }) => {
     await aPerson(door, 'Chen.Li', [{ role: 'nurse', facility: 'H1' }])
@@ -40,6 +45,17 @@ describe('somebody who was let in', () => {
     })
     expect((await as(door, token, '/session', { method: 'DELETE' })).status).toBe(200)
     expect((await as(door, token, '/session')).status).toBe(401)
+  })
+
+  test('signs in and out, and nothing follows the promises of the others any more', async ({ door }) => {
+    await aPerson(door, 'chen.li', [{ role: 'nurse', facility: 'H1' }])
+    const followers = () =>
+      Object.values((globalThis as Followed)[Symbol.for('better-auth:global')]?.context ?? {})
+    const token = await tokenOf(door, 'chen.li')
+    expect(followers().length).toBeGreaterThan(0)
+    expect(followers().filter(({ enabled }) => enabled)).toEqual([])
+    await as(door, token, '/session', { method: 'DELETE' })
+    expect(followers().filter(({ enabled }) => enabled)).toEqual([])
   })
 
   test('is known by a cookie too, and a token without its signature is nothing', async ({ door }) => {
