@@ -183,6 +183,28 @@ describe('a limit that was typed wrong for two days', () => {
     expect(await standing(world, child.id)).toMatchObject([{ kind: 'breach', rejudgementId: id }])
   })
 
+  test('is done though something was made of a bag whose account began anew thereby', async ({
+    database,
+  }) => {
+    const { world, one } = await aTypedPolicy(database, 1_000)
+    const { id: made } = await registerBag(world.ctx, {
+      ...{
+        din: `A999926000003${dinCheckCharacter('A999926000003')}`,
+        productCode: 'E2807V00',
+        facility: 'H1',
+      },
+      ...{ component: 'platelets', expiresAt: noon + 30 * day },
+    })
+    await database.pool.query(
+      'insert into bag_lineage (parent_id, child_id, resets_exposure) values ($1, $2, true)',
+      [one, made],
+    )
+    const id = await rejudge(world, 3, noon, noon + 2 * day)
+    await judgeAll(world)
+    expect(await beside(world, made)).toEqual([])
+    expect(await remainingOf(database.db, await findRejudgement(database.db, id), 'all')).toBe(0)
+  })
+
   test('opens one look-back case for a bag that was given', async ({ database }) => {
     const { world, one } = await aTypedPolicy(database, 1_000)
     await database.db.transaction((tx) =>
