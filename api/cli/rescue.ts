@@ -46,9 +46,10 @@ export function describePlan({ device, moves, stays, accepted }: z.infer<typeof 
       stayHeading,
     ),
     ...block(
-      accepted.map(({ label, facility, to, by, leaveBy, state, isToInAlarm }) => {
-        const fails = state === 'intended' && isToInAlarm ? `${state}, but that is in alarm now` : state
-        return [label, `${facility}/${to}`, by, leaveBy ?? '-', fails]
+      accepted.map(({ label, facility, to, by, leaveBy, state, isToInAlarm, isToGone }) => {
+        const fails = isToGone ? 'was retired or moved away' : isToInAlarm ? 'is in alarm now' : null
+        const told = state === 'intended' && fails ? `${state}, but that ${fails}` : state
+        return [label, `${facility}/${to}`, by, leaveBy ?? '-', told]
       }),
       acceptedHeading,
     ),

@@ -181,3 +181,40 @@ function isSame(one: LedgerEntry, other: LedgerEntry): boolean {
     one.warmest === other.warmest
   )
 }
+
+/** A stretch as a ledger tells it, or as is told beside it; `to` is null while it lasts. */
+type Told = Pick<LedgerEntry, 'kind' | 'bagId' | 'device' | 'from' | 'coldest' | 'warmest'> & {
+  readonly to: number | null
+  readonly verdict: Verdict
+}
+
+/**
+ * What is told of that was measured outside limits and nobody released, but for what was told already: as long, as far
+ * outside and as gravely. That something else is wrong with the bag as well is no reason to keep silent of it, for who
+ * sees to that does not see this. Of what is better now nothing follows.
+ *
+ * @param known what was told before, or in the ledger that it is told beside
+ */
+export function graverThan<T extends Told>(known: readonly Told[], told: readonly T[]): readonly T[] {
+  return told.filter(
+    (one) => one.verdict !== 'OK' && isOutside(one) && !known.some((other) => contains(other, one)),
+  )
+}
+
+function contains(known: Told, one: Told): boolean {
+  const isAsLong = known.from <= one.from && (known.to === null || (one.to !== null && known.to >= one.to))
+  // How warm a stretch that lasts has become is told when it is over.
+  const isAsFar =
+    known.to === null ||
+    (one.kind === 'low'
+      ? (known.coldest ?? 0) <= (one.coldest ?? 0)
+      : (known.warmest ?? 0) >= (one.warmest ?? 0))
+  return (
+    known.kind === one.kind &&
+    known.bagId === one.bagId &&
+    known.device === one.device &&
+    isAsLong &&
+    isAsFar &&
+    verdicts.indexOf(known.verdict) >= verdicts.indexOf(one.verdict)
+  )
+}

@@ -1,7 +1,5 @@
-import { type Verdict, verdicts } from '../../schema/vocabulary.ts'
 import { type Effective, inForce } from './effective.ts'
 import type { Span } from './exposure.ts'
-import { isOutside, type Judged, type Judgement } from './ledger.ts'
 
 /**
  * The versions of a policy as if one of them had been in force over a span; outside of it each is in force when it was.
@@ -23,18 +21,4 @@ export function asIfInForce<T extends Effective>(
     { ...inForce(versions, to), from: to },
     ...versions.filter((version) => version.from > to),
   ]
-}
-
-/** Does it keep a bag further from use than the other? */
-export function isGraver(verdict: Verdict, than: Verdict): boolean {
-  return verdicts.indexOf(verdict) > verdicts.indexOf(than)
-}
-
-/**
- * What asks for a hold beside a ledger that does not: all that was measured outside limits and nobody released, where the
- * bag is worse off than its ledger says. Where it is better off nothing follows by itself.
- */
-export function graverThan(ledger: Verdict, { verdict, entries }: Judgement): readonly Judged[] {
-  if (!isGraver(verdict, ledger)) return []
-  return entries.filter((judged) => judged.verdict !== 'OK' && isOutside(judged.entry))
 }

@@ -112,12 +112,19 @@ export type RescueTaskFacts = {
   readonly elsewhere: string | null
   /** Where it is to go fails as well by now. */
   readonly isToInAlarm: boolean
+  /** It was retired since, or moved to another facility. */
+  readonly isToGone: boolean
 }
 
 export function cnRescueTask(
   kind: 'rescue_to_carry' | 'rescue_overdue',
-  { to, elsewhere, isToInAlarm }: RescueTaskFacts,
+  { to, elsewhere, isToInAlarm, isToGone }: RescueTaskFacts,
 ): Words {
+  if (isToGone)
+    return {
+      zh: `原定转移至 ${to}，但该设备已停用或已移至其他机构：请放弃该转移，重新制定方案`,
+      en: `It was to be carried to ${to}, which was retired or moved away since: give that up, and plan again`,
+    }
   if (isToInAlarm)
     return {
       zh: `原定转移至 ${to}，但该设备也在报警：请放弃该转移，重新制定方案`,

@@ -51,7 +51,8 @@ export type Underived = Series & {
 
 /**
  * The probes with readings whose faults are not derived, those that lag most first: by so much, or at all where they are
- * heard no more. None of `except`.
+ * heard no more. A probe that was found broken is often revoked for it: bags were there, so it is looked at as any other.
+ * None of `except`.
  */
 export async function underived(
   db: Database,
@@ -70,9 +71,10 @@ export async function underived(
         where q.device_id = d.id and q.kind in ('air', 'load') and q.id <> p.id
       ) as other
     from ${probeState} s join ${probe} p on p.id = s.probe_id join ${device} d on d.id = p.device_id
-    where d.revoked_at is null and p.kind in ('air', 'load')
+    where p.kind in ('air', 'load')
       and p.id <> all(${`{${[...except].join()}}`}::integer[]) and (s.faults_to is null
-        or s.faults_to < s.last_at - case when s.last_received_at < ${now - lagMs}::bigint then 0 else ${lagMs}::bigint end)
+        or s.faults_to < s.last_at - case when d.revoked_at is not null or s.last_received_at < ${now - lagMs}::bigint
+          then 0 else ${lagMs}::bigint end)
     order by coalesce(s.faults_to, s.first_at) - s.last_at, p.id limit ${limit}`)
   return rows
 }

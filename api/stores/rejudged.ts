@@ -41,18 +41,18 @@ const isNewest: SQL = sql`not exists (select from ${rejudgedLedger} later
   where later.rejudgement_id = ${rejudgedLedger.rejudgementId} and later.bag_id = ${rejudgedLedger.bagId}
     and later.revision > ${rejudgedLedger.revision})`
 
-/** What a re-judgement says of a bag now. */
+/** What a re-judgement says of a bag now, and what stood in its ledger then. */
 export async function newestRejudged(
   db: Database | Transaction,
   rejudgementId: number,
   bagId: string,
-): Promise<Rejudged | undefined> {
+): Promise<(Rejudged & { readonly besides: readonly KeptEntry[] }) | undefined> {
   const [newest] = await db
-    .select(view)
+    .select({ ...view, besides: bagLedger.entries })
     .from(rejudgedLedger)
     .innerJoin(bagLedger, eq(bagLedger.id, rejudgedLedger.ledgerId))
     .where(and(eq(rejudgedLedger.rejudgementId, rejudgementId), eq(rejudgedLedger.bagId, bagId), isNewest))
-  return newest as Rejudged | undefined
+  return newest as (Rejudged & { readonly besides: readonly KeptEntry[] }) | undefined
 }
 
 /** What all re-judgements say of a bag now, by their numbers. */

@@ -179,13 +179,13 @@ const livedIn = (b: SQL, { policy: { component }, from, to }: Rejudgement): SQL 
     (select min(t."from") from ${tagAssignment} t where t.bag_id = ${b}.id),
     (select d.collected_at from ${donation} d where d.id = ${b}.donation_id)) < ${to}::bigint)`
 
-/** The ids of all bags an approved re-judgement is about: those that lived then and what was made of them, within reach. */
+/** The ids of all bags an approved re-judgement is about: those that lived then and what goes on with their account, within reach. */
 function concernedBy(of: Rejudgement, reach: Reach): SQL {
   return sql`
     with recursive concerned (id) as (
       select b.id from ${bag} b where ${livedIn(sql.raw('b'), of)}
       union
-      select child_id from ${bagLineage} join concerned on parent_id = concerned.id
+      select child_id from ${bagLineage} join concerned on parent_id = concerned.id where not resets_exposure
     )
     select b.id from concerned join ${bag} b on b.id = concerned.id
     where ${jurisdictionAt(sql.raw('b.holder_id'))} = ${of.policy.jurisdiction}

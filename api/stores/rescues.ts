@@ -71,11 +71,18 @@ export type ShownMove = typeof rescueMove.$inferSelect & {
   readonly inside: string | null
   /** Where it is to go fails as well by now. */
   readonly isToInAlarm: boolean
+  /** Where it is to go was retired since, or moved to another facility. */
+  readonly isToGone: boolean
 }
 
 /** Is a device in alarm, of any class, be it latched only? */
 export function isInAlarm(deviceId: AnyPgColumn): SQL<boolean> {
   return sql<boolean>`exists (select from ${alarmCase} c where c.device_id = ${deviceId} and c.closed_at is null)`
+}
+
+/** Was the device a bag is to be carried to retired since that was accepted, or does it stand at another facility? */
+export function isGone(to: Record<'id' | 'revokedAt', AnyPgColumn>, now: number): SQL<boolean> {
+  return sql<boolean>`(${to.revokedAt} is not null or ${standsIn(to.id, now)} <> ${rescueMove.toFacilityId})`
 }
 
 /** The moves of one rescue, or of all there were with an alarm, in the order they were planned. */
@@ -95,6 +102,7 @@ export async function movesOf(
       facility: facility.code,
       inside: seen.name,
       isToInAlarm: isInAlarm(to.id),
+      isToGone: isGone(to, now),
     })
     .from(rescueMove)
     .innerJoin(rescue, eq(rescue.id, rescueMove.rescueId))

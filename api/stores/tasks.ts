@@ -13,7 +13,7 @@ import type { FridgeIssue, SeenBag } from '../domain/task.ts'
 import { type Bag, labelOf } from './bags.ts'
 import { factsOfCommand } from './commands.ts'
 import type { Database } from './database.ts'
-import { isInAlarm } from './rescues.ts'
+import { isGone, isInAlarm } from './rescues.ts'
 import { isIn, isOneOf } from './rows.ts'
 
 /** What a task is about. */
@@ -240,6 +240,8 @@ export type ToCarry = About & {
   readonly inside: string | null
   /** Where it is to go fails as well by now. */
   readonly isToInAlarm: boolean
+  /** It was retired since, or moved to another facility. */
+  readonly isToGone: boolean
 }
 
 /** The bags held within reach that are to be carried out of a failing device, since before `until` or since then. */
@@ -247,6 +249,7 @@ export async function bagsToCarry(
   db: Database,
   reach: Reach,
   accepted: { readonly until: number; readonly isBefore: boolean },
+  now: number,
 ): Promise<ToCarry[]> {
   const [from, to] = [alias(device, 'f'), alias(device, 't')]
   const rows = await db
@@ -256,6 +259,7 @@ export async function bagsToCarry(
       from: from.name,
       to: to.name,
       isToInAlarm: isInAlarm(to.id),
+      isToGone: isGone(to, now),
       place: bagPlace.state,
       device: device.name,
       facility: facility.code,

@@ -4,7 +4,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { findCase, noAlarm, type ShownCase } from '../stores/alarms.ts'
 import { lockBags } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
-import { bagsToRescue } from '../stores/rescue-facts.ts'
+import { bagsToRescue, type HostRow } from '../stores/rescue-facts.ts'
 import { abandonMoves, insertRescue, intendedBags, lockRescues } from '../stores/rescues.ts'
 import { demandRight, demandSomebody } from './demand.ts'
 import { planFor, type RescueCase, rescueBags } from './plan-rescue.ts'
@@ -42,14 +42,15 @@ export async function acceptRescue(ctx: Context, id: number, comment: string | u
         `nothing is left to be carried for alarm ${id}: of what is inside, ${inside.length - stays.length} are to be ` +
           `carried already and ${stays.length} stay`,
       )
-    const facilities = moves.flatMap(({ device }) => hosts.get(device)?.facilityId ?? [])
+    const facilities = moves.map(({ device }) => (hosts.get(device) as HostRow).facilityId)
     const rescue = {
       caseId: id,
       device: found.device,
       policy: plan.policy,
       comment,
       moves: moves.map(({ order, bag, device, way, leaveBy }) => {
-        return { order, bagId: bag, fromId: found.deviceId, toId: device, by: way.by, leaveBy }
+        const { facilityId: toFacilityId } = hosts.get(device) as HostRow
+        return { order, bagId: bag, fromId: found.deviceId, toId: device, toFacilityId, by: way.by, leaveBy }
       }),
       facilityIds: [...new Set([found.facilityId, ...facilities])],
     }

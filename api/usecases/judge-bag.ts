@@ -1,7 +1,7 @@
 import type { HoldKind } from '../../schema/vocabulary.ts'
 import type { Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { Judged, Judgement } from '../domain/ledger.ts'
+import { graverThan, type Judged, type Judgement } from '../domain/ledger.ts'
 import { isFinal } from '../domain/lifecycle.ts'
 import { cnHeldFor, systemHolds } from '../policies/ledger.ts'
 import { appendAudit } from '../stores/audit.ts'
@@ -19,7 +19,7 @@ import {
 } from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
 import { learnProduct } from './catalogued.ts'
-import { judgementOf, keptEntry, measured, signature } from './judgement.ts'
+import { judgementOf, keptEntry, signature } from './judgement.ts'
 import { besideLedger, seeToBeside } from './rejudge-bag.ts'
 import { traceBag } from './trace-bag.ts'
 
@@ -82,8 +82,7 @@ export async function judgeBag(
     const [current] = await ledgersOf(tx, bagId)
     if (!current) throw new Error(`the ledger of bag ${bagId} is not there`)
     const held = await seeToHolds(tx, bag, current, judgement, now)
-    const isGraver = measured(ledger.entries) !== measured(before?.entries ?? [])
-    if (bag.state === 'transfused' && isGraver && measured(ledger.entries) !== '')
+    if (bag.state === 'transfused' && graverThan(before?.entries ?? [], entries).length > 0)
       await openLookBack(tx, judge, bag, { ledgerId, verdict: ledger.verdict }, now)
     const isTold = await seeToBeside(tx, judge, bag, current, beside, now)
     return isNews || held || isTold

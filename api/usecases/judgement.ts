@@ -1,13 +1,6 @@
 import type { Component, Jurisdiction, Phase } from '../../schema/vocabulary.ts'
 import { inForce } from '../domain/effective.ts'
-import {
-  isOutside,
-  type Judged,
-  type Judgement,
-  judgeLedger,
-  type LedgerEntry,
-  worstOf,
-} from '../domain/ledger.ts'
+import { type Judged, type Judgement, judgeLedger, type LedgerEntry, worstOf } from '../domain/ledger.ts'
 import { findBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import type { DeviceReads } from '../stores/device-reads.ts'
@@ -98,10 +91,4 @@ export function signature({ verdict, entries }: Pick<Ledger, 'verdict' | 'entrie
     ...(entry.to === null ? [] : [coldest, warmest]),
   ])
   return JSON.stringify([verdict, told])
-}
-
-/** All that was measured outside limits and nobody has released. */
-export function measured(entries: readonly KeptEntry[]): string {
-  const counted = entries.filter((entry) => isOutside(entry) && entry.verdict !== 'OK')
-  return counted.map(({ bagId, device, kind, from }) => [bagId, device, kind, from].join('/')).join()
 }

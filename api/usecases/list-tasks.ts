@@ -258,17 +258,19 @@ async function bagsNotCarried(
 ): Promise<Task[]> {
   const now = ctx.now()
   const isBefore = kind === 'rescue_overdue'
-  const moves = await bagsToCarry(ctx.database.db, reach, { until: now - cnRescueOverdueMs, isBefore })
+  const accepted = { until: now - cnRescueOverdueMs, isBefore }
+  const moves = await bagsToCarry(ctx.database.db, reach, accepted, now)
   const labels = await labelsOf(
     ctx.database.db,
     moves.flatMap(({ to, inside }) => [to, inside]),
   )
   const named = (device: string) => deviceWords(device, labels.get(device))
-  return moves.flatMap(({ state, acceptedAt, from, to, inside, isToInAlarm, ...about }) => {
+  return moves.flatMap(({ state, acceptedAt, from, to, inside, isToInAlarm, isToGone, ...about }) => {
     const found = toCarrySince({ state, acceptedAt, isInside: inside !== null }, now, cnRescueOverdueMs)
     if (found === null) return []
     const elsewhere = inside === from || inside === null ? null : named(inside)
-    return [{ ...about, ...found, ...cnRescueTask(found.kind, { to: named(to), elsewhere, isToInAlarm }) }]
+    const facts = { to: named(to), elsewhere, isToInAlarm, isToGone }
+    return [{ ...about, ...found, ...cnRescueTask(found.kind, facts) }]
   })
 }
 

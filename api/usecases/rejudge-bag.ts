@@ -1,16 +1,16 @@
 import type { HoldKind, Jurisdiction } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
-import type { Judged, Judgement } from '../domain/ledger.ts'
+import { graverThan, type Judged, type Judgement } from '../domain/ledger.ts'
 import { isFinal } from '../domain/lifecycle.ts'
-import { asIfInForce, graverThan, isGraver } from '../domain/rejudgement.ts'
+import { asIfInForce } from '../domain/rejudgement.ts'
 import { cnRejudgedFor, systemHolds } from '../policies/ledger.ts'
 import { type Bag, holdsOf, insertHold } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import type { DeviceReads } from '../stores/device-reads.ts'
-import { type Ledger, openLookBack } from '../stores/ledgers.ts'
+import { type KeptEntry, type Ledger, openLookBack } from '../stores/ledgers.ts'
 import { insertRejudged, newestRejudged, type Rejudged, releasedBeside } from '../stores/rejudged.ts'
 import { type Rejudgement, rejudgementsOf } from '../stores/rejudgements.ts'
-import { judgementOf, keptEntry, measured, signature } from './judgement.ts'
+import { judgementOf, keptEntry, signature } from './judgement.ts'
 import { traceBag } from './trace-bag.ts'
 
 /** What a bag's ledger would say as of now, had another version been in force for a while. */
@@ -78,14 +78,15 @@ export async function seeToBeside(
     const before = await newestRejudged(tx, rejudgementId, bag.id)
     const { verdict } = judgement
     const told = { rejudgementId, verdict, entries: judgement.entries.map(keptEntry), policies, ledger }
-    const graver = graverThan(ledger.verdict, judgement)
+    const graver = new Set(graverThan(ledger.entries, told.entries))
     if (!before || before.ledger.id !== ledger.id || signature(before) !== signature(told)) {
       const rejudgedId = await insertRejudged(tx, actor, bag.id, before, told, now)
-      const known = before && isGraver(before.verdict, before.ledger.verdict) ? measured(before.entries) : ''
-      if (bag.state === 'transfused' && graver.length > 0 && measured(told.entries) !== known)
+      const known = before ? graverThan(before.besides, before.entries) : []
+      if (bag.state === 'transfused' && graverThan(known, [...graver]).length > 0)
         await openLookBack(tx, actor, bag, { rejudgedId, verdict }, now)
     }
-    if (await holdFor(tx, actor, bag, rejudgement, graver, now)) isHeld = true
+    const reasons = judgement.entries.filter((_, index) => graver.has(told.entries[index] as KeptEntry))
+    if (await holdFor(tx, actor, bag, rejudgement, reasons, now)) isHeld = true
   }
   return isHeld
 }

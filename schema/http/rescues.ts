@@ -42,6 +42,10 @@ const RescueMove = z
     isToInAlarm: z
       .boolean()
       .meta({ description: 'where it is to go fails as well: give it up, and plan again' }),
+    isToGone: z.boolean().meta({
+      description:
+        'where it is to go was retired since, or moved to another facility: give it up, and plan again',
+    }),
   })
   .meta({ id: 'RescueMove' })
 

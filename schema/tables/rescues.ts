@@ -5,6 +5,7 @@ import { alarmCase } from './alarms.ts'
 import { bag } from './bags.ts'
 import { instant, oneOf } from './columns.ts'
 import { device } from './devices.ts'
+import { facility } from './facilities.ts'
 
 /** A rescue plan that a person accepted, with an alarm. Append-only. */
 export const rescue = pgTable(
@@ -43,6 +44,10 @@ export const rescueMove = pgTable(
     toId: integer()
       .notNull()
       .references(() => device.id),
+    /** Where that stood when it was accepted: it may be moved since. */
+    toFacilityId: integer()
+      .notNull()
+      .references(() => facility.id),
     by: text({ enum: rescueWays }).notNull(),
     /** When it must leave; null: it is not lost by staying. */
     leaveBy: instant(),

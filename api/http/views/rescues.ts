@@ -49,10 +49,10 @@ export function rescuePlanView({ plan, bags, hosts, found, moves }: Planned): z.
 }
 
 export function moveView(move: ShownMove): z.infer<typeof Rescue>['moves'][number] {
-  const { order, bagId, label, from, to, facility, by, state, inside, isToInAlarm } = move
+  const { order, bagId, label, from, to, facility, by, state, inside, isToInAlarm, isToGone } = move
   const { leaveBy, acceptedAt, settledAt } = move
   return {
-    ...{ order, bagId, label, from, to, facility, by, state, inside, isToInAlarm },
+    ...{ order, bagId, label, from, to, facility, by, state, inside, isToInAlarm, isToGone },
     leaveBy: isoOrNull(leaveBy),
     acceptedAt: iso(acceptedAt),
     settledAt: isoOrNull(settledAt),

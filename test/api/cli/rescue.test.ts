@@ -27,9 +27,10 @@ test('a plan is told by what is to be carried where, what stays and what was acc
   const accepted = {
     ...{ order: 1, bagId: 'd', label: 'A9999260000034 E0336V00', from: 'fridge-1', to: 'fridge-2' },
     ...{ facility: 'H1', by: 'foot' as const, leaveBy: null, state: 'intended' as const, inside: 'fridge-1' },
-    ...{ acceptedAt: leaveBy, settledAt: null, isToInAlarm: true },
+    ...{ acceptedAt: leaveBy, settledAt: null, isToInAlarm: true, isToGone: false },
   }
-  expect(describePlan({ ...plan, moves: [move], stays: [stay], accepted: [accepted] })).toEqual([
+  const gone = { ...accepted, isToGone: true }
+  expect(describePlan({ ...plan, moves: [move], stays: [stay], accepted: [accepted, gone] })).toEqual([
     'out of fridge-1',
     '',
     'bag                      to           by    leave by (UTC)            why',
@@ -40,5 +41,6 @@ test('a plan is told by what is to be carried where, what stays and what was acc
     '',
     'bag                      to           by    leave by (UTC)  accepted',
     'A9999260000034 E0336V00  H1/fridge-2  foot  -               intended, but that is in alarm now',
+    'A9999260000034 E0336V00  H1/fridge-2  foot  -               intended, but that was retired or moved away',
   ])
 })

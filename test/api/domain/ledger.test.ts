@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { exposureOf, stretchesOf, type TimedReading } from '../../../api/domain/exposure.ts'
 import {
   allowanceLeftMs,
+  graverThan,
   judgeLedger,
   type LedgerEntry,
   type LedgerRules,
 } from '../../../api/domain/ledger.ts'
+import { type EntryKind, type Verdict, verdicts } from '../../../schema/vocabulary.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -253,4 +255,65 @@ test('of what a policy allows once in a life so much is left: all of it, the res
   expect(left(entry({}))).toBe(0)
   expect(left(entry({}), lasting)).toBe(0)
   expect(allowanceLeftMs([], [])).toBe(0)
+})
+
+const told = (
+  kind: EntryKind,
+  verdict: Verdict,
+  changes: Partial<Omit<LedgerEntry, 'to'>> & { to?: number | null } = {},
+) => ({
+  ...{
+    kind,
+    bagId: 'bag',
+    device: 'fridge',
+    from: 10,
+    to: 20 as number | null,
+    coldest: 100,
+    warmest: 700,
+    verdict,
+  },
+  ...changes,
+})
+
+describe('what is graver than what was told already', () => {
+  test('is nothing where the ledger says all of it, and as gravely', () => {
+    for (const ledger of verdicts)
+      for (const verdict of verdicts) {
+        const entries = [told('high', verdict)]
+        const follows = graverThan([told('high', ledger)], entries)
+        const isGraver = verdicts.indexOf(verdict) > verdicts.indexOf(ledger)
+        expect(follows).toEqual(isGraver ? entries : [])
+      }
+  })
+
+  test('is nothing for what nobody measured, or somebody released', () => {
+    const entries = [told('unverified', 'HOLD'), told('probe_fault', 'HOLD'), told('high', 'OK')]
+    expect(graverThan([], entries)).toEqual([])
+    const low = told('low', 'BREACHED')
+    expect(graverThan([], [...entries, low])).toEqual([low])
+  })
+
+  test('follows from what is not told yet, whatever else is wrong with the bag', () => {
+    const one = told('high', 'HOLD')
+    for (const known of [
+      told('unverified', 'HOLD'),
+      told('high', 'BREACHED', { device: 'another' }),
+      told('high', 'BREACHED', { bagId: 'its parent' }),
+      told('low', 'BREACHED'),
+      told('high', 'BREACHED', { from: 11 }),
+      told('high', 'BREACHED', { to: 19 }),
+      told('high', 'BREACHED', { warmest: 699 }),
+    ])
+      expect(graverThan([known], [one])).toEqual([one])
+    for (const known of [
+      told('high', 'HOLD', { from: 9, to: 21, warmest: 701, coldest: 200 }),
+      told('high', 'HOLD', { to: null, warmest: 650 }),
+    ])
+      expect(graverThan([known], [one])).toEqual([])
+    const lasts = told('high', 'HOLD', { to: null })
+    expect(graverThan([one], [lasts])).toEqual([lasts])
+    const cold = told('low', 'HOLD')
+    expect(graverThan([told('low', 'HOLD', { coldest: 101 })], [cold])).toEqual([cold])
+    expect(graverThan([told('low', 'HOLD', { coldest: 99, warmest: 600 })], [cold])).toEqual([])
+  })
 })

@@ -1,10 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { inForce } from '../../../api/domain/effective.ts'
-import type { Judged } from '../../../api/domain/ledger.ts'
 import { decideTogether } from '../../../api/domain/policy.ts'
-import { asIfInForce, graverThan } from '../../../api/domain/rejudgement.ts'
-import { verdicts } from '../../../schema/vocabulary.ts'
+import { asIfInForce } from '../../../api/domain/rejudgement.ts'
 
 describe('the versions as if one had been in force', () => {
   const Instant = fc.integer({ min: -50, max: 50 })
@@ -42,35 +40,6 @@ describe('the versions as if one had been in force', () => {
     ]
     const supposed = asIfInForce(versions, versions[1] as (typeof versions)[number], { from: 12, to: 20 })
     for (let at = -5; at < 30; at++) expect(inForce(supposed, at).version).toBe(inForce(versions, at).version)
-  })
-})
-
-const judged = (kind: Judged['entry']['kind'], verdict: Judged['verdict']): Judged => ({
-  entry: {
-    ...{ kind, bagId: 'bag', phase: 'storage', device: 'fridge', probe: 'load' },
-    ...{ from: 0, to: 1, coldest: 700, warmest: 700, ongoing: false },
-  },
-  verdict,
-  reason: 'outside_limits',
-})
-
-describe('what follows from a re-judgement', () => {
-  test('is nothing where the bag is not worse off than its ledger says', () => {
-    for (const ledger of verdicts)
-      for (const verdict of verdicts) {
-        const entries = [judged('high', verdict === 'OK' ? 'OK' : 'BREACHED')]
-        const follows = graverThan(ledger, { verdict, entries, dueAt: null }).length > 0
-        expect(follows).toBe(verdicts.indexOf(verdict) > verdicts.indexOf(ledger))
-      }
-  })
-
-  test('is nothing for what nobody measured, or somebody released', () => {
-    const entries = [judged('unverified', 'HOLD'), judged('high', 'OK')]
-    expect(graverThan('OK', { verdict: 'HOLD', entries, dueAt: null })).toEqual([])
-    const low = judged('low', 'BREACHED')
-    expect(graverThan('HOLD', { verdict: 'BREACHED', entries: [...entries, low], dueAt: null })).toEqual([
-      low,
-    ])
   })
 })
 

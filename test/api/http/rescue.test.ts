@@ -4,7 +4,8 @@ import { setDeviceCapacity } from '../../../api/usecases/set-device-capacity.ts'
 import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
 import { Alarms } from '../../../schema/http/alarms.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
-import { Capacity, Device } from '../../../schema/http/devices.ts'
+import { Capacity, Device, DeviceMove, Revocation } from '../../../schema/http/devices.ts'
+import { Facility } from '../../../schema/http/facilities.ts'
 import { AbandonedRescue, Rescue, RescuePlan } from '../../../schema/http/rescues.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
 import { qualificationStages } from '../../../schema/vocabulary.ts'
@@ -362,7 +363,12 @@ describe('a rescue', () => {
           to: 'near',
         },
         ...{ facility: 'H1', by: 'foot', state: 'intended', inside: 'failing', settledAt: null },
-        ...{ leaveBy: expect.any(String), acceptedAt: iso(noon + minute), isToInAlarm: false },
+        ...{
+          leaveBy: expect.any(String),
+          acceptedAt: iso(noon + minute),
+          isToInAlarm: false,
+          isToGone: false,
+        },
       })),
     )
     expect(await refusal(lab.post(path))).toMatchObject({ status: 409, code: 'conflict' })
@@ -478,6 +484,39 @@ describe('a rescue', () => {
     ])
     await done(nurse.post(`${path}/abandon`, { reason: 'near fails too' }), AbandonedRescue)
     expect((await planOf(door, path)).stays).toMatchObject([{ reason: 'no_device' }])
+  })
+
+  test('says so where the device it goes to was moved away or retired since, told late or not', async ({
+    door,
+  }) => {
+    for (const name of ['near', 'next']) await aFridge(door, name)
+    const { path } = await aFailure(door, 1)
+    const { nurse } = await aStaff(door)
+    const planned = async () => {
+      const { moves } = await done(nurse.post(path), Rescue)
+      expect(moves).toMatchObject([{ isToGone: false }])
+      return moves[0]?.to as string
+    }
+    const gone = async () => {
+      const { accepted } = await planOf(door, path)
+      expect(accepted.at(-1)).toMatchObject({ state: 'intended', isToGone: true })
+      const { tasks } = await done(nurse.get('/tasks?kind=rescue_to_carry'), Tasks)
+      expect(tasks).toMatchObject([
+        { en: expect.stringMatching(/retired or moved away since: give that up, and plan again$/) },
+      ])
+      await done(nurse.post(`${path}/abandon`, { reason: 'it is not there' }), AbandonedRescue)
+    }
+    const other = { name: 'Second Hospital', kind: 'hospital', timeZone: 'Asia/Shanghai' }
+    await door.ask(Facility, 'POST', '/facilities', { code: 'H2', ...other })
+    const first = await planned()
+    await door.ask(DeviceMove, 'POST', `/devices/${first}/moves`, {
+      ...{ facility: 'H2', at: iso(noon - minute), reason: 'it was carried over before the plan' },
+    })
+    await gone()
+    const second = await planned()
+    expect(second).not.toBe(first)
+    await door.ask(Revocation, 'POST', `/devices/${second}/revocation`, { reason: 'it was replaced' })
+    await gone()
   })
 
   test('is answered once for one key', async ({ door }) => {

@@ -5,11 +5,13 @@ import { faultStretches } from '../../../api/domain/thermal/fault-stretches.ts'
 import { cnCauseRule } from '../../../api/policies/causes.ts'
 import { findDevice, probesOf } from '../../../api/stores/devices.ts'
 import { dueBags } from '../../../api/stores/ledger-due.ts'
+import { ledgersOf } from '../../../api/stores/ledgers.ts'
 import { probeFaultsBetween } from '../../../api/stores/probe-faults.ts'
 import { createFaultWatch } from '../../../api/usecases/derive-faults.ts'
 import { judgeDue } from '../../../api/usecases/judge-due.ts'
 import { recordClockFact } from '../../../api/usecases/record-clock-fact.ts'
 import { registerBag } from '../../../api/usecases/register-bag.ts'
+import { revokeDevice } from '../../../api/usecases/revoke-device.ts'
 import { tagBag } from '../../../api/usecases/tag-bag.ts'
 import { type Chart, loadOf, saw, tells } from '../../support/chart.ts'
 import { test } from '../../support/database.ts'
@@ -161,6 +163,45 @@ test('a clock fact takes the faults of its readings along', async ({ database })
     to: to === null ? null : to - 7 * minute,
   }))
   expect(await believed(world, 'fridge-1')).toEqual(moved)
+})
+
+test('a device that is revoked for it keeps the faults its probes had until then', async ({ database }) => {
+  const world = await aWorld(database)
+  await aDevice(world, 'fridge-1')
+  world.clock.now = noon - day
+  const { id } = await registerBag(world.ctx, {
+    din: `A999926000001${dinCheckCharacter('A999926000001')}`,
+    productCode: 'E0336V00',
+    facility: 'H1',
+    component: 'red_cells',
+    expiresAt: noon + 30 * day,
+  })
+  await tagBag(world.ctx, { bagId: id, tag: 'bag' })
+  world.clock.now = noon
+  await world.ingest.accept([
+    aMessage({
+      ...{ device: 'fridge-1', channel: 'bags', boot: 'seen', seq: 0 },
+      body: [{ at: noon - 300 * minute, added: ['bag'], removed: [] }],
+    }),
+  ])
+  await tells(world, 'fridge-1', { load: chart })
+  // Somebody sees that its probe is stuck, before what it told last was looked at.
+  await revokeDevice(world.ctx, { device: 'fridge-1', reason: 'its probe is broken' })
+  await look(world)
+  expect(await believed(world, 'fridge-1')).toEqual(truth)
+  while ((await judgeDue(world.deps)).judged > 0);
+  const [ledger] = await ledgersOf(database.db, id)
+  expect(ledger?.entries.map(({ kind }) => kind)).toContain('probe_fault')
+
+  // What is found out of its clock afterwards takes them along, too.
+  await recordClockFact(world.ctx, {
+    ...{ device: 'fridge-1', boot: 'charted', fromSeq: 0, offsetMs: -minute },
+    reason: 'a minute ahead',
+  })
+  await look(world)
+  expect((await believed(world, 'fridge-1')).map(({ from }) => from)).toEqual(
+    truth.map(({ from }) => from - minute),
+  )
 })
 
 test('bags that were there when a probe is believed otherwise than before are judged again, and no others', async ({

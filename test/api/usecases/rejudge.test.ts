@@ -183,6 +183,28 @@ describe('a limit that was typed wrong for two days', () => {
     expect(await standing(world, child.id)).toMatchObject([{ kind: 'breach', rejudgementId: id }])
   })
 
+  test('is done though something was made of a bag whose account began anew thereby', async ({
+    database,
+  }) => {
+    const { world, one } = await aTypedPolicy(database, 1_000)
+    const { id: made } = await registerBag(world.ctx, {
+      ...{
+        din: `A999926000003${dinCheckCharacter('A999926000003')}`,
+        productCode: 'E2807V00',
+        facility: 'H1',
+      },
+      ...{ component: 'platelets', expiresAt: noon + 30 * day },
+    })
+    await database.pool.query(
+      'insert into bag_lineage (parent_id, child_id, resets_exposure) values ($1, $2, true)',
+      [one, made],
+    )
+    const id = await rejudge(world, 3, noon, noon + 2 * day)
+    await judgeAll(world)
+    expect(await beside(world, made)).toEqual([])
+    expect(await remainingOf(database.db, await findRejudgement(database.db, id), 'all')).toBe(0)
+  })
+
   test('opens one look-back case for a bag that was given', async ({ database }) => {
     const { world, one } = await aTypedPolicy(database, 1_000)
     await database.db.transaction((tx) =>
@@ -202,6 +224,54 @@ describe('a limit that was typed wrong for two days', () => {
     await database.db.transaction((tx) => dueForBags(tx, [one], 0))
     await judgeAll(world)
     expect(await cases()).toHaveLength(1)
+  })
+
+  test('holds a bag of its own that is held for something else, which is lifted without it', async ({
+    database,
+  }) => {
+    const { world, one, tell } = await aTypedPolicy(database, 1_000)
+    await tell('readings', [aReading(noon + 20 * hour + minute, 12)])
+    await judgeAll(world)
+    const [own] = await standing(world, one)
+    expect(own).toMatchObject({ kind: 'breach', rejudgementId: null })
+    const id = await rejudge(world, 3, noon, noon + 2 * day)
+    await judgeAll(world)
+    expect(await standing(world, one)).toMatchObject([
+      { kind: 'breach', rejudgementId: null },
+      { kind: 'breach', rejudgementId: id },
+    ])
+    // Before anybody judges it again.
+    await liftBagHold(as(world, 'kim'), { bagId: one, holdId: own?.id as number, reason: 'assessed' })
+    expect(await standing(world, one)).toMatchObject([{ kind: 'breach', rejudgementId: id }])
+  })
+
+  test('opens a look-back case for a bag that was given and is in one no more for what its ledger says', async ({
+    database,
+  }) => {
+    const { world, one, tell } = await aTypedPolicy(database, 1_000)
+    await database.db.transaction((tx) =>
+      actOnBag(world.ctx, tx, { bagId: one, verb: 'transfuse' }, async (bag) => ({
+        ...{ verb: 'transfuse', patient: 'P1', ...(await patientsOf(tx, bag.id)) },
+        ...{ startedAt: world.clock.now, endedAt: null, reaction: false },
+      })),
+    )
+    const cases = async () => (await written(database)).look_back
+    const concluded = async () => {
+      await judgeAll(world)
+      const open = await cases()
+      expect(open?.filter((row) => row.closed_at === null)).toHaveLength(1)
+      await concludeLookBack(world.ctx, { bagId: one, conclusion: 'the patient was observed: no reaction' })
+    }
+    await tell('readings', [aReading(noon + 20 * hour + minute, 12)])
+    await concluded()
+    await rejudge(world, 3, noon, noon + 2 * day)
+    await concluded()
+    // It comes to light that what its ledger says was worse, and lasted longer: that was not concluded on.
+    await tell('readings', [aReading(noon + 20 * hour + 9 * minute, 13)])
+    await concluded()
+    await database.db.transaction((tx) => dueForBags(tx, [one], 0))
+    await judgeAll(world)
+    expect(await cases()).toHaveLength(3)
   })
 
   test('lifts nothing where bags turn out to have been well kept: it is told beside what holds them', async ({
