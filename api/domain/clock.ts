@@ -107,7 +107,7 @@ export function faultBeginsAt(
   const decided = facts
     .filter((fact) => fact.boot === boot && fact.fromSeq <= known.seq)
     .map(({ toSeq }) => Math.min(toSeq ?? known.seq, known.seq))
-  const covered = open ? [open.fromSeq, known.seq] : []
+  const covered = open && open.fromSeq <= known.seq ? [known.seq] : []
   return Math.max(-1, known.agreedSeq ?? -1, ...covered, ...decided) + 1
 }
 

@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, lt, lte, type SQL, sql } from 'drizzle-orm'
 import { boot, clockFact, clockFault, device } from '../../schema/tables/devices.ts'
 import { message } from '../../schema/tables/messages.ts'
 import type { ClockFaultKind } from '../../schema/vocabulary.ts'
@@ -128,10 +128,13 @@ export async function raiseClockFault(
     readonly raisedAt: number
   },
 ): Promise<number> {
+  const open = and(eq(clockFault.bootId, input.bootId), isNull(clockFault.toSeq))
   await tx
     .update(clockFault)
     .set({ toSeq: input.fromSeq - 1 })
-    .where(and(eq(clockFault.bootId, input.bootId), isNull(clockFault.toSeq)))
+    .where(and(open, lt(clockFault.fromSeq, input.fromSeq)))
+  // What a fact left in doubt of later messages is in doubt by the new one.
+  await tx.delete(clockFault).where(and(open, isNull(clockFault.settledBy)))
   await dueForDevices(tx, [{ deviceId: input.deviceId, ...ever }], input.raisedAt)
   const [row] = await tx.insert(clockFault).values(input).returning({ id: clockFault.id })
   return (row as { id: number }).id

@@ -54,7 +54,7 @@ export async function judgeClocks(tx: Transaction, messages: readonly Taken[]): 
       })
       fault = { id, kind, fromSeq }
     }
-    if (fault && isSettledBy(fault, judged)) {
+    if (fault && isSettledBy(fault, judged, seq)) {
       await endClockFault(tx, boot.id, seq)
       // What is known of their offsets stays as it is: this says that they were late, not what their time is worth.
       for (const stretch of stretchesOf(device.clockFacts, boot.boot, fault.fromSeq, seq)) {
@@ -87,16 +87,17 @@ function faultToRaise({ fault }: Boot, judged: ClockJudgement): ClockJudgement['
   return judged.fault && fault && judged.fault.kind === 'offset' ? null : judged.fault
 }
 
-function isSettledBy(fault: NonNullable<Boot['fault']>, judged: ClockJudgement): boolean {
-  return judged.provedRight && fault.kind === 'offset'
+/** What a fact left in doubt of messages still to come is not vouched for by one before them. */
+function isSettledBy(fault: NonNullable<Boot['fault']>, judged: ClockJudgement, seq: number): boolean {
+  return judged.provedRight && fault.kind === 'offset' && fault.fromSeq <= seq
 }
 
 /** A boot one message later; null where the message shows of its clock what has to be written down. */
 export function followClock(known: Boot, message: Taken): Boot | null {
-  const knownOffsetMs = offsetOf(message.device.clockFacts, known.boot, message.decoded.seq)
-  const judged = judge(known, message, knownOffsetMs)
+  const { seq } = message.decoded
+  const judged = judge(known, message, offsetOf(message.device.clockFacts, known.boot, seq))
   if (!judged) return known
-  if (faultToRaise(known, judged) || (known.fault && isSettledBy(known.fault, judged))) return null
+  if (faultToRaise(known, judged) || (known.fault && isSettledBy(known.fault, judged, seq))) return null
   return isWorthWriting(known.clock, judged.state)
     ? null
     : { ...known, clock: remembered(known, judged.state) }

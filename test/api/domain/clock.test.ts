@@ -148,7 +148,7 @@ describe('a fault', () => {
 
   test('leaves to an open one what that covers, as far as the clock was measured', () => {
     expect(faultBeginsAt(state, { fromSeq: 6 }, [], 'a')).toBe(9)
-    expect(faultBeginsAt({ ...state, seq: 4, agreedSeq: null }, { fromSeq: 6 }, [], 'a')).toBe(7)
+    expect(faultBeginsAt({ ...state, seq: 4, agreedSeq: null }, { fromSeq: 6 }, [], 'a')).toBe(0)
   })
 
   test('leaves alone what a clock fact has decided, up to where the clock was measured', () => {

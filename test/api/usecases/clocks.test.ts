@@ -159,6 +159,38 @@ describe('a clock fact of some messages', () => {
     expect((await faultsOf(world, 'f1')).every(({ settled }) => settled)).toBe(true)
     expect((await traceOf(world, bag.id)).total).toMatchObject({ inRangeMs: hour, unverifiedMs: 5 * hour })
   })
+
+  test('and of some still to come leaves those in doubt until one of them speaks for the clock', async ({
+    database,
+  }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const late = (seq: number, wrongMs: number) =>
+      live(seq, noon + seq * minute, { boot: 'boot-b', wrongMs, uptimeMs: 1_000 + seq * minute })
+    await world.ingest.accept([late(0, -2 * hour)])
+    await recordClockFact(world.ctx, { ...offset, fromSeq: 0, toSeq: 5 })
+    world.ingest.forget('f1')
+    const left = { kind: 'offset', fromSeq: 6, toSeq: null, settled: false }
+    await world.ingest.accept([late(1, -2 * hour)])
+    expect(await faultsOf(world, 'f1')).toMatchObject([{ fromSeq: 0, toSeq: 5, settled: true }, left])
+    await world.ingest.accept([late(7, -2 * hour)])
+    expect(await faultsOf(world, 'f1')).toMatchObject([{ fromSeq: 0, toSeq: 5, settled: true }, left])
+  })
+
+  test('does not hide that the clock steps before the last of them', async ({ database }) => {
+    const world = await aWorld(database)
+    await aDevice(world, 'f1')
+    const stepping = (seq: number, wrongMs: number) =>
+      live(seq, noon + seq * minute, { boot: 'boot-b', wrongMs, uptimeMs: 1_000 + seq * minute })
+    await world.ingest.accept([stepping(0, -2 * hour)])
+    await recordClockFact(world.ctx, { ...offset, fromSeq: 0, toSeq: 5 })
+    world.ingest.forget('f1')
+    await world.ingest.accept([stepping(2, -3 * hour)])
+    expect(await faultsOf(world, 'f1')).toMatchObject([
+      { fromSeq: 0, toSeq: 5, settled: true },
+      { kind: 'step', fromSeq: 1, toSeq: null, settled: false },
+    ])
+  })
 })
 
 describe('a bag seen by a clock in doubt', () => {
