@@ -8,6 +8,7 @@ import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from 
 import { holdsUsage, listHolds, listStock, stockUsage } from './cli/stock.ts'
 import { type Terminal, UsageError } from './cli/terminal.ts'
 import { traceBag, usage as traceUsage } from './cli/trace.ts'
+import { verifySignatures, usage as verifySignaturesUsage } from './cli/verify-signatures.ts'
 
 type Command = {
   readonly run: (args: readonly string[], terminal: Terminal) => Promise<void>
@@ -23,6 +24,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['devices', { run: listDevices, usage: devicesUsage }],
   ['migrate', { run: migrateDatabase, usage: migrateUsage }],
   ['forward-stored', { run: forwardStoredReadings, usage: forwardStoredUsage }],
+  ['verify-signatures', { run: verifySignatures, usage: verifySignaturesUsage }],
   ['administrator', { run: createAdministrator, usage: administratorUsage }],
   ['sign-in', { run: signIn, usage: signInUsage }],
   ['sign-out', { run: signOut, usage: signOutUsage }],

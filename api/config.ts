@@ -144,6 +144,11 @@ export function readDatabaseConfig(env: Readonly<Record<string, string | undefin
   return databaseOf(read(DatabaseEnvironment, env))
 }
 
+/** The configured key alone. @throws Error where it is missing or too short */
+export function readAdminKey(env: Readonly<Record<string, string | undefined>>): string {
+  return read(Environment.pick({ HEMOTRAIL_ADMIN_KEY: true }), env).HEMOTRAIL_ADMIN_KEY
+}
+
 /** Where telemetry is kept; undefined for the database. @throws Error naming every variable that is wrong and why */
 export function readInfluxPlace(env: Readonly<Record<string, string | undefined>>): InfluxPlace | undefined {
   return influxOf(read(InfluxEnvironment, env))

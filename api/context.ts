@@ -1,7 +1,9 @@
 import type { Actor } from './domain/actor.ts'
 import type { Grants } from './domain/rights.ts'
+import type { Proven } from './domain/signature.ts'
 import type { Metrics } from './metrics.ts'
 import type { OpenDatabase } from './stores/database.ts'
+import type { Sealer } from './stores/signatures.ts'
 import type { TelemetryStore } from './stores/telemetry.ts'
 
 /** One line per event: structured fields first. pino is one. */
@@ -22,4 +24,15 @@ export type Deps = {
 }
 
 /** One request: the service, who asks, and what they may do. */
-export type Context = Deps & { readonly actor: Actor; readonly grants: Grants }
+export type Context = Deps & {
+  readonly actor: Actor
+  readonly grants: Grants
+  /** Who has just shown both components of a signature, and what seals it; absent where nobody has. */
+  readonly signing?: Signing
+}
+
+export type Signing = {
+  readonly sealer: Sealer
+  readonly signer: Proven | null
+  readonly witness: Proven | null
+}

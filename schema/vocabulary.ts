@@ -259,6 +259,24 @@ export type AlarmVerb = (typeof alarmVerbs)[number]
 export const escalationSteps = ['ward', 'transfusion_lab', 'duty_manager', 'blood_centre'] as const
 export type EscalationStep = (typeof escalationSteps)[number]
 
+/** What a person may sign, and must where its facility demands it. */
+export const signedActs = ['release', 'lift_hold', 'emergency_release', 'recall', 'witness_discard'] as const
+export type SignedAct = (typeof signedActs)[number]
+
+/** What a signature means (21 CFR 11.50(a)(3)). */
+export const signatureMeanings = [
+  'released',
+  'hold_released',
+  'emergency_release_authorised',
+  'recall_ordered',
+  'witnessed',
+] as const
+export type SignatureMeaning = (typeof signatureMeanings)[number]
+
+/** The two components a signature was executed with (21 CFR 11.200(a)(1)). */
+export const signatureComponents = ['badge_and_pin', 'username_and_password'] as const
+export type SignatureComponents = (typeof signatureComponents)[number]
+
 /** How a person is told: by e-mail, or by a gateway that is called, for telephones. */
 export const noticeChannels = ['email', 'webhook'] as const
 export type NoticeChannel = (typeof noticeChannels)[number]

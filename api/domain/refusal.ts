@@ -21,6 +21,8 @@ export const refusalCodes = [
   'incompatible',
   'not_tested',
   'second_person',
+  'signature_required',
+  'signature_wrong',
   'person_required',
   'no_return',
   'special_label',

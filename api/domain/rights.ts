@@ -43,6 +43,8 @@ const table = {
   'bag.issue': ['transfusion_lab'],
   'bag.take_out': ['transfusion_lab', 'nurse'],
   'take_out.rule': ['transfusion_lab'],
+  'signature.rule': ['administrator'],
+  'signature.read': ['centre', 'transfusion_lab', 'regulator', 'administrator'],
   'issue.review': ['transfusion_lab'],
   'bag.transfuse': ['transfusion_lab', 'nurse'],
   'bag.reinstate': ['centre', 'transfusion_lab'],

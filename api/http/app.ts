@@ -43,6 +43,8 @@ import { sequenceHoleRoutes } from './sequence-holes.ts'
 import { seriesRoutes } from './series.ts'
 import { serviceRoutes } from './service.ts'
 import { doorRoutes, openIdRoutes, sessionRoutes } from './sessions.ts'
+import { signatureRoutes } from './signatures.ts'
+import { proveSigners, signedPaths } from './signing.ts'
 import { stockRoutes } from './stock.ts'
 import { tagRoutes } from './tags.ts'
 import { takeOutRuleRoutes } from './take-out-rules.ts'
@@ -81,6 +83,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.route('/session', sessionRoutes)
   app.use(nudgeNews)
+  for (const path of signedPaths) app.use(path, proveSigners(services))
   app.use(answerOnce(services))
   app.route('/people', peopleRoutes)
   app.route('/api-keys', apiKeyRoutes)
@@ -111,6 +114,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/facilities', patientRoutes)
   app.route('/facilities', takeOutRuleRoutes)
   app.route('/facilities', rosterRoutes)
+  app.route('/', signatureRoutes)
   app.route('/tags', tagRoutes)
   app.route('/rejected-messages', rejectedMessageRoutes)
   app.route('/telemetry/dead-letters', deadLetterRoutes)

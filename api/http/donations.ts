@@ -5,8 +5,8 @@ import {
   DonationInput,
   DonationParams,
   GroupingInput,
-  ReasonInput,
   Recalled,
+  SignedReasonInput,
   TestsInput,
 } from '../../schema/http/life.ts'
 import { markers } from '../../schema/vocabulary.ts'
@@ -74,7 +74,7 @@ const recall = createRoute({
   tags,
   summary: 'Call back all that was made of it, wherever it is',
   ...needs('bag.test'),
-  request: { params: DonationParams, body: body(ReasonInput) },
+  request: { params: DonationParams, body: body(SignedReasonInput) },
   responses: { ...everywhereWithBody, 201: json(Recalled, 'What is held now'), 404: missing },
 })
 

@@ -15,11 +15,14 @@ import {
   ProcessInput,
   ReasonInput,
   ReceiveInput,
+  ReleaseInput,
   ReserveInput,
+  SignedReasonInput,
   TransfuseInput,
 } from '../../schema/http/life.ts'
 import { type BagVerb, transfusionVerbs } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
 import type { BagFacts, Command, ObserveCommand } from '../domain/bag.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
 import { type Bag, eventsOf, isInsideStill } from '../stores/bags.ts'
@@ -42,6 +45,7 @@ import { codesOf, knowsPatients, readBag } from './bags.ts'
 import type { Env } from './env.ts'
 import { iso } from './units.ts'
 import { bagView } from './views/bags.ts'
+import { signaturesView } from './views/signatures.ts'
 
 const tags = ['The life of a bag']
 const missing = problem('No such bag')
@@ -88,7 +92,7 @@ const acts = {
   }),
   release: act({
     summary: 'Into stock, by somebody who neither grouped nor tested it',
-    reads: NothingInput,
+    reads: ReleaseInput,
     command: async (_, { ctx, tx, bag }) => ({
       verb: 'release',
       donation: await donationFacts(tx, bag.donationId),
@@ -220,7 +224,7 @@ const lift = createRoute({
   tags,
   summary: 'Lift a hold somebody else has placed',
   ...needs('bag.hold'),
-  request: { params: HoldParams, body: body(ReasonInput) },
+  request: { params: HoldParams, body: body(SignedReasonInput) },
   responses: {
     ...everywhereWithBody,
     201: json(BagDetail, 'The bag'),
@@ -269,7 +273,7 @@ export const lifeRoutes = new OpenAPIHono<Env>()
       return [to, from].filter((end) => typeof end === 'number')
     })
     const places = await facilityCodes(db, ends)
-    const told = events.map(({ version, verb, from, to, at, data }) => {
+    const told = events.map(({ version, verb, from, to, at, data, actor }) => {
       const { patient, checkers, remark, reactive, ...rest } = data as Record<string, unknown>
       const said: Record<string, unknown> = rest
       const isOfPatient = transfusionVerbs.some((one) => one === verb)
@@ -289,7 +293,7 @@ export const lifeRoutes = new OpenAPIHono<Env>()
         'labelledUntil',
       ])
         if (typeof said[instant] === 'number') said[instant] = iso(said[instant])
-      return { version, verb, from, to, at: iso(at), data: said }
+      return { version, verb, from, to, at: iso(at), data: said, signatures: signaturesView(actor as Actor) }
     })
     return c.json({ events: told }, 200)
   })

@@ -28,6 +28,8 @@ const answers: Record<RefusalCode | 'internal_error', Answer> = {
   incompatible: { status: 409, title: 'The group does not fit' },
   not_tested: { status: 409, title: 'Not everything is known of the donation' },
   second_person: { status: 403, title: 'That takes another person' },
+  signature_required: { status: 403, title: 'That takes a signature' },
+  signature_wrong: { status: 403, title: 'The signature is not theirs' },
   person_required: { status: 403, title: 'That takes a person' },
   unverified: { status: 409, title: 'Not all of it is verified' },
   breached: { status: 409, title: 'The bag was kept too warm or too cold' },

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { BagParams } from '../../schema/http/bags.ts'
 import {
+  DrillInput,
   LookBackParams,
   LotInput,
   Lots,
@@ -78,7 +79,7 @@ const drill = createRoute({
   tags,
   summary: 'An exercise: the same walk, timed and written down as one, that touches nothing',
   ...needs('recall.open'),
-  request: { body: body(RecallInput) },
+  request: { body: body(DrillInput) },
   responses: { ...everywhereWithBody, 201: json(RecallPreview, 'What it would have reached'), 404: unknown },
 })
 
@@ -148,7 +149,8 @@ const identify = createRoute({
 
 export const recallRoutes = new OpenAPIHono<Env>()
   .openapi(open, async (c) => {
-    const number = await openRecall(c.var.ctx, c.req.valid('json'))
+    const { signature: _proven, ...input } = c.req.valid('json')
+    const number = await openRecall(c.var.ctx, input)
     return c.json(await shown(c.var.ctx, number), 201)
   })
   .openapi(list, async (c) => {

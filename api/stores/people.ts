@@ -254,6 +254,27 @@ export async function passwordHashOf(db: Database | Transaction, username: strin
   return found?.hash ?? null
 }
 
+/** Somebody who is still here, by name or id, and the hash of their password; null where there is none of either. */
+export async function findSigner(
+  db: Database | Transaction,
+  who: { readonly username: string } | { readonly personId: string },
+): Promise<{ personId: string; username: string; secretHash: string } | null> {
+  const [found] = await db
+    .select({ personId: person.id, username: person.username, secretHash: account.password })
+    .from(person)
+    .leftJoin(account, and(eq(account.userId, person.id), eq(account.providerId, 'credential')))
+    .where(
+      and(
+        'personId' in who ? eq(person.id, who.personId) : eq(person.username, who.username.toLowerCase()),
+        isNull(person.endedAt),
+      ),
+    )
+  // Who has a badge alone has no password to be right about.
+  return found && ('personId' in who || found.secretHash !== null)
+    ? { ...found, secretHash: found.secretHash ?? '' }
+    : null
+}
+
 /** Has nobody ended this session yet? */
 export async function hasSession(tx: Transaction, id: string): Promise<boolean> {
   const [found] = await tx.select({ id: session.id }).from(session).where(eq(session.id, id))
@@ -449,6 +470,6 @@ export async function countAttempt(db: Database, claim: string, now: number): Pr
 }
 
 /** It was right after all: nothing counts any more. */
-export async function forgetAttempts(tx: Transaction, claim: string): Promise<void> {
+export async function forgetAttempts(tx: Database | Transaction, claim: string): Promise<void> {
   await tx.delete(failedSignIn).where(eq(failedSignIn.claim, claim))
 }

@@ -1,11 +1,13 @@
-import type { BagVerb } from '../../schema/vocabulary.ts'
+import type { BagVerb, SignedAct } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
 import { type BagFacts, type Command, decide } from '../domain/bag.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, type Right, reachOf, sightOf } from '../domain/rights.ts'
 import { applyEvent, type Bag, factsOf, findBag, lockBags, noBag } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import { demandSomebody } from './demand.ts'
+import { signed } from './sign.ts'
 
 /** What a person must answer for by name. */
 const personal: Partial<Record<BagVerb, string>> = {
@@ -69,7 +71,16 @@ export async function actOnBag(
   const command = await commandFor(bag, facts)
   if (command === null) return bag
   const event = decide(facts, command, now)
-  return applyEvent(tx, ctx.actor, bag, event, now)
+  const write = (actor: Actor) => applyEvent(tx, actor, bag, event, now)
+  const toSign = signedAct(command)
+  return toSign ? signed(ctx, tx, { act: toSign, facilityId: bag.holderId }, write) : write(ctx.actor)
+}
+
+/** What may or must be signed of this; null where nothing is. */
+function signedAct(command: Command): SignedAct | null {
+  if (command.verb === 'release') return 'release'
+  if (command.verb === 'issue') return command.emergency ? 'emergency_release' : null
+  return command.verb === 'discard' && command.witness !== null ? 'witness_discard' : null
 }
 
 /** The holder acts on what it holds, and who awaits it on what it receives; both see it. */

@@ -12,7 +12,8 @@ import { demandSomebody } from './demand.ts'
 
 /**
  * Throw a bag away. Where the policy asks for a witness, somebody else is named who is still here and may witness at its
- * holder's; the word of who discards it is taken for it that they were there, and both stand in the record.
+ * holder's. With a signature they prove it themselves; without one, where their facility demands none, the word of who
+ * discards it is taken for it that they were there. Both stand in the record.
  *
  * @throws Refusal `person_required`; `second_person` where nobody is named, or the same person, or somebody who may not witness
  */
@@ -31,7 +32,11 @@ export async function commandToDiscard(
   const { reason, code, method } = input
   const rule = peopleRules[await jurisdictionOf(tx, bag.holderId)]
   if (rule.isDiscardWitnessed) demandSomebody(ctx, 'a bag is discarded')
-  const witness = input.witness === null ? null : await witnessNamed(ctx, tx, bag, input.witness)
+  const proven = ctx.signing?.witness?.username ?? null
+  if (proven !== null && input.witness !== null && input.witness.toLowerCase() !== proven)
+    throw new Refusal('invalid_request', 'witness: is somebody other than who signs as the witness')
+  const named = proven ?? input.witness
+  const witness = named === null ? null : await witnessNamed(ctx, tx, bag, named)
   return { verb: 'discard', reason, code, method, witness, needsWitness: rule.isDiscardWitnessed }
 }
 

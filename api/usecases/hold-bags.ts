@@ -7,6 +7,7 @@ import type { Transaction } from '../stores/database.ts'
 import { currentRevision, isOfLedger } from '../stores/ledgers.ts'
 import { newestRejudged } from '../stores/rejudged.ts'
 import { demandSomebody, reachBag } from './demand.ts'
+import { signed } from './sign.ts'
 
 /** Keep a bag, and all that was made of it, from being used. @throws Refusal `not_found`, `forbidden` */
 export async function holdBag(
@@ -48,12 +49,9 @@ export async function liftBagHold(
       )
     demandSomebody(ctx, 'a hold is lifted')
     const releasedRevision = hold && (await revisionReleasedBy(tx, bagId, hold))
-    await liftHold(
-      tx,
-      ctx.actor,
-      bag,
-      { holdId, reason, releasedRevision: releasedRevision ?? null },
-      ctx.now(),
+    const lifted = { holdId, reason, releasedRevision: releasedRevision ?? null }
+    await signed(ctx, tx, { act: 'lift_hold', facilityId: bag.holderId }, (actor) =>
+      liftHold(tx, actor, bag, lifted, ctx.now()),
     )
   })
 }

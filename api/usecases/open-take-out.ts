@@ -1,5 +1,6 @@
 import type { UnlockBody } from '../../schema/messages.ts'
 import type { Context } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
 import {
   type BagFacts,
   type Patient,
@@ -22,6 +23,7 @@ import { bagsInside, insertTakeOut, rulesInForce } from '../stores/take-outs.ts'
 import { issueCommand } from './command-device.ts'
 import { demandSomebody, reachDevice } from './demand.ts'
 import { uuidv7 } from './register-bag.ts'
+import { signed } from './sign.ts'
 
 /** A door session lasts this long, ms. */
 const sessionMs = 5 * 60_000
@@ -81,7 +83,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     const expiresAt = now + sessionMs
     const body: UnlockBody = { session: id }
     const unlock = await issueCommand(tx, ctx.actor, device, { kind: 'unlock', body }, now)
-    await insertTakeOut(tx, ctx.actor, {
+    const opened = {
       id,
       deviceId: device.id,
       facilityId,
@@ -94,7 +96,10 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       checkNeeded,
       telephone,
       rhdPositiveAllowed,
-    })
+    }
+    const write = (actor: Actor) => insertTakeOut(tx, actor, opened)
+    if (input.emergency) await signed(ctx, tx, { act: 'emergency_release', facilityId }, write)
+    else await write(ctx.actor)
     const place = { deviceId: device.id, facilityId }
     return {
       id,

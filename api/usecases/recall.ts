@@ -31,6 +31,7 @@ import {
 } from '../stores/recalls.ts'
 import { reachDonation } from './collect-donation.ts'
 import { demandRight, demandSomebody, reachBag, reachDevice } from './demand.ts'
+import { signed } from './sign.ts'
 
 export type RecallInput = {
   /** On whose behalf: the pseudonyms of donors and patients are this facility's. */
@@ -64,7 +65,9 @@ async function openWithin(ctx: Context, tx: Transaction, input: RecallInput): Pr
   // Whoever registers a bag under this number comes before, and is found, or after.
   if (asked.scope === 'donation') await lockIdentifier(tx, asked.subject)
   const now = ctx.now()
-  const { one, isNew } = await insertRecall(tx, ctx.actor, asked, now)
+  const { one, isNew } = await signed(ctx, tx, { act: 'recall', facilityId: asked.facilityId }, (actor) =>
+    insertRecall(tx, actor, asked, now),
+  )
   const reached = await reachBags(tx, ctx.actor, one, now)
   if (isNew || reached.held > 0) await tellRecall(tx, one, isNew ? 'opened' : 'reached', reached, now)
   return one.id

@@ -95,7 +95,11 @@ export async function signInByOpenId(
 }
 
 async function attempt({ database, now }: Door, claim: string): Promise<void> {
-  const failures = await countAttempt(database.db, claim, now())
+  refuseLockedOut(await countAttempt(database.db, claim, now()))
+}
+
+/** @param failures in a row, as `countAttempt` told @throws Refusal `locked_out` */
+export function refuseLockedOut(failures: number): void {
   if (failures <= mostFailures) return
   throw new Refusal(
     'locked_out',

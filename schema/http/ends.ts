@@ -10,6 +10,7 @@ import {
   transfusionFaults,
   transfusionVerbs,
 } from '../vocabulary.ts'
+import { SignatureInput } from './signatures.ts'
 import { InstantInput, InstantText, orNull, text } from './values.ts'
 
 /** What is told of a bag at the end of its life: how it was given, looked at, or thrown away. */
@@ -42,6 +43,10 @@ export const DiscardInput = z
     witness: Name.optional().meta({
       description:
         'the username of somebody else who saw it and may witness it there; policy says where one is needed',
+    }),
+    witnessSignature: SignatureInput.optional().meta({
+      description:
+        'of the witness, who proves thereby that they were there; needed where the facility demands it',
     }),
   })
   .meta({ id: 'DiscardInput' })

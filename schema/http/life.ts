@@ -19,6 +19,7 @@ import { Bag, BagId, BloodGroup, din, label, scanned } from './bags.ts'
 import { Unlock } from './commands.ts'
 import { checks } from './ends.ts'
 import { Amount, Code } from './products.ts'
+import { Manifestation, signedBy } from './signatures.ts'
 import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
 export const reason = text(1_000)
@@ -70,6 +71,12 @@ export const ReasonInput = z.strictObject({ reason }).meta({ id: 'BagReasonInput
 
 export const Recalled = z.object({ held: z.array(z.uuid()) }).meta({ id: 'Recalled' })
 
+export const SignedReasonInput = z
+  .strictObject({ reason, signature: signedBy })
+  .meta({ id: 'SignedReasonInput' })
+
+export const ReleaseInput = z.strictObject({ signature: signedBy }).meta({ id: 'ReleaseInput' })
+
 export const NothingInput = z.strictObject({}).meta({ id: 'NothingInput' })
 
 export const ReserveInput = z
@@ -94,6 +101,11 @@ const seen = {
   ageYears: z.int().min(0).max(130).optional().meta({ description: 'as they look, in an emergency' }),
 }
 
+/** What nobody authorises by it must not look as if somebody had. */
+const isOfEmergency = ({ emergency, signature }: { emergency: boolean; signature?: unknown }) =>
+  emergency || signature === undefined
+const ofEmergency = { path: ['signature'], message: 'is of an emergency' }
+
 export const IssueInput = z
   .strictObject({
     patient: pseudonym.optional().meta({ description: 'not needed in an emergency only' }),
@@ -104,6 +116,7 @@ export const IssueInput = z
     reason: reason
       .optional()
       .meta({ description: 'why in an emergency, or although not all of it is verified' }),
+    signature: signedBy,
     ...seen,
   })
   .refine(({ patient, emergency }) => patient !== undefined || emergency, {
@@ -114,6 +127,7 @@ export const IssueInput = z
     path: ['reason'],
     message: 'an emergency needs one',
   })
+  .refine(isOfEmergency, ofEmergency)
   .meta({ id: 'IssueInput' })
 
 export const TransfuseInput = z
@@ -199,6 +213,7 @@ export const BagEvents = z
           to: z.enum(bagStates),
           at: InstantText,
           data: z.record(z.string(), z.unknown()),
+          signatures: z.array(Manifestation).meta({ description: 'electronic signatures of it' }),
         })
         .meta({ id: 'BagEvent' }),
     ),
@@ -234,8 +249,10 @@ export const TakeOutInput = z
     patient: pseudonym.optional(),
     emergency: z.boolean().default(false),
     reason: reason.optional().meta({ description: 'needed in an emergency' }),
+    signature: signedBy,
     ...seen,
   })
+  .refine(isOfEmergency, ofEmergency)
   .meta({ id: 'TakeOutInput' })
 
 export const TakeOut = z

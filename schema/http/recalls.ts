@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Name } from '../topics.ts'
 import { bagStates, lotKinds, recallKinds, recallScopes, recallStates, recallWheres } from '../vocabulary.ts'
 import { reason } from './life.ts'
+import { signedBy } from './signatures.ts'
 import { Count, InstantInput, InstantText, limit, Milliseconds, orNull, text } from './values.ts'
 
 const sought = {
@@ -28,7 +29,10 @@ const sought = {
 
 const lookLimit = limit(10_000, 200)
 
-export const RecallInput = z.strictObject({ ...sought, reason }).meta({ id: 'RecallInput' })
+export const RecallInput = z
+  .strictObject({ ...sought, reason, signature: signedBy })
+  .meta({ id: 'RecallInput' })
+export const DrillInput = z.strictObject({ ...sought, reason }).meta({ id: 'DrillInput' })
 export const RecallPreviewQuery = z.strictObject({ ...sought, limit: lookLimit })
 export const RecallQuery = z.strictObject({ limit: lookLimit })
 export const RecallParams = z.strictObject({ number: z.coerce.number().int().min(1).max(2_147_483_647) })

@@ -223,6 +223,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
     justification: 'haemorrhage',
     crossmatch: 'compatible',
   }),
+  'PUT /facilities/{code}/signature-rules': () => ({ acts: [] }),
   'PUT /facilities/{code}/take-out-rules': () => ({ secondChecker: false }),
   'POST /take-outs/{takeOutId}/scans': ({ din }) => ({ din: `=${din}00`, productCode: 'E0336V00' }),
   'POST /policies/proposals': () => ({
