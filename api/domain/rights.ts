@@ -60,6 +60,8 @@ const table = {
   'roster.manage': ['centre', 'transfusion_lab', 'administrator'],
   'patient.read': ['transfusion_lab', 'nurse'],
   'patient.manage': ['transfusion_lab'],
+  'sample.register': ['transfusion_lab', 'nurse'],
+  'bag.type': ['centre', 'transfusion_lab'],
   'news.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],
   'webhook.manage': ['administrator'],
   'person.read': ['administrator', 'regulator'],

@@ -29,6 +29,7 @@ import { ledgerRoutes } from './ledgers.ts'
 import { lifeRoutes, modificationRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
+import { patientRecordRoutes, traitRoutes } from './patient-records.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
@@ -109,6 +110,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/boxes', boxRoutes)
   app.route('/trace-completeness', completenessRoutes)
   app.route('/facilities', patientRoutes)
+  app.route('/facilities', patientRecordRoutes)
+  app.route('/bags', traitRoutes)
   app.route('/facilities', takeOutRuleRoutes)
   app.route('/facilities', rosterRoutes)
   app.route('/tags', tagRoutes)

@@ -12,9 +12,11 @@ import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
 import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { isRuledOut } from '../domain/take-out.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { type Bag, factsOfAll } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
+import { fitsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
 import { findPatient } from '../stores/patients.ts'
@@ -73,7 +75,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     const { facilityId } = inForce(device.placements, now)
     const known = await patientOf(tx, facilityId, input.patient)
     const patient = known && trusted(known, input.emergency, now)
-    const { secondChecker, telephone } = await rulesInForce(tx, facilityId)
+    const { secondChecker, telephone, crossmatch } = await rulesInForce(tx, facilityId)
     const rule = emergencyRules[await jurisdictionOf(tx, facilityId)]
     const rhdPositiveAllowed = input.emergency && isRhdPositiveAllowed(rule, known, input.seen)
     const checkNeeded = secondChecker && !input.emergency
@@ -94,6 +96,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       checkNeeded,
       telephone,
       rhdPositiveAllowed,
+      crossmatchNeeded: crossmatch && !input.emergency,
     })
     const place = { deviceId: device.id, facilityId }
     return {
@@ -118,6 +121,14 @@ async function suggestions(
   const ranked: (Suggestion & { readonly rank: number })[] = []
   const inside = await bagsInside(tx, place)
   const known = await factsOfAll(tx, inside)
+  const fits =
+    patient?.record &&
+    (await fitsOf(
+      tx,
+      { facilityId: place.facilityId, pseudonym: patient.pseudonym },
+      inside.map(({ id }) => id),
+      now,
+    ))
   for (const [index, bag] of inside.entries()) {
     const facts = known[index] as BagFacts
     if (!facts.group || !facts.isForAnybody || facts.holds.length > 0 || bag.expiresAt <= now) continue
@@ -131,6 +142,7 @@ async function suggestions(
     const needsOverride = needs.includes('rhd_override') && !rhdPositiveAllowed
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre)) continue
     if (needs.includes('rhd_override') && patient?.antiD) continue
+    if (patient && fits && isRuledOut(facts, patient, fits(bag.id), now)) continue
     ranked.push({ bag, needsOverride, rank: keeper === null ? rank : -1 })
   }
   return ranked
