@@ -61,6 +61,7 @@ const table = {
   'patient.read': ['transfusion_lab', 'nurse'],
   'patient.manage': ['transfusion_lab'],
   'sample.register': ['transfusion_lab', 'nurse'],
+  'crossmatch.record': ['transfusion_lab'],
   'bag.type': ['centre', 'transfusion_lab'],
   'news.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],
   'webhook.manage': ['administrator'],

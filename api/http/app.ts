@@ -14,6 +14,7 @@ import { barcodeProfileRoutes } from './barcode-profiles.ts'
 import { boxRoutes } from './boxes.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
+import { crossmatchRoutes } from './crossmatches.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { defrostRoutes } from './defrosts.ts'
 import { deviceRoutes } from './devices.ts'
@@ -112,6 +113,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/facilities', patientRoutes)
   app.route('/facilities', patientRecordRoutes)
   app.route('/bags', traitRoutes)
+  app.route('/bags', crossmatchRoutes)
   app.route('/facilities', takeOutRuleRoutes)
   app.route('/facilities', rosterRoutes)
   app.route('/tags', tagRoutes)

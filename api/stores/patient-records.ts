@@ -1,7 +1,8 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
-import { patient } from '../../schema/tables/bags.ts'
+import { and, asc, eq, or, sql } from 'drizzle-orm'
+import { bag, bagEvent, patient } from '../../schema/tables/bags.ts'
 import {
   antibodyScreen,
+  crossmatch,
   patientAntibody,
   patientGrouping,
   patientRequirement,
@@ -209,20 +210,40 @@ export async function historyOf(db: Database | Transaction, key: PatientKey) {
     .from(patientAntibody)
     .where(and(eq(patientAntibody.facilityId, key.facilityId), eq(patientAntibody.pseudonym, key.pseudonym)))
     .orderBy(asc(patientAntibody.id))
-  const requirements = await db
+  const crossmatches = await db
     .select()
-    .from(patientRequirement)
-    .where(
-      and(eq(patientRequirement.facilityId, key.facilityId), eq(patientRequirement.pseudonym, key.pseudonym)),
-    )
-    .orderBy(asc(patientRequirement.id))
+    .from(crossmatch)
+    .where(and(eq(crossmatch.facilityId, key.facilityId), eq(crossmatch.pseudonym, key.pseudonym)))
+    .orderBy(asc(crossmatch.id))
   return {
     samples,
     groupings: groupings.map(({ grouping }) => grouping),
     screens: screens.map(({ screen }) => screen),
     antibodies,
-    requirements,
+    crossmatches,
+    bags: await bagsOf(db, key),
   }
+}
+
+/** The bags of a facility that are kept for a patient, were handed out for them, or given to them by anybody's word. */
+async function bagsOf(db: Database | Transaction, { facilityId, pseudonym }: PatientKey): Promise<Bag[]> {
+  const given = sql.raw(
+    `e.verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
+  )
+  return db
+    .select()
+    .from(bag)
+    .where(
+      and(
+        eq(bag.holderId, facilityId),
+        or(
+          eq(bag.reservedFor, pseudonym),
+          sql`${bag.id} in (select e.bag_id from ${bagEvent} e where e.verb = 'issue' and e.data->>'patient' = ${pseudonym})`,
+          sql`${bag.id} in (select e.bag_id from ${bagEvent} e where ${given} and e.data->>'patient' = ${pseudonym})`,
+        ),
+      ),
+    )
+    .orderBy(asc(bag.id))
 }
 
 /** What was found in the blood of a donation: what was found once is there. */

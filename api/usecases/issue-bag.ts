@@ -78,7 +78,7 @@ export async function commandToIssue(
     isUnchecked: false,
     label: { group: null, expiresAt: null },
     fit: fits ? fits(bag.id) : nothingKnown,
-    crossmatch: crossmatchFor(known.jurisdiction, rules?.crossmatch ?? false),
+    crossmatch: crossmatchFor(known.jurisdiction, patient, rules?.crossmatch ?? false),
   })
   if (findings.includes('crossmatch_incompatible'))
     throw new Refusal('incompatible', `bag ${facts.label} was crossmatched for the patient: incompatible`)

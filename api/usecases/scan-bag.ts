@@ -138,7 +138,7 @@ async function tryScan(
       expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
     },
     fit: known.fit ?? nothingKnown,
-    crossmatch: crossmatchFor(known.jurisdiction, session.crossmatchNeeded),
+    crossmatch: crossmatchFor(known.jurisdiction, patient, session.crossmatchNeeded),
   })
   const isBroken = glassBroken !== null && mayBreakGlass(findings, cnAnswers.rules)
   const { answer, rule } = isBroken ? allowed : answerTo(findings, cnAnswers.rules)

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import {
   abos,
+  bagStates,
+  components,
   groupingMethods,
   requirements,
   rhds,
@@ -8,6 +10,7 @@ import {
   specificities,
   unitTraits,
 } from '../vocabulary.ts'
+import { Crossmatch } from './crossmatches.ts'
 import { Patient, PatientParams } from './life.ts'
 import { InstantInput, InstantText, orNull, text } from './values.ts'
 
@@ -127,4 +130,15 @@ export const TransfusionRecord = Patient.extend({
     )
     .meta({ description: 'found now or ever: none vanishes' }),
   requirements: z.array(z.enum(requirements)).meta({ description: 'what they need now' }),
+  crossmatches: z.array(Crossmatch).meta({ description: 'oldest first' }),
+  bags: z
+    .array(
+      z.object({
+        bagId: z.uuid(),
+        label: z.string(),
+        component: z.enum(components),
+        state: z.enum(bagStates),
+      }),
+    )
+    .meta({ description: 'held there: kept for them, handed out for them or given to them' }),
 }).meta({ id: 'TransfusionRecord' })

@@ -1,8 +1,10 @@
 import type { z } from 'zod'
+import type { Crossmatch } from '../../../schema/http/crossmatches.ts'
 import type { TransfusionRecord } from '../../../schema/http/patients.ts'
 import type { Actor } from '../../domain/actor.ts'
 import type { Patient } from '../../domain/bag.ts'
 import { isValidSample, untilOf } from '../../domain/sample.ts'
+import { labelOf } from '../../stores/bags.ts'
 import type { historyOf } from '../../stores/patient-records.ts'
 import { iso, isoOrNull } from '../units.ts'
 
@@ -17,9 +19,20 @@ const told = ({ at, actor }: { readonly at: number; readonly actor: unknown }) =
   by: (actor as Actor).id,
 })
 
+export function crossmatchView({
+  bagId,
+  sampleId,
+  method,
+  result,
+  until,
+  ...by
+}: History['crossmatches'][number]): z.output<typeof Crossmatch> {
+  return { bagId, sampleId, method, result, until: iso(until), ...told(by) }
+}
+
 export function recordView(
   patient: Patient,
-  { samples, groupings, screens, antibodies }: History,
+  { samples, groupings, screens, antibodies, crossmatches, bags }: History,
   now: number,
 ): z.output<typeof TransfusionRecord> {
   const exposedAt = patient.record?.exposedAt ?? null
@@ -49,5 +62,9 @@ export function recordView(
       ...told(by),
     })),
     requirements: [...(patient.record?.requirements ?? [])],
+    crossmatches: crossmatches.map(crossmatchView),
+    bags: bags.map((bag) => ({
+      ...{ bagId: bag.id, label: labelOf(bag), component: bag.component, state: bag.state },
+    })),
   }
 }

@@ -233,6 +233,9 @@ const bodies: Record<string, (place: Place) => unknown> = {
     requirement: 'irradiated',
     reason: 'transplant',
   }),
+  'POST /bags/{bagId}/crossmatches': ({ patient, sample }) => ({
+    ...{ patient, sample, method: 'serological', result: 'least_incompatible' },
+  }),
   'POST /bags/{bagId}/traits': () => ({ traits: [{ trait: 'K', present: false }] }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/checks': () => ({}),

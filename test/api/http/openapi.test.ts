@@ -132,6 +132,7 @@ describe('the description of the API', () => {
       'post /bags',
       'post /bags/{bagId}/arrive',
       'post /bags/{bagId}/cancel-issue',
+      'post /bags/{bagId}/crossmatches',
       'post /bags/{bagId}/depart',
       'post /bags/{bagId}/discard',
       'post /bags/{bagId}/distribute',

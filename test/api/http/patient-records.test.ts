@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import { BagDetail } from '../../../schema/http/bags.ts'
+import { Crossmatch } from '../../../schema/http/crossmatches.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
 import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
 import { Traits, TransfusionRecord } from '../../../schema/http/patients.ts'
@@ -100,7 +101,7 @@ describe('a sample of a patient', () => {
       sampleUntil: null,
       samples: [{ valid: false, rejected: { reason: 'mislabelled', remark: 'no date' } }],
     })
-    expect(await scan()).toEqual(['CALL', 'no_valid_sample'])
+    expect(await scan()).toEqual(['CALL', 'no_valid_sample', 'crossmatch_missing'])
     const good = await aSample(city, noon)
     const rejected = city.lab.post(`${good.path}/rejection`, { reason: 'clotted' })
     expect((await done(rejected, TransfusionRecord)).sampleUntil).toBeNull()
@@ -156,7 +157,7 @@ describe('the group of a patient', () => {
       groupings: [{ abo: 'B' }],
       rejected: { by: expect.any(String) },
     })
-    expect(await scan()).toEqual(['GO'])
+    expect(await scan()).toEqual(['CALL', 'crossmatch_missing'])
   })
 
   test('said in a word is not taken for groupings or samples that are on record', async ({ door }) => {
@@ -180,11 +181,11 @@ describe('an antibody of a patient', () => {
     const { bagId, scan } = await aBagInFridge(door, city)
     const record = await done(city.lab.post(`${ofP1}/antibodies`, { specificity: 'K' }), TransfusionRecord)
     expect(record.antibodies).toMatchObject([{ specificity: 'K', significant: true, sampleId: null }])
-    expect(await scan()).toEqual(['CALL', 'antigen_unknown'])
+    expect(await scan()).toEqual(['CALL', 'crossmatch_missing', 'antigen_unknown'])
     const type = (present: boolean) =>
       done(city.lab.post(`/bags/${bagId}/traits`, { traits: [{ trait: 'K', present }] }), Traits)
     await type(true)
-    expect(await scan()).toEqual(['STOP', 'antigen_positive'])
+    expect(await scan()).toEqual(['STOP', 'crossmatch_missing', 'antigen_positive'])
     const counter = city.lab.post(`/bags/${bagId}/issue`, { patient: 'P1', reason: 'urgent' })
     expect(await refusal(counter)).toMatchObject({ code: 'incompatible' })
     // Found once is there.
@@ -207,6 +208,107 @@ describe('an antibody of a patient', () => {
     expect(await scan()).toEqual(['CALL', 'requirement_unmet'])
     expect(await need(false)).toMatchObject({ requirements: [] })
     expect(await scan()).toEqual(['GO'])
+  })
+})
+
+describe('a crossmatch', () => {
+  /** Two samples grouped alike by two, the newer one screened. */
+  async function aClearPatient(door: Door) {
+    const city = await aHospital(door)
+    const fridge = await aBagInFridge(door, city)
+    const [old, fresh] = [await aSample(city, noon - 2 * hour), await aSample(city, noon - hour)]
+    await done(city.lab.post(`${old.path}/groupings`, aGroup('A')), TransfusionRecord)
+    await done(city.lab2.post(`${fresh.path}/groupings`, aGroup('A')), TransfusionRecord)
+    await done(city.lab.post(`${fresh.path}/screens`, { positive: false }), TransfusionRecord)
+    const about = { patient: 'P1', sample: fresh.id }
+    const post = (more: object) => city.lab.post(`/bags/${fridge.bagId}/crossmatches`, { ...about, ...more })
+    return { city, ...fridge, fresh, post }
+  }
+  const serological = (result: string, more: object = {}) => ({ method: 'serological', result, ...more })
+
+  test('is a CALL where it is missing or over; a compatible one keeps the bag for as long as it counts', async ({
+    door,
+  }) => {
+    const { city, bagId, scan, post } = await aClearPatient(door)
+    expect(await scan()).toEqual(['CALL', 'crossmatch_missing'])
+    const counter = (reason?: string) => city.lab.post(`/bags/${bagId}/issue`, { patient: 'P1', reason })
+    expect(await refusal(counter())).toMatchObject({ code: 'unverified' })
+    const until = iso(noon - hour + 3 * day)
+    expect(await done(post(serological('compatible')), Crossmatch)).toMatchObject({ until })
+    const bag = await done(city.lab.get(`/bags/${bagId}`), BagDetail)
+    expect(bag).toMatchObject({ reservedFor: 'P1', reservedUntil: until })
+    const record = await done(city.nurse.get(`${ofP1}/record`), TransfusionRecord)
+    expect(record).toMatchObject({
+      crossmatches: [{ result: 'compatible' }],
+      bags: [{ bagId, state: 'available' }],
+    })
+    expect(await scan()).toEqual(['GO'])
+  })
+
+  test('that is over with its sample is a CALL', async ({ door }) => {
+    const { city, scan, post } = await aClearPatient(door)
+    await done(post(serological('compatible')), Crossmatch)
+    const { clock } = door.world
+    clock.now = noon - hour + 3 * day
+    await aSample(city, clock.now)
+    expect(await scan()).toContain('crossmatch_expired')
+  })
+
+  test('that is incompatible is a STOP, in an emergency and at the counter as well, and keeps the bag no more', async ({
+    door,
+  }) => {
+    const { city, bagId, scan, post } = await aClearPatient(door)
+    await done(post(serological('compatible')), Crossmatch)
+    await done(post(serological('incompatible')), Crossmatch)
+    expect((await done(city.lab.get(`/bags/${bagId}`), BagDetail)).reservedFor).toBeNull()
+    const emergency = { emergency: true, reason: 'haemorrhage' }
+    for (const more of [{}, emergency]) expect(await scan(more)).toEqual(['STOP', 'crossmatch_incompatible'])
+    const issue = city.lab.post(`/bags/${bagId}/issue`, { patient: 'P1', ...emergency })
+    expect(await refusal(issue)).toMatchObject({ code: 'incompatible' })
+    const opened = city.nurse.post('/take-outs', { device: 'fridge-or', patient: 'P1' })
+    expect((await done(opened, TakeOut)).bags).toEqual([])
+  })
+
+  test('electronic is refused in China; elsewhere it takes all its preconditions, and an antibody ends it', async ({
+    door,
+  }) => {
+    const { city, scan, post } = await aClearPatient(door)
+    expect(await refusal(post({ method: 'electronic' }))).toMatchObject({
+      code: 'unverified',
+      detail: expect.stringMatching(/: not_accepted$/),
+    })
+    await door.world.deps.database.pool.query(`update facility set jurisdiction = 'UK' where code = 'H1'`)
+    expect(await done(post({ method: 'electronic' }), Crossmatch)).toMatchObject({ result: 'compatible' })
+    await done(city.lab.post(`${ofP1}/antibodies`, { specificity: 'unidentified' }), TransfusionRecord)
+    expect(await scan()).toContain('crossmatch_missing')
+    expect(await refusal(post({ method: 'electronic' }))).toMatchObject({
+      detail: expect.stringMatching(/: antibody_history$/),
+    })
+    await done(post(serological('compatible')), Crossmatch)
+    expect(await scan()).not.toContain('crossmatch_missing')
+  })
+
+  test('is refused by a sample that may not be relied on, or is another’s, and without a result', async ({
+    door,
+  }) => {
+    const { city, bagId, fresh, post } = await aClearPatient(door)
+    expect((await post({ method: 'serological' })).status).toBe(400)
+    expect((await post({ method: 'electronic', result: 'compatible' })).status).toBe(400)
+    await aPatient(city, 'P2', { sampleUntil: undefined })
+    expect((await post(serological('compatible', { patient: 'P2' }))).status).toBe(404)
+    expect((await city.nurse.post(`/bags/${bagId}/crossmatches`, {})).status).toBe(403)
+    const reject = { reason: 'mislabelled' }
+    await done(city.lab.post(`${fresh.path}/rejection`, reject), TransfusionRecord)
+    expect(await refusal(post(serological('compatible')))).toMatchObject({ code: 'conflict' })
+  })
+
+  test('may be asked for whoever it is by the rule of the facility', async ({ door }) => {
+    const word = { abo: 'A', rhd: 'positive', sampleUntil: iso(noon + day) }
+    const city = await aHospital(door, word)
+    const { scan } = await aBagInFridge(door, city)
+    const rules = { secondChecker: false, telephone: null, crossmatch: true }
+    expect((await city.lab.put('/facilities/H1/take-out-rules', rules)).status).toBe(200)
+    expect(await scan()).toEqual(['CALL', 'crossmatch_missing'])
   })
 })
 
