@@ -526,7 +526,11 @@ export const findings = [
   'unknown_product',
   'special_label',
   'not_grouped',
+  'group_discrepancy',
   'wrong_group',
+  'group_unconfirmed',
+  'crossmatch_incompatible',
+  'antigen_positive',
   'label_differs',
   'not_released',
   'not_in_stock',
@@ -538,6 +542,11 @@ export const findings = [
   'uncontrolled_too_long',
   'reserved_for_another',
   'rhd_override_missing',
+  'crossmatch_least_incompatible',
+  'requirement_unmet',
+  'antigen_unknown',
+  'crossmatch_missing',
+  'crossmatch_expired',
   'no_valid_sample',
   'second_checker_missing',
 ] as const
@@ -578,6 +587,65 @@ export const roles = [
   'administrator',
 ] as const
 export type Role = (typeof roles)[number]
+
+/** How a patient's group was determined. */
+export const groupingMethods = ['tube', 'gel', 'slide', 'automated'] as const
+export type GroupingMethod = (typeof groupingMethods)[number]
+
+/** Why a patient's sample is not relied on. */
+export const sampleRejections = [
+  'mislabelled',
+  'unlabelled',
+  'wrong_patient',
+  'haemolysed',
+  'clotted',
+  'too_little',
+  'wrong_tube',
+  'too_old',
+  'other',
+] as const
+export type SampleRejection = (typeof sampleRejections)[number]
+
+/** Antigens of red cells besides A, B and D. Case is meant: C and c are two. */
+export const antigens = [
+  ...(['C', 'c', 'E', 'e', 'Cw', 'K', 'k', 'Kpa', 'Fya', 'Fyb', 'Jka', 'Jkb', 'S', 's', 'M', 'N'] as const),
+  ...(['Mia', 'Dia', 'Lea', 'Leb', 'P1', 'Lua'] as const),
+] as const
+export type Antigen = (typeof antigens)[number]
+
+/** Against what a patient's antibody is. `unidentified`: something was found, and nobody knows what. */
+export const specificities = ['D', ...antigens, 'autoantibody', 'unidentified', 'other'] as const
+export type Specificity = (typeof specificities)[number]
+
+/** What is known of the blood of a donation besides its group: antigens, or antibodies against cytomegalovirus. */
+export const unitTraits = [...antigens, 'cmv_antibody'] as const
+export type UnitTrait = (typeof unitTraits)[number]
+
+/** What a patient needs of every bag, or of every crossmatch. */
+export const requirements = ['irradiated', 'washed', 'cmv_negative', 'serological_crossmatch'] as const
+export type Requirement = (typeof requirements)[number]
+
+/** How it was found out that a bag fits a patient: cells met serum, or what is on record of both left no doubt. */
+export const crossmatchMethods = ['serological', 'electronic'] as const
+export type CrossmatchMethod = (typeof crossmatchMethods)[number]
+export const crossmatchResults = ['compatible', 'least_incompatible', 'incompatible'] as const
+export type CrossmatchResult = (typeof crossmatchResults)[number]
+
+/** Why a bag is not crossmatched by what is on record alone. */
+export const electronicObstacles = [
+  'not_accepted',
+  'excluded',
+  'group_discrepancy',
+  'group_unconfirmed',
+  'sample_not_valid',
+  'sample_not_grouped',
+  'not_screened',
+  'screen_positive',
+  'antibody_history',
+  'bag_does_not_fit',
+  'incompatible_before',
+] as const
+export type ElectronicObstacle = (typeof electronicObstacles)[number]
 
 export const abos = ['O', 'A', 'B', 'AB'] as const
 export type Abo = (typeof abos)[number]

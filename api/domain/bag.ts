@@ -16,6 +16,7 @@ import type {
 import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
 import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compatibility.ts'
 import { isFinal, move } from './lifecycle.ts'
+import type { GroupDoubt, PatientRecord } from './patient-record.ts'
 import { Refusal } from './refusal.ts'
 
 export type Hold = { readonly id: number; readonly kind: HoldKind; readonly reason: string }
@@ -50,6 +51,10 @@ export type Patient = {
   readonly group: RecipientGroup
   readonly antiD: boolean
   readonly sampleUntil: number | null
+  /** Why the group is not relied on, though something of it is on record; it is not known then. */
+  readonly doubt?: GroupDoubt | null
+  /** Null or left out where nothing more is on record. */
+  readonly record?: PatientRecord | null
 }
 
 export type Command =
@@ -443,6 +448,12 @@ function mustBeUnreserved(bag: BagFacts, patient: string | null, now: number): v
     throw new Refusal('reserved', `bag ${bag.label} is reserved for another patient`)
 }
 
+const misfits = {
+  known: 'does not fit the patient',
+  discrepancy: 'does not fit everybody: the groupings of the patient differ',
+  unconfirmed: 'does not fit everybody: the group of the patient is not confirmed by a second sample',
+} as const
+
 /** @param hasOverride a physician has given their word for what the group alone does not allow */
 function mustFit(bag: BagFacts, patient: Patient, hasOverride = false): void {
   const { antiD } = patient
@@ -450,7 +461,10 @@ function mustFit(bag: BagFacts, patient: Patient, hasOverride = false): void {
   const { verdict, needs } = compatibilityOf(bag.component, bag.group, recipientOf(patient))
   const shown = `${bag.group.abo} RhD ${bag.group.rhd}`
   if (verdict === 'incompatible')
-    throw new Refusal('incompatible', `bag ${bag.label} is ${shown}, which does not fit the patient`)
+    throw new Refusal(
+      'incompatible',
+      `bag ${bag.label} is ${shown}, which ${misfits[patient.doubt ?? 'known']}`,
+    )
   if (needs.includes('low_titre') && !bag.lowTitre)
     throw new Refusal('incompatible', `bag ${bag.label} is ${shown} and not labelled as of low titre`)
   if (needs.includes('rhd_override') && (antiD || !hasOverride))

@@ -38,6 +38,11 @@ const rules: Record<Component, Rule> = {
   granulocytes: { cells: 'must_fit', plasma: 'must_fit', lowTitreExcuses: [], rhd: true },
 }
 
+/** Do so many red cells come with it that an antibody against one of their antigens matters? */
+export function hasRedCells(component: Component): boolean {
+  return rules[component].cells === 'must_fit'
+}
+
 export type Compatibility = {
   /** `low_titre`: only a bag labelled so; `rhd_override`: only on a physician's word. Both may be needed. */
   readonly verdict: 'compatible' | 'incompatible'

@@ -9,7 +9,15 @@ import {
   trusted,
   unknownPatient,
 } from './bag.ts'
-import { compatibilityOf } from './compatibility.ts'
+import { compatibilityOf, hasRedCells } from './compatibility.ts'
+import {
+  antigensMet,
+  type BagFit,
+  type CrossmatchRule,
+  lacks,
+  nothingKnown,
+  standingOfCrossmatches,
+} from './crossmatch.ts'
 import { meaningOfGroup } from './isbt128/group.ts'
 
 export type Answer = 'GO' | 'STOP' | 'CALL'
@@ -44,6 +52,10 @@ export type Scan = {
   readonly isElsewhere: boolean
   /** Another person was to check, and has not. */
   readonly isUnchecked: boolean
+  /** What of the bag matters for this patient only; left out where nothing is known. */
+  readonly fit?: BagFit
+  /** What must be crossmatched, by the policy in force there; left out where nothing need be. */
+  readonly crossmatch?: Pick<CrossmatchRule, 'components'> | undefined
 }
 
 /**
@@ -61,6 +73,8 @@ export function findingsOfScan({
   isElsewhere,
   isUnchecked,
   label,
+  fit = nothingKnown,
+  crossmatch,
 }: Scan): readonly Finding[] {
   if (!bag) return ['unknown_bag']
   const found = [...findingsOfBag(bag, now), ...findingsOfLabel(bag, label, now)]
@@ -70,7 +84,7 @@ export function findingsOfScan({
   else {
     const { verdict, needs } = compatibilityOf(bag.component, bag.group, recipient)
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre))
-      found.push('wrong_group')
+      found.push(groupFinding(patient))
     else if (needs.includes('rhd_override')) {
       if (patient?.antiD) found.push('wrong_group')
       else if (!override) found.push('rhd_override_missing')
@@ -79,6 +93,7 @@ export function findingsOfScan({
   const keeper = reservedFor(bag, now)
   if (keeper !== null && keeper !== patient?.pseudonym) found.push('reserved_for_another')
   if (!emergency && (patient?.sampleUntil ?? 0) <= now) found.push('no_valid_sample')
+  if (patient) found.push(...findingsOfFit(bag, patient, { fit, crossmatch, emergency, now }))
 
   if (!kept || kept.unverifiedMs > 0) found.push('unverified')
   if (kept?.wasOutOfRange) found.push('out_of_range')
@@ -86,6 +101,50 @@ export function findingsOfScan({
   if (kept && kept.uncontrolledMs > handlingMs) found.push('uncontrolled_too_long')
   if (isUnchecked && !emergency) found.push('second_checker_missing')
   return [...new Set(found)]
+}
+
+/** Where it fits nobody but whose group is known: that it is not known, and why. */
+function groupFinding(patient: Patient | null): Finding {
+  if (patient?.doubt === 'discrepancy') return 'group_discrepancy'
+  return patient?.doubt === 'unconfirmed' ? 'group_unconfirmed' : 'wrong_group'
+}
+
+/**
+ * What speaks against this bag for this patient besides groups. An emergency waits for no crossmatch and no typing; what was
+ * found to be wrong counts in it as well.
+ */
+function findingsOfFit(
+  { component }: BagFacts,
+  { record, doubt }: Patient,
+  {
+    fit,
+    crossmatch,
+    emergency,
+    now,
+  }: Pick<Scan, 'emergency' | 'now' | 'crossmatch'> & { readonly fit: BagFit },
+): Finding[] {
+  const found: Finding[] = []
+  const isNeeded = crossmatch?.components.includes(component) === true && !emergency
+  if (!record) return isNeeded ? ['crossmatch_missing'] : []
+  const standing = standingOfCrossmatches(fit.crossmatches, record, Boolean(doubt), now)
+  if (standing === 'incompatible') found.push('crossmatch_incompatible')
+  if (standing === 'least_incompatible' && !emergency) found.push('crossmatch_least_incompatible')
+  if (standing === 'none' && isNeeded) found.push('crossmatch_missing')
+  if (standing === 'expired' && isNeeded) found.push('crossmatch_expired')
+  if (hasRedCells(component)) {
+    const met = antigensMet(fit, record)
+    if (met.present.length > 0) found.push('antigen_positive')
+    if (met.unknown.length > 0 && !emergency) found.push('antigen_unknown')
+  }
+  const isCellular = hasRedCells(component) || component === 'platelets'
+  if (isCellular && record.requirements.some((one) => lacks(fit, one))) found.push('requirement_unmet')
+  return found
+}
+
+/** Is it known that this bag harms this patient, or is not as they need it? Then it is not even suggested. */
+export function isRuledOut(bag: BagFacts, patient: Patient, fit: BagFit, now: number): boolean {
+  const never: readonly Finding[] = ['crossmatch_incompatible', 'antigen_positive', 'requirement_unmet']
+  return findingsOfFit(bag, patient, { fit, emergency: false, now }).some((one) => never.includes(one))
 }
 
 /** A bag is never handed out as better than its label says, nor as what its label does not say. */

@@ -14,6 +14,7 @@ import { barcodeProfileRoutes } from './barcode-profiles.ts'
 import { boxRoutes } from './boxes.ts'
 import { clockRoutes } from './clocks.ts'
 import { commandRoutes } from './commands.ts'
+import { crossmatchRoutes } from './crossmatches.ts'
 import { deadLetterRoutes } from './dead-letters.ts'
 import { defrostRoutes } from './defrosts.ts'
 import { deviceRoutes } from './devices.ts'
@@ -29,6 +30,7 @@ import { ledgerRoutes } from './ledgers.ts'
 import { lifeRoutes, modificationRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
+import { patientRecordRoutes, traitRoutes } from './patient-records.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
 import { policyRoutes } from './policies.ts'
@@ -112,6 +114,9 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/boxes', boxRoutes)
   app.route('/trace-completeness', completenessRoutes)
   app.route('/facilities', patientRoutes)
+  app.route('/facilities', patientRecordRoutes)
+  app.route('/bags', traitRoutes)
+  app.route('/bags', crossmatchRoutes)
   app.route('/facilities', takeOutRuleRoutes)
   app.route('/facilities', rosterRoutes)
   app.route('/', signatureRoutes)

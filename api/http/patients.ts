@@ -1,12 +1,11 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import { Patient, PatientInput, PatientParams } from '../../schema/http/life.ts'
-import type { Patient as Known } from '../domain/bag.ts'
 import { findPatient, noPatient } from '../stores/patients.ts'
 import { patientPlace, setPatient } from '../usecases/set-patient.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import type { Env } from './env.ts'
-import { isoOrNull } from './units.ts'
+import { patientView } from './views/patients.ts'
 
 const tags = ['Patients']
 
@@ -27,7 +26,12 @@ const save = createRoute({
   summary: 'Write down a patient’s group and how long the newest sample holds',
   ...needs('patient.manage'),
   request: { params: PatientParams, body: body(PatientInput) },
-  responses: { ...everywhereWithBody, 200: json(Patient, 'The patient'), 404: problem('No such facility') },
+  responses: {
+    ...everywhereWithBody,
+    200: json(Patient, 'The patient'),
+    404: problem('No such facility'),
+    409: problem('Groupings or samples are on record, and a word is not taken for them'),
+  },
 })
 
 export const patientRoutes = new OpenAPIHono<Env>()
@@ -44,7 +48,3 @@ export const patientRoutes = new OpenAPIHono<Env>()
     const facilityId = await setPatient(c.var.ctx, code, patient)
     return c.json(patientView(await findPatient(c.var.ctx.database.db, facilityId, pseudonym)), 200)
   })
-
-function patientView({ pseudonym, group, antiD, sampleUntil }: Known) {
-  return { pseudonym, ...group, antiD, sampleUntil: isoOrNull(sampleUntil) }
-}

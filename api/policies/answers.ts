@@ -24,7 +24,35 @@ const rules: readonly AnswerRule[] = [
     zh: '血型未定，请放回',
     en: 'Group not known: put it back',
   },
+  {
+    code: 'group_discrepancy',
+    answer: 'STOP',
+    rank: 29,
+    zh: '患者血型结果不一致，此袋不可用，请放回并致电输血科',
+    en: 'The patient’s groupings differ, and this bag does not fit everybody: put it back, call the transfusion lab',
+  },
   { code: 'wrong_group', answer: 'STOP', rank: 30, zh: '血型不符，请放回', en: 'Wrong group: put it back' },
+  {
+    code: 'group_unconfirmed',
+    answer: 'STOP',
+    rank: 31,
+    zh: '患者血型未经第二份血样确认，此袋不可用，请放回并致电输血科',
+    en: 'The patient’s group is not confirmed by a second sample: put it back, call the transfusion lab',
+  },
+  {
+    code: 'crossmatch_incompatible',
+    answer: 'STOP',
+    rank: 32,
+    zh: '交叉配血不相合，请放回',
+    en: 'Crossmatch incompatible: put it back',
+  },
+  {
+    code: 'antigen_positive',
+    answer: 'STOP',
+    rank: 33,
+    zh: '患者有相应抗体，血袋抗原阳性，请放回',
+    en: 'It has an antigen the patient has an antibody against: put it back',
+  },
   {
     code: 'label_differs',
     answer: 'STOP',
@@ -57,11 +85,32 @@ const rules: readonly AnswerRule[] = [
     en: 'Reserved for another patient: call the transfusion lab',
   },
   {
+    code: 'crossmatch_least_incompatible',
+    answer: 'CALL',
+    rank: 115,
+    zh: '交叉配血为最小不相合，需医师确认，请致电输血科',
+    en: 'Crossmatch least incompatible, which needs a physician: call the transfusion lab',
+  },
+  {
     code: 'rhd_override_missing',
     answer: 'CALL',
     rank: 120,
     zh: 'RhD 阳性血液需医师确认，请致电输血科',
     en: 'RhD positive needs a physician: call the transfusion lab',
+  },
+  {
+    code: 'requirement_unmet',
+    answer: 'CALL',
+    rank: 122,
+    zh: '不符合患者的特殊输血要求，请致电输血科',
+    en: 'Not as this patient needs it (irradiated, washed or CMV-negative): call the transfusion lab',
+  },
+  {
+    code: 'antigen_unknown',
+    answer: 'CALL',
+    rank: 125,
+    zh: '患者有抗体，血袋相应抗原未检测，请致电输血科',
+    en: 'The patient has an antibody, and nobody typed the bag for it: call the transfusion lab',
   },
   {
     code: 'unverified',
@@ -85,6 +134,20 @@ const rules: readonly AnswerRule[] = [
     en: 'Too long out of the fridge: call the transfusion lab',
   },
   {
+    code: 'crossmatch_missing',
+    answer: 'CALL',
+    rank: 142,
+    zh: '未做交叉配血，请致电输血科',
+    en: 'Not crossmatched for this patient: call the transfusion lab',
+  },
+  {
+    code: 'crossmatch_expired',
+    answer: 'CALL',
+    rank: 144,
+    zh: '交叉配血已过期，请致电输血科',
+    en: 'Its crossmatch has expired: call the transfusion lab',
+  },
+  {
     code: 'no_valid_sample',
     answer: 'CALL',
     rank: 150,
@@ -104,7 +167,7 @@ const rules: readonly AnswerRule[] = [
  * What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. The version is kept
  * with every answer that was given by it: another wording, rank or answer is another version.
  */
-export const cnAnswers = { version: 2, rules } as const
+export const cnAnswers = { version: 3, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000

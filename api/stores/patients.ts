@@ -1,12 +1,86 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
-import { patient } from '../../schema/tables/bags.ts'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { bag, bagEvent, patient } from '../../schema/tables/bags.ts'
+import {
+  antibodyScreen,
+  patientAntibody,
+  patientGrouping,
+  patientRequirement,
+  patientSample,
+  sampleRejection,
+} from '../../schema/tables/patients.ts'
+import type { Abo, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Patient } from '../domain/bag.ts'
+import { groupOf, type PatientRecord, sampleUntilOf } from '../domain/patient-record.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 
 export const noPatient = (pseudonym: string) => `no patient is known there as ${pseudonym}`
+
+/** A patient as `knownPatient` finds them. */
+export type PatientRow = {
+  readonly pseudonym: string
+  readonly abo: Abo | null
+  readonly rhd: Rhd | null
+  readonly anti_d: boolean
+  readonly sample_until: number | null
+  readonly record: PatientRecord | null
+}
+
+const listed = (value: SQL, rows: SQL) => sql`(select coalesce(json_agg(${value}), '[]') ${rows})`
+
+/**
+ * A patient of a facility with all that is on record of them, as one row of one statement. Of who has no record nothing more
+ * is looked for.
+ */
+export function knownPatient(facilityId: SQL, pseudonym: SQL): SQL {
+  const ofPatient = sql`s.facility_id = p.facility_id and s.pseudonym = p.pseudonym`
+  const given = sql.raw(
+    `e.verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
+  )
+  const record = sql`json_build_object(
+    'samples', ${listed(
+      sql`json_build_object('id', s.id, 'collectedAt', s.collected_at, 'exposed', s.exposed,
+        'exposureSince', s.exposure_since, 'shortUntil', s.short_until, 'longUntil', s.long_until,
+        'isRejected', exists (select from ${sampleRejection} r where r.sample_id = s.id))`,
+      sql`from ${patientSample} s where ${ofPatient}`,
+    )},
+    'groupings', ${listed(
+      sql`json_build_object('sampleId', g.sample_id, 'abo', g.abo, 'rhd', g.rhd, 'method', g.method, 'by', g.actor->>'id')
+        order by g.id`,
+      sql`from ${patientSample} s join ${patientGrouping} g on g.sample_id = s.id where ${ofPatient}`,
+    )},
+    'screens', ${listed(
+      sql`json_build_object('sampleId', g.sample_id, 'positive', g.positive) order by g.id`,
+      sql`from ${patientSample} s join ${antibodyScreen} g on g.sample_id = s.id where ${ofPatient}`,
+    )},
+    'antibodies', (select coalesce(json_agg(distinct s.specificity), '[]')
+      from ${patientAntibody} s where ${ofPatient} and s.significant),
+    'requirements', (select coalesce(json_agg(newest.requirement), '[]') from (
+      select distinct on (s.requirement) s.requirement, s.needed
+      from ${patientRequirement} s where ${ofPatient} order by s.requirement, s.id desc
+    ) newest where newest.needed),
+    'exposedAt', greatest(
+      (select max(coalesce((e.data->>'startedAt')::bigint, (e.data->>'occurredAt')::bigint, e.at))
+       from ${bagEvent} e join ${bag} b on b.id = e.bag_id
+       where ${given} and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id),
+      (select max(e.at) from ${bagEvent} e join ${bag} b on b.id = e.bag_id
+       where e.verb = 'issue' and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id
+         and b.state in ('issued', 'transfused')))
+  )`
+  return sql`
+    select p.pseudonym, p.abo, p.rhd, p.anti_d, p.sample_until, case when p.has_record then ${record} end as record
+    from ${patient} p where p.facility_id = ${facilityId} and p.pseudonym = ${pseudonym}`
+}
+
+/** What is said of them in a word counts as far as nothing better is on record. */
+export function patientOf({ pseudonym, abo, rhd, anti_d: antiD, sample_until, record }: PatientRow): Patient {
+  const word = { abo, rhd }
+  if (!record) return { pseudonym, group: word, antiD, sampleUntil: sample_until, doubt: null, record }
+  const sampleUntil = record.samples.length > 0 ? sampleUntilOf(record) : sample_until
+  return { pseudonym, ...groupOf(record, word), antiD, sampleUntil, record }
+}
 
 /** @throws Refusal `not_found` */
 export async function findPatient(
@@ -14,29 +88,19 @@ export async function findPatient(
   facilityId: number,
   pseudonym: string,
 ): Promise<Patient> {
-  const [found] = await db
-    .select()
-    .from(patient)
-    .where(and(eq(patient.facilityId, facilityId), eq(patient.pseudonym, pseudonym)))
+  const { rows } = await db.execute<{ known: PatientRow }>(sql`
+    select row_to_json(known) as known from (${knownPatient(sql`${facilityId}::integer`, sql`${pseudonym}`)}) known`)
+  const [found] = rows
   if (!found) throw new Refusal('not_found', noPatient(pseudonym))
-  const { abo, rhd, antiD, sampleUntil } = found
-  return { pseudonym, group: { abo, rhd }, antiD, sampleUntil }
+  return patientOf(found.known)
 }
 
-export async function listPatients(db: Database, facilityId: number): Promise<Patient[]> {
-  const rows = await db
-    .select()
-    .from(patient)
-    .where(eq(patient.facilityId, facilityId))
-    .orderBy(asc(patient.pseudonym))
-  return rows.map(({ pseudonym, abo, rhd, antiD, sampleUntil }) => ({
-    pseudonym,
-    group: { abo, rhd },
-    antiD,
-    sampleUntil,
-  }))
-}
-
+/**
+ * Write down what a facility says of a patient in a word. Where groupings or samples of theirs are on record here the word
+ * is not taken for them.
+ *
+ * @throws Refusal `conflict`
+ */
 export async function savePatient(
   tx: Transaction,
   actor: Actor,
@@ -49,6 +113,7 @@ export async function savePatient(
     .from(patient)
     .where(and(eq(patient.facilityId, facilityId), eq(patient.pseudonym, pseudonym)))
     .for('update')
+  if (before?.hasRecord) await mustNotOverrule(tx, facilityId, { pseudonym, group, sampleUntil })
   const facts = { abo: group.abo, rhd: group.rhd, sampleUntil, updatedAt: now }
   const [saved] = await tx
     .insert(patient)
@@ -67,4 +132,16 @@ export async function savePatient(
     before: before ?? null,
     after: { ...facts, ...saved },
   })
+}
+
+async function mustNotOverrule(
+  tx: Transaction,
+  facilityId: number,
+  { pseudonym, group, sampleUntil }: Pick<Patient, 'pseudonym' | 'group' | 'sampleUntil'>,
+): Promise<void> {
+  const { record } = await findPatient(tx, facilityId, pseudonym)
+  if (record && record.groupings.length > 0 && (group.abo !== null || group.rhd !== null))
+    throw new Refusal('conflict', `groupings of ${pseudonym} are on record: group another sample instead`)
+  if (record && record.samples.length > 0 && sampleUntil !== null)
+    throw new Refusal('conflict', `samples of ${pseudonym} are on record: register another instead`)
 }

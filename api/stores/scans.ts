@@ -5,7 +5,6 @@ import {
   bagHold,
   bagLineage,
   bagPlace,
-  patient,
   sighting,
   tagAssignment,
   takeOut,
@@ -23,23 +22,24 @@ import {
 import { facility } from '../../schema/tables/facilities.ts'
 import { reading, readingHour } from '../../schema/tables/messages.ts'
 import type {
-  Abo,
   Component,
   DeviceKind,
   Jurisdiction,
   PlaceState,
   ProbeKind,
   ReturnPolicy,
-  Rhd,
 } from '../../schema/vocabulary.ts'
 import type { Hold, Patient } from '../domain/bag.ts'
+import type { BagFit } from '../domain/crossmatch.ts'
 import type { Span } from '../domain/exposure.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import { type Bag, vouchingVerbs } from './bags.ts'
+import { fitOf } from './crossmatches.ts'
 import type { Database, Transaction } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
+import { knownPatient, type PatientRow, patientOf } from './patients.ts'
 import { type ShownSession, type SignedIn, whoseSession } from './people.ts'
 import { newestPolicy, type PolicyBook, policyBook } from './policies.ts'
 import { kept, keptStatement } from './pool.ts'
@@ -120,6 +120,8 @@ export type ScanFacts = KeptFacts & {
   readonly bag: Bag | null
   readonly holds: readonly Hold[]
   readonly patient: Patient | null
+  /** What of the bag matters for this patient only; null where nothing is on record of them. */
+  readonly fit: BagFit | null
   /** In which its label is read: that of whoever registered or made the bag. */
   readonly timeZone: string | null
 }
@@ -156,23 +158,14 @@ export async function factsAndSession(
 }
 
 async function factsOf(database: Readable, row: FoundRow): Promise<ScanFacts> {
-  const known = row.patient
-  const session = camel<ScanFacts['session']>(row.session)
   return {
     ...keptFactsOf(row, await policyBook(database, row.policies)),
-    session,
+    session: camel<ScanFacts['session']>(row.session),
     bag: row.bag ? camel<Bag>(row.bag) : null,
     holds: row.holds,
     timeZone: row.time_zone,
-    patient:
-      known && session.pseudonym !== null
-        ? {
-            pseudonym: session.pseudonym,
-            group: { abo: known.abo, rhd: known.rhd },
-            antiD: known.anti_d,
-            sampleUntil: known.sample_until,
-          }
-        : null,
+    patient: row.patient && patientOf(row.patient),
+    fit: row.fit,
   }
 }
 
@@ -256,7 +249,8 @@ type FoundRow = KeptRow & {
   readonly bag: Record<string, unknown> | null
   readonly holds: Hold[]
   readonly time_zone: string | null
-  readonly patient: { abo: Abo | null; rhd: Rhd | null; anti_d: boolean; sample_until: number | null } | null
+  readonly patient: PatientRow | null
+  readonly fit: BagFit | null
 }
 
 /** Without a session there is nothing more. */
@@ -284,8 +278,8 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
     select row_to_json(session) as session, row_to_json(subject) as bag,
       ${all(sql`select id, kind, reason from ${bagHold} where bag_id = subject.id and lifted_at is null order by id`)} as holds,
       (select f.time_zone from ${facility} f where f.id = coalesce(subject.origin_id, subject.holder_id)) as time_zone,
-      (select row_to_json(p) from ${patient} p
-       where p.facility_id = session.facility_id and p.pseudonym = session.pseudonym) as patient,
+      (select row_to_json(known) from (${knownPatient(sql`session.facility_id`, sql`session.pseudonym`)}) known) as patient,
+      ${fitOf(sql`subject`, { facilityId: sql`session.facility_id`, pseudonym: sql`session.pseudonym`, now: sql`asked.now` })} as fit,
       ${keptColumns(jurisdictionAt(sql`session.facility_id`))}
     from ${takeOut} session left join subject on true
     where session.id = asked."takeOutId"

@@ -47,14 +47,20 @@ export type TakeOutRules = {
   readonly secondChecker: boolean
   /** Where a nurse calls who is told to; null where nobody has said. */
   readonly telephone: string | null
+  /** What is handed out must have been crossmatched here, but in an emergency, whether or not samples are on record. */
+  readonly crossmatch: boolean
 }
 
 /** Where nobody has said anything. */
-const usualRules: TakeOutRules = { secondChecker: false, telephone: null }
+const usualRules: TakeOutRules = { secondChecker: false, telephone: null, crossmatch: false }
 
 export async function rulesInForce(db: Database | Transaction, facilityId: number): Promise<TakeOutRules> {
   const [rules] = await db
-    .select({ secondChecker: takeOutRule.secondChecker, telephone: takeOutRule.telephone })
+    .select({
+      secondChecker: takeOutRule.secondChecker,
+      telephone: takeOutRule.telephone,
+      crossmatch: takeOutRule.crossmatch,
+    })
     .from(takeOutRule)
     .where(eq(takeOutRule.facilityId, facilityId))
     .orderBy(desc(takeOutRule.id))

@@ -1,21 +1,34 @@
 import type { Finding, ReturnPolicy } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { type BagFacts, type Command, decide, type Kept, type Patient } from '../domain/bag.ts'
+import { nothingKnown } from '../domain/crossmatch.ts'
 import { inForce } from '../domain/effective.ts'
 import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { findingsOfScan, rhdWaived } from '../domain/take-out.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import type { Bag } from '../stores/bags.ts'
+import { fitsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
 import { findPatient, noPatient } from '../stores/patients.ts'
 import { policyVersions } from '../stores/policies.ts'
 import { keptFacts } from '../stores/scans.ts'
+import { rulesInForce } from '../stores/take-outs.ts'
+import { crossmatchFor } from './crossmatch-needed.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 
 /** What a nurse at a fridge would be told to call for: at the counter stands who is called, and may say why. */
-const theirs: ReadonlySet<Finding> = new Set(['unverified', 'uncontrolled_too_long', 'no_valid_sample'])
+const theirs: ReadonlySet<Finding> = new Set([
+  'unverified',
+  'uncontrolled_too_long',
+  'no_valid_sample',
+  'crossmatch_missing',
+  'crossmatch_expired',
+  'crossmatch_least_incompatible',
+  'antigen_unknown',
+  'requirement_unmet',
+])
 
 /**
  * Hand a bag out over the counter, by what a scan would find. What is a matter of group, hold, date or allocation the
@@ -52,6 +65,11 @@ export async function commandToIssue(
   const known = await keptFacts(inTransaction.database, { bagId: bag.id, now })
   const kept = await howKept(inTransaction, { ...known, bagId: bag.id })
   const scan = { bag: facts, kept, patient, emergency, override: override !== null || isRhdAllowed, now }
+  const fits =
+    patient &&
+    bag.holderId !== null &&
+    (await fitsOf(tx, { facilityId: bag.holderId, pseudonym: patient.pseudonym }, [bag.id], now))
+  const rules = bag.holderId === null ? null : await rulesInForce(tx, bag.holderId)
   const findings = findingsOfScan({
     ...scan,
     handlingMs: handlingMsOf(known, now),
@@ -59,7 +77,14 @@ export async function commandToIssue(
     // Who stands at the counter is the second.
     isUnchecked: false,
     label: { group: null, expiresAt: null },
+    fit: fits ? fits(bag.id) : nothingKnown,
+    crossmatch: crossmatchFor(known.jurisdiction, patient, rules?.crossmatch ?? false),
   })
+  if (findings.includes('crossmatch_incompatible'))
+    throw new Refusal('incompatible', `bag ${facts.label} was crossmatched for the patient: incompatible`)
+  // Who bleeds to death is not helped by waiting for what lacks an antigen: the physician's reason is on record.
+  if (findings.includes('antigen_positive') && !emergency)
+    throw new Refusal('incompatible', `bag ${facts.label} has an antigen the patient has an antibody against`)
   if (findings.includes('out_of_range'))
     throw new Refusal('breached', `bag ${facts.label} was measured outside its limits: see its trace`)
   const open = findings.filter((finding) => theirs.has(finding))

@@ -13,9 +13,11 @@ import { compatibilityOf } from '../domain/compatibility.ts'
 import { inForce } from '../domain/effective.ts'
 import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { isRuledOut } from '../domain/take-out.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { type Bag, factsOfAll } from '../stores/bags.ts'
 import type { DeviceCommand } from '../stores/commands.ts'
+import { fitsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
 import { findPatient } from '../stores/patients.ts'
@@ -75,7 +77,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     const { facilityId } = inForce(device.placements, now)
     const known = await patientOf(tx, facilityId, input.patient)
     const patient = known && trusted(known, input.emergency, now)
-    const { secondChecker, telephone } = await rulesInForce(tx, facilityId)
+    const { secondChecker, telephone, crossmatch } = await rulesInForce(tx, facilityId)
     const rule = emergencyRules[await jurisdictionOf(tx, facilityId)]
     const rhdPositiveAllowed = input.emergency && isRhdPositiveAllowed(rule, known, input.seen)
     const checkNeeded = secondChecker && !input.emergency
@@ -96,6 +98,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       checkNeeded,
       telephone,
       rhdPositiveAllowed,
+      crossmatchNeeded: crossmatch && !input.emergency,
     }
     const write = (actor: Actor) => insertTakeOut(tx, actor, opened)
     if (input.emergency) await signed(ctx, tx, { act: 'emergency_release', facilityId }, write)
@@ -123,6 +126,14 @@ async function suggestions(
   const ranked: (Suggestion & { readonly rank: number })[] = []
   const inside = await bagsInside(tx, place)
   const known = await factsOfAll(tx, inside)
+  const fits =
+    patient?.record &&
+    (await fitsOf(
+      tx,
+      { facilityId: place.facilityId, pseudonym: patient.pseudonym },
+      inside.map(({ id }) => id),
+      now,
+    ))
   for (const [index, bag] of inside.entries()) {
     const facts = known[index] as BagFacts
     if (!facts.group || !facts.isForAnybody || facts.holds.length > 0 || bag.expiresAt <= now) continue
@@ -136,6 +147,7 @@ async function suggestions(
     const needsOverride = needs.includes('rhd_override') && !rhdPositiveAllowed
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre)) continue
     if (needs.includes('rhd_override') && patient?.antiD) continue
+    if (patient && fits && isRuledOut(facts, patient, fits(bag.id), now)) continue
     ranked.push({ bag, needsOverride, rank: keeper === null ? rank : -1 })
   }
   return ranked

@@ -1,6 +1,7 @@
 import type { Finding } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { decide } from '../domain/bag.ts'
+import { nothingKnown } from '../domain/crossmatch.ts'
 import { inForce } from '../domain/effective.ts'
 import { expiryOf } from '../domain/isbt128/date.ts'
 import { Refusal } from '../domain/refusal.ts'
@@ -15,10 +16,12 @@ import {
 } from '../domain/take-out.ts'
 import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { cnAnswers } from '../policies/answers.ts'
+import { crossmatchRulesVersion } from '../policies/crossmatches.ts'
 import { type Bag, factsWith } from '../stores/bags.ts'
 import type { ShownSession, SignedIn } from '../stores/people.ts'
 import { factsAndSession, type Label, type ScanFacts, scanFacts, waitForBag } from '../stores/scans.ts'
 import { insertAnswer, issueAtScan, noTakeOut, type Told } from '../stores/take-outs.ts'
+import { crossmatchFor } from './crossmatch-needed.ts'
 import { demandRight, demandSomebody } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 import { clockRulesOf } from './read-return-clock.ts'
@@ -134,6 +137,8 @@ async function tryScan(
       group: unit.label.group,
       expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
     },
+    fit: known.fit ?? nothingKnown,
+    crossmatch: crossmatchFor(known.jurisdiction, patient, session.crossmatchNeeded),
   })
   const isBroken = glassBroken !== null && mayBreakGlass(findings, cnAnswers.rules)
   const { answer, rule } = isBroken ? allowed : answerTo(findings, cnAnswers.rules)
@@ -186,5 +191,8 @@ function versionsUsed({ policies, lives, jurisdiction, handling }: ScanFacts, no
     return [component, used.map(({ version }) => version)] as const
   })
   const inHand = handling.length > 0 ? inForce(handling, now).version : null
-  return { jurisdiction, answers: cnAnswers.version, storage: Object.fromEntries(storage), inHand }
+  return {
+    ...{ jurisdiction, answers: cnAnswers.version, storage: Object.fromEntries(storage), inHand },
+    crossmatches: crossmatchRulesVersion,
+  }
 }

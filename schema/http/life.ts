@@ -312,6 +312,11 @@ export const TakeOutRules = z
       .boolean()
       .meta({ description: 'two must look at what is handed out, but in an emergency' }),
     telephone: orNull(z.string()).meta({ description: 'where a nurse calls who is told to' }),
+    crossmatch: z.boolean().meta({
+      description:
+        'what is handed out must have been crossmatched here, but in an emergency; of patients whose samples are on ' +
+        'record it must in any case',
+    }),
   })
   .meta({ id: 'TakeOutRules' })
 
@@ -324,6 +329,7 @@ export const TakeOutRulesInput = z
         .trim()
         .regex(/^[+0-9][0-9 ()-]{2,30}$/, 'is no telephone number'),
     ).default(null),
+    crossmatch: z.boolean().default(false),
   })
   .meta({ id: 'TakeOutRulesInput' })
 

@@ -290,6 +290,7 @@ export const bagEvent = pgTable(
       .where(
         sql`verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
       ),
+    index('bag_event_issued_for').on(sql`(data->>'patient')`).where(sql`verb = 'issue'`),
     index('bag_event_sent_in').on(sql`(data->>'box')`).where(sql`verb = 'distribute'`),
     oneOf('bag_event_verb', t.verb, ['collect', 'register', 'expire', ...bagVerbs]),
     uniqueIndex('bag_event_expired').on(t.bagId).where(sql`verb = 'expire'`),
@@ -359,6 +360,8 @@ export const patient = pgTable(
     antiD: boolean().notNull().default(false),
     /** Until when the newest sample may be relied on. */
     sampleUntil: instant(),
+    /** Samples, antibodies or needs of theirs are on record: what is said above is then not all there is to know. */
+    hasRecord: boolean().notNull().default(false),
     updatedAt: instant().notNull(),
   },
   (t) => [
@@ -396,6 +399,8 @@ export const takeOut = pgTable(
     checkedAt: instant(),
     /** By the policy then, RhD-positive cells go to this patient in this emergency without a physician's word. */
     rhdPositiveAllowed: boolean().notNull().default(false),
+    /** By the rules and the patient's record then, what is handed out must have been crossmatched. */
+    crossmatchNeeded: boolean().notNull().default(false),
   },
   (t) => [
     index('take_out_device').on(t.deviceId, t.openedAt),

@@ -17,6 +17,8 @@ export const takeOutRule = pgTable(
     secondChecker: boolean().notNull(),
     /** Where a nurse calls who is told to. */
     telephone: text(),
+    /** What is handed out must have been crossmatched, but in an emergency, whether or not their samples are on record. */
+    crossmatch: boolean().notNull().default(false),
     actor: jsonb().notNull(),
   },
   (t) => [index('take_out_rule_facility').on(t.facilityId, t.id)],

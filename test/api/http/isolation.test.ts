@@ -14,6 +14,7 @@ import { Facility } from '../../../schema/http/facilities.ts'
 import { Patient, TakeOut } from '../../../schema/http/life.ts'
 import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
+import { TransfusionRecord } from '../../../schema/http/patients.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { Recall } from '../../../schema/http/recalls.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
@@ -53,6 +54,7 @@ type Place = {
   readonly box: string
   readonly recall: number
   readonly lookBack: number
+  readonly sample: string
 }
 
 const doc = z.object({
@@ -216,6 +218,25 @@ const bodies: Record<string, (place: Place) => unknown> = {
     ],
   }),
   'PUT /facilities/{code}/patients/{pseudonym}': () => ({ abo: 'O', rhd: 'positive' }),
+  'POST /facilities/{code}/patients/{pseudonym}/samples': () => ({
+    label: `new-${++drawn}`,
+    collectedAt: iso(noon),
+    collector: 'Ann',
+  }),
+  'POST /facilities/{code}/patients/{pseudonym}/samples/{sampleId}/rejection': () => ({ reason: 'clotted' }),
+  'POST /facilities/{code}/patients/{pseudonym}/samples/{sampleId}/groupings': () => ({
+    ...{ abo: 'O', rhd: 'positive', method: 'gel' },
+  }),
+  'POST /facilities/{code}/patients/{pseudonym}/samples/{sampleId}/screens': () => ({ positive: false }),
+  'POST /facilities/{code}/patients/{pseudonym}/antibodies': () => ({ specificity: 'K' }),
+  'POST /facilities/{code}/patients/{pseudonym}/requirements': () => ({
+    requirement: 'irradiated',
+    reason: 'transplant',
+  }),
+  'POST /bags/{bagId}/crossmatches': ({ patient, sample }) => ({
+    ...{ patient, sample, method: 'serological', result: 'least_incompatible' },
+  }),
+  'POST /bags/{bagId}/traits': () => ({ traits: [{ trait: 'K', present: false }] }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/checks': () => ({}),
   'POST /bags/{bagId}/issue-reviews': () => ({
@@ -332,6 +353,7 @@ async function aPlace(door: Door, code: string): Promise<Place> {
   const patient = `patient-of-${code}`
   const sampleUntil = iso(noon + 86_400_000)
   await door.ask(Patient, 'PUT', `/facilities/${code}/patients/${patient}`, { sampleUntil })
+  const sample = await aSample(door, code, patient)
   const session = { device, patient }
   const nurse = await aWorker(door, `opener-${code}`, 'nurse', code)
   const { takeOutId: takeOut } = await done(nurse.post('/take-outs', session), TakeOut)
@@ -374,7 +396,15 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     box: boxId,
     recall,
     lookBack: await aLookBack(door, bagId, recall),
+    sample,
   }
+}
+
+async function aSample(door: Door, code: string, patient: string): Promise<string> {
+  const taken = { label: `tube-of-${code}`, collectedAt: iso(noon), collector: 'Ann' }
+  const path = `/facilities/${code}/patients/${patient}/samples`
+  const { samples } = await door.ask(TransfusionRecord, 'POST', path, taken)
+  return samples[0]?.sampleId as string
 }
 
 /** Approved by two others than who proposed it. */
@@ -453,6 +483,7 @@ const nowhere: Place = {
   box: '00000000-0000-7000-8000-000000000008',
   recall: 2_000_000_006,
   lookBack: 2_000_000_007,
+  sample: '00000000-0000-7000-8000-000000000007',
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -475,6 +506,7 @@ function fill(route: string, place: Place): string {
     username: place.username,
     din: `=${place.din}00`,
     pseudonym: place.patient,
+    sampleId: place.sample,
     takeOutId: place.takeOut,
     profile: 'own-codes',
     holdId: String(place.hold),

@@ -61,7 +61,7 @@ describe('where two must check', () => {
     const city = await aCity(door)
     const { din, bagId } = await aBagInside(door, city)
     await aPatient(city, 'P1')
-    const rules = { secondChecker: true, telephone: '+86 532 8000' }
+    const rules = { secondChecker: true, telephone: '+86 532 8000', crossmatch: false }
     expect(await done(city.lab.put('/facilities/H1/take-out-rules', rules), TakeOutRules)).toEqual(rules)
     expect(await done(city.nurse.get('/facilities/H1/take-out-rules'), TakeOutRules)).toEqual(rules)
     const { takeOutId, checkNeeded } = await open(city, { patient: 'P1' })
