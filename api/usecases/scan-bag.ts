@@ -3,16 +3,10 @@ import type { Context } from '../context.ts'
 import { decide } from '../domain/bag.ts'
 import { inForce } from '../domain/effective.ts'
 import { expiryOf } from '../domain/isbt128/date.ts'
+import type { ReadUnit } from '../domain/read-unit.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type ReturnClock, returnClock } from '../domain/return-clock.ts'
-import {
-  type Answer,
-  type AnswerRule,
-  answerTo,
-  findingsOfScan,
-  mayBreakGlass,
-  rhdWaived,
-} from '../domain/take-out.ts'
+import { type Answer, type AnswerRule, findingsOfScan, rhdWaived, verdictOn } from '../domain/take-out.ts'
 import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { cnAnswers } from '../policies/answers.ts'
 import { type Bag, factsWith } from '../stores/bags.ts'
@@ -22,7 +16,7 @@ import { insertAnswer, issueAtScan, noTakeOut, type Told } from '../stores/take-
 import { demandRight, demandSomebody } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 import { clockRulesOf } from './read-return-clock.ts'
-import { type ReadUnit, readUnit } from './read-unit.ts'
+import { readUnit } from './read-unit.ts'
 
 export type ScanInput = {
   readonly takeOutId: string
@@ -135,8 +129,7 @@ async function tryScan(
       expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
     },
   })
-  const isBroken = glassBroken !== null && mayBreakGlass(findings, cnAnswers.rules)
-  const { answer, rule } = isBroken ? allowed : answerTo(findings, cnAnswers.rules)
+  const { answer, rule, isBroken } = verdictOn(findings, cnAnswers.rules, glassBroken !== null)
   const told: Told = {
     takeOutId: session.id,
     scanned: `${label.identifier} ${shownProduct(label.identifier, label)}`,
@@ -166,8 +159,6 @@ async function tryScan(
   })
   return issued && { answer, rule, findings, bag: issued, telephone, clock }
 }
-
-const allowed = { answer: 'GO', rule: null } as const
 
 /** Is it believed to be inside another device than the one it is being taken out of? */
 function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {

@@ -130,6 +130,8 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'news',
       'notice_attempt',
       'notice_case',
+      'offline_decision',
+      'offline_review',
       'policy',
       'policy_opinion',
       'policy_proposal',
