@@ -54,22 +54,26 @@ export async function bagsInReach(db: Database | Transaction, facilityId: number
     .limit(mostBags)
 }
 
-/** So many patients a terminal is told of at most, those whose samples last longest in front. */
+/** So many patients a terminal is told of at most. */
 const mostPatients = 5_000
 
-/** The patients a bag may be for without anybody asking: with a sample that lasts, or what an emergency must not forget. */
+/**
+ * The patients bags of a facility may be for: those with a sample that lasts first, then whoever an emergency must not
+ * forget to be RhD-negative or to have anti-D, and how many had no room.
+ */
 export async function patientsInCare(db: Database | Transaction, facilityId: number, now: number) {
-  return db
-    .select()
+  const rows = await db
+    .select({ patient, all: sql<number>`count(*) over ()`.mapWith(Number) })
     .from(patient)
-    .where(
-      and(
-        eq(patient.facilityId, facilityId),
-        or(sql`${patient.sampleUntil} > ${now}`, patient.antiD, eq(patient.rhd, 'negative')),
-      ),
+    .where(eq(patient.facilityId, facilityId))
+    .orderBy(
+      sql`coalesce(${patient.sampleUntil}, 0) > ${now} desc`,
+      sql`${patient.antiD} or coalesce(${patient.rhd}, '') = 'negative' desc`,
+      desc(patient.updatedAt),
+      asc(patient.pseudonym),
     )
-    .orderBy(sql`${patient.sampleUntil} desc nulls last`, asc(patient.pseudonym))
     .limit(mostPatients)
+  return { patients: rows.map((row) => row.patient), leftOut: (rows[0]?.all ?? 0) - rows.length }
 }
 
 export type NewList = {

@@ -188,9 +188,9 @@ export async function signPatients(
   now: number,
 ): Promise<SignedDocument> {
   const salt = saltOf(facilityId, secret)
-  const patients = await patientsInCare(tx, facilityId, now)
+  const { patients, leftOut } = await patientsInCare(tx, facilityId, now)
   const document: OfflinePatients = {
-    ...{ v: 1, kind: 'patients', device, asOf: now, validUntil: now + cnOffline.freshMs, salt, leftOut: 0 },
+    ...{ v: 1, kind: 'patients', device, asOf: now, validUntil: now + cnOffline.freshMs, salt, leftOut },
     patients: patients.map(({ pseudonym, abo, rhd, antiD, sampleUntil }) => ({
       ...{ who: whoIs(pseudonym, salt), group: { abo, rhd }, antiD, sampleUntil },
     })),

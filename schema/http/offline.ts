@@ -38,6 +38,8 @@ export const OfflineDecision = z
   })
   .meta({ id: 'OfflineDecisionInput' })
 export type OfflineDecision = z.output<typeof OfflineDecision>
+/** As it crosses the wire. */
+export type OfflineDecisionInput = z.input<typeof OfflineDecision>
 
 /** The most decisions one request may carry. */
 export const maxDecisions = 100
