@@ -21,6 +21,7 @@ import { profilesInForce } from '../stores/barcode-profiles.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findDevice, lockDevice } from '../stores/devices.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
+import { bagsReleased } from '../stores/ledgers.ts'
 import { currentSigner, type Signer, saltOf } from '../stores/list-keys.ts'
 import { bagsInReach, insertList, nextSeq, patientsInCare } from '../stores/offline-lists.ts'
 import { policyVersions } from '../stores/policies.ts'
@@ -112,8 +113,10 @@ async function fillBook(
   const read = keptByOnce()
   for (let from = 0; from < bagIds.length; from += atOnce) {
     const facts = await keptFactsOfAll(ctx.database, bagIds.slice(from, from + atOnce), at)
+    const lives = [...facts.values()].flatMap((known) => known.lives.map((life) => life.bagId))
+    const released = await bagsReleased(ctx.database.db, [...new Set(lives)])
     for (const [bagId, known] of facts) {
-      const told = await howKept(ctx, { ...known, bagId }, read)
+      const told = await howKept(ctx, { ...known, bagId }, read, released)
       kept.set(bagId, told && { ...told, ...placeOf(known, at) })
     }
   }

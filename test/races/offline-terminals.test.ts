@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { decideOffline } from '../../api/domain/offline.ts'
 import { donationOf, unitOf } from '../../api/domain/read-unit.ts'
 import { findList } from '../../api/stores/offline-lists.ts'
@@ -21,6 +21,8 @@ import { aDevice, aMessage, aReading, aWorld, noon } from '../support/world.ts'
  * kept for others, handed out over the counter and expire elsewhere. What must come of it is counted by a book that knows
  * nothing of the service. `OFFLINE_SEED` draws another day.
  */
+
+vi.setConfig({ testTimeout: 120_000 })
 
 const minute = 60_000
 const fridges = 5
@@ -93,7 +95,9 @@ async function tellReadings({ world }: Door, station: Station): Promise<void> {
     station.toldUntil = at
   }
   if (body.length === 0) return
-  await world.ingest.accept([aMessage({ device: station.name, seq: station.seq++, receivedAt: now, body })])
+  const uptimeMs = 3_600_000 + now - noon
+  const parts = { device: station.name, seq: station.seq++, receivedAt: now, uptimeMs, body }
+  await world.ingest.accept([aMessage(parts)])
 }
 
 function pick<T>(random: Random, from: readonly T[]): T {
@@ -257,7 +261,7 @@ testOnServer(
       for (let scanned = 0; scanned < scansEach; scanned++) {
         world.clock.now += random.whole(10_000, 120_000)
         for (const station of stations) await takeOut(station)
-        await meanwhile()
+        for (let elsewhere = 0; elsewhere < 5; elsewhere++) await meanwhile()
       }
     }
     for (const station of stations) await upload(station)
@@ -282,7 +286,7 @@ testOnServer(
     const kinds = new Set(told.flatMap(({ conflicts }) => conflicts as string[]))
     // It drew what it is for.
     expect(kinds).toEqual(new Set(['recalled', 'held', 'reserved_for_another', 'issued_elsewhere']))
-    expect(handedOut.length).toBeGreaterThan(200)
+    expect(handedOut.length).toBeGreaterThan(100)
     for (const station of stations) await station.remove()
     process.stdout.write(
       `seed ${seed}: ${rows.length} decisions, ${handedOut.length} GO, ${told.length} conflicts (${[...kinds].join(', ')})\n`,
