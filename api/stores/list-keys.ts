@@ -8,7 +8,7 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto'
-import { and, desc, isNull, lt } from 'drizzle-orm'
+import { and, desc, isNull, lt, max } from 'drizzle-orm'
 import type { ListKey } from '../../schema/offline-list.ts'
 import { listKey } from '../../schema/tables/offline.ts'
 import type { Actor } from '../domain/actor.ts'
@@ -45,11 +45,13 @@ export async function currentSigner(
 export async function addKey(tx: Transaction, actor: Actor, secret: string, now: number): Promise<Signer> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const id = randomBytes(9).toString('base64url')
+  // The newest is the one to sign by: a clock that was put back, or two in one moment, must leave no doubt which that is.
+  const [last] = await tx.select({ at: max(listKey.createdAt) }).from(listKey)
   await tx.insert(listKey).values({
     id,
     publicKey: publicKey.export({ format: 'der', type: 'spki' }),
     sealed: seal(privateKey.export({ format: 'der', type: 'pkcs8' }), id, secret),
-    createdAt: now,
+    createdAt: Math.max(now, (last?.at ?? 0) + 1),
   })
   await appendAudit(tx, actor, { at: now, action: 'list_key.made', subjectKind: 'list_key', subject: id })
   return signerOf(id, privateKey)
