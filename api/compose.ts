@@ -16,6 +16,7 @@ import { startHeartbeat } from './jobs/heartbeat.ts'
 import { startJudging } from './jobs/judge-bags.ts'
 import { keepConfigured } from './jobs/keep-configured.ts'
 import { startNoticingExpiry } from './jobs/notice-expired.ts'
+import { startOfferingLists } from './jobs/offer-lists.ts'
 import { startPacking } from './jobs/pack-hours.ts'
 import { createMailer } from './jobs/send-mail.ts'
 import { startNotices } from './jobs/send-notices.ts'
@@ -30,6 +31,7 @@ import { createSessions } from './stores/sessions.ts'
 import { onCommand, onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
 import { createIngest } from './usecases/ingest-batch.ts'
+import { ensureListKey } from './usecases/offer-lists.ts'
 import { seedPolicies } from './usecases/seed-policies.ts'
 
 export type Service = {
@@ -85,6 +87,7 @@ async function open(
   const metrics = createMetrics()
   const deps: Deps = { database, telemetry, now, log, metrics }
   await seedPolicies(deps)
+  await ensureListKey({ ...deps, secret: config.adminKey })
 
   const news = createNewsWatch(database, { log })
   opened.push(() => news.close())
@@ -137,6 +140,7 @@ async function open(
   opened.push(startAlarmWatch({ ...deps, tell: () => news.nudge() }))
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
   opened.push(startCatchingRecalls({ ...deps, tell: () => news.nudge() }))
+  opened.push(startOfferingLists({ ...deps, news, secret: config.adminKey }))
   const mailer = config.mail ? createMailer(config.mail) : null
   if (!mailer) log.info({}, 'nobody is told of alarms by e-mail: there is no SMTP_URL')
   opened.push(startNotices({ ...deps, mailer, tell: () => news.nudge() }))

@@ -9,6 +9,7 @@ import {
   releaseCommand,
   writeListeners,
 } from './stores/commands.ts'
+import { findList } from './stores/offline-lists.ts'
 import { failureClass } from './stores/sql-state.ts'
 import { configureDevices } from './usecases/configure-devices.ts'
 
@@ -82,12 +83,20 @@ export function createDispatch({ database: { db }, log, now }: Pick<Deps, 'datab
 
   async function send(claimed: Claimed): Promise<void> {
     const { device, connection, command } = claimed
-    const { id, kind, expiresAt, body } = command
+    const { id, kind, expiresAt } = command
+    const body = await bodyOf(command)
     const mayGo = broker?.listeningOn(device) === connection && now() < expiresAt
     const isWritten = mayGo && (await broker?.send(device, { id, kind, expiresAt, body }))
     // What broke while it was being written may have arrived: a door must not open twice for one scan.
     if (isWritten || (mayGo && kind === 'unlock')) return
     await db.transaction((tx) => releaseCommand(tx, actor, claimed, now()))
+  }
+
+  /** A list is kept once, with what was signed; its command only names it. */
+  async function bodyOf({ kind, deviceId, body }: Claimed['command']): Promise<unknown> {
+    const { seq } = body as { readonly seq?: number }
+    if (kind !== 'holdList' || seq === undefined) return body
+    return (await findList(db, deviceId, seq))?.signed ?? body
   }
 
   async function sweep(): Promise<void> {

@@ -15,6 +15,8 @@ export const usage = `usage:
   npm run sim -- city --url mqtt://HOST --api http://HOST --key KEY [--seed S] [--speed X] [--hospitals N]
                  [--fridges N] [--days D] [--from-hour H] [--faults ${faultKinds.join(',')}]
                  [--prefix P] [--rotate]
+  npm run sim -- terminal --device NAME --directory DIR [--api http://HOST --secret SECRET]
+                 [--uncertainty-seconds S]
 
   --rate       messages of readings a second, over the whole fleet; sets the interval
   --speed      fleet: how much faster than our time the fridges live; replay: send live, so much faster than recorded
@@ -27,6 +29,8 @@ export const usage = `usage:
   --faults     what goes wrong in a city, with commas between
   --journal    keep the outbox in a file, synced before anything is sent
   --seconds    stop after so long; without it, Ctrl-C stops
+  --directory  where a terminal keeps its list and decisions; it reads scans from its input, a JSON object a line
+  --uncertainty-seconds  by how much its clock may be wrong; 5 if not given
   HEMOTRAIL_KEY and HEMOTRAIL_DEVICE_SECRET stand in for --key and --secret`
 
 const positive = z.coerce.number('must be a number').positive('must be more than 0').finite()
@@ -93,20 +97,42 @@ const City = z.object({
     .default('city'),
 })
 
+const TerminalOptions = z.object({
+  device: Name,
+  directory: z.string(),
+  api,
+  secret: z.string().default(''),
+  'uncertainty-seconds': z.coerce
+    .number('must be a number')
+    .min(0, 'must be 0 or more')
+    .max(3_600)
+    .default(5),
+})
+
 export type FleetArguments = ReturnType<typeof fleetArguments>
 export type ReplayArguments = ReturnType<typeof replayArguments>
 export type CityArguments = ReturnType<typeof cityArguments>
+export type TerminalArguments = ReturnType<typeof terminalArguments>
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Read the words after `npm run sim --`. Throws with a sentence for the person who typed them. */
 export function parseCommandLine(
   words: readonly string[],
   environment: Environment,
-): FleetArguments | ReplayArguments | CityArguments {
+): FleetArguments | ReplayArguments | CityArguments | TerminalArguments {
   const [verb, ...rest] = words
   if (verb === 'replay') return replayArguments(rest, environment)
   if (verb === 'city') return cityArguments(rest, environment)
+  if (verb === 'terminal') return terminalArguments(rest, environment)
   return fleetArguments(words, environment)
+}
+
+function terminalArguments(words: readonly string[], environment: Environment) {
+  const { values } = options(TerminalOptions, words, false, { secret: environment.HEMOTRAIL_DEVICE_SECRET })
+  const { 'uncertainty-seconds': uncertaintySeconds, ...rest } = values
+  if (rest.api !== undefined && rest.secret === '')
+    throw new Error('--api needs --secret or HEMOTRAIL_DEVICE_SECRET')
+  return { verb: 'terminal' as const, ...rest, uncertaintySeconds }
 }
 
 function cityArguments(words: readonly string[], environment: Environment) {

@@ -8,6 +8,13 @@ import { type Address, type LinkEvents, openLink, type Patience } from './link.t
 import { createOutbox, type Habits, type Happening, type Leftover, type Outbox } from './outbox.ts'
 import type { Random } from './random.ts'
 
+/** Whoever keeps the lists a device is told; `terminal/terminal.ts` is one. */
+export type ListKeeper = {
+  trust(keys: NonNullable<ConfigureBody['listKeys']>): void
+  /** @returns why it is not believed; null where it is kept */
+  takeList(signed: unknown): string | null
+}
+
 export type DeviceOptions = Address &
   Habits & {
     readonly container: Container
@@ -24,6 +31,8 @@ export type DeviceOptions = Address &
     readonly clockErrorMs?: number
     readonly journal?: Journal | undefined
     readonly patience?: Patience | undefined
+    /** What decides at its door while it is cut off: it is told the keys and lists that come for it. */
+    readonly terminal?: ListKeeper | undefined
     /** It makes itself heard: it was told to, or is beyond what it was told to keep. */
     readonly onSound?: (() => void) | undefined
   }
@@ -134,7 +143,7 @@ export function startDevice(options: DeviceOptions): Device {
     link.send()
   }
 
-  /** There is no list to keep: that command is done by saying so. Returns why it could not be done; null where it was. */
+  /** Without a terminal there is no list to keep, and that command is done by saying so. Returns why it could not be done. */
   function obey(command: Command): string | null {
     catchUp()
     if (command.kind === 'unlock') container.visit(sessionOf(command))
@@ -144,7 +153,9 @@ export function startDevice(options: DeviceOptions): Device {
       const told = ConfigureBody.safeParse(command.body)
       if (!told.success) return 'unreadable'
       watch.keep(told.data)
+      if (told.data.listKeys) options.terminal?.trust(told.data.listKeys)
     }
+    if (command.kind === 'holdList') return options.terminal?.takeList(command.body) ?? null
     catchUp()
     return null
   }

@@ -12,6 +12,7 @@ import { provision } from './provision.ts'
 import { createRandom } from './random.ts'
 import { rejectedOf } from './rejections.ts'
 import { type Replayed, readLogger, replay } from './replay.ts'
+import { runTerminal } from './terminal/run-terminal.ts'
 
 const printEveryMs = 5_000
 /** How long the last acknowledgements are waited for. */
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
   try {
     if (given.verb === 'replay') await runReplay(given, stop.signal)
     else if (given.verb === 'city') await runCity(given, stop.signal)
+    else if (given.verb === 'terminal') await runTerminal(given, stop.signal)
     else await runFleet(given, stop.signal)
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)

@@ -133,6 +133,8 @@ export const ConfigureBody = z
     /** A door that stands open for longer, and a probe that is silent for longer, alarm. */
     doorMs: Ms,
     maxSilenceMs: Ms.min(1),
+    /** By which it tells that a list is ours (`offline-list.ts`); none where there is none yet. */
+    listKeys: z.array(z.object({ id: z.string().max(64), key: z.base64().max(200) })).optional(),
   })
   .refine(({ low, high, airLow, airHigh }) => low < high && airLow < airHigh, 'limits must be in order')
 export type ConfigureBody = z.infer<typeof ConfigureBody>

@@ -56,6 +56,7 @@ export const taskKinds = [
   'seal_mismatch',
   'recalled_out',
   'unknown_product',
+  'offline_conflict',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -549,8 +550,29 @@ export const findings = [
   'crossmatch_expired',
   'no_valid_sample',
   'second_checker_missing',
+  'list_stale',
+  'list_unusable',
 ] as const
 export type Finding = (typeof findings)[number]
+
+/**
+ * What else may be wrong with what a terminal decided without the network: the bag was handed out by other word, belongs to
+ * another facility, the list was none of ours, that list gave no such answer, or the time cannot be right.
+ */
+export const offlineFaults = [
+  'issued_elsewhere',
+  'foreign_bag',
+  'list_unknown',
+  'answer_differs',
+  'time_doubtful',
+] as const
+export type OfflineFault = (typeof offlineFaults)[number]
+/** What may speak against a decision once it is told. */
+export type OfflineConflict = Finding | OfflineFault
+
+/** What is signed for a terminal: what is held and may be handed out, and whom it may be for. */
+export const offlineDocuments = ['holds', 'patients'] as const
+export type OfflineDocument = (typeof offlineDocuments)[number]
 
 /** Why the issue of a bag is looked at afterwards: it was for an emergency, or in spite of what somebody was to be asked. */
 export const reviewReasons = ['emergency_release', 'glass_broken'] as const

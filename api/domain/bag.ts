@@ -15,7 +15,7 @@ import type {
 } from '../../schema/vocabulary.ts'
 import { markers, transfusionFaults } from '../../schema/vocabulary.ts'
 import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compatibility.ts'
-import { isFinal, move } from './lifecycle.ts'
+import { handedOutElsewhere, isFinal, move } from './lifecycle.ts'
 import type { GroupDoubt, PatientRecord } from './patient-record.ts'
 import { Refusal } from './refusal.ts'
 
@@ -184,6 +184,51 @@ export function decide(bag: BagFacts, command: Command, now: number): BagEvent {
   const to = move(bag.state, command.verb, bag.label)
   const { changes = {}, data = {} } = consequences(bag, command, now)
   return { verb: command.verb, from: bag.state, to, changes, data }
+}
+
+/** That a bag was handed out while nobody could be asked, as it is told afterwards. */
+export type HandedOut = Pick<
+  Command & { verb: 'issue' },
+  'emergency' | 'override' | 'reason' | 'waived' | 'glassBroken'
+> & {
+  /** The pseudonym; null in an emergency without one. */
+  readonly patient: string | null
+  /** By the terminal's clock, ms UTC. */
+  readonly occurredAt: number
+  /** Where the terminal stood then. */
+  readonly facilityId: number
+  /** Which decision of which terminal, on whose badge. */
+  readonly offline: Readonly<Record<string, unknown>>
+}
+
+/**
+ * What comes of it that a bag was handed out without the network: no command, so nothing refuses it. It is written down
+ * wherever the bag was thought to be, and what spoke against it is told beside it (`domain/offline.ts`).
+ *
+ * @param enteredAt since when the bag is in its state, ms UTC
+ */
+export function observeIssue(bag: BagFacts, told: HandedOut, enteredAt: number): BagEvent {
+  const { patient, emergency, override, reason, waived, glassBroken, occurredAt, facilityId, offline } = told
+  const way = handedOutElsewhere[bag.state]
+  const isNewer = way === 'issued' || (way === 'by_time' && enteredAt <= occurredAt)
+  const review = reviewOf({ emergency, glassBroken })
+  return {
+    verb: 'issue',
+    from: bag.state,
+    to: isNewer ? 'issued' : bag.state,
+    changes: isNewer
+      ? {
+          reservation: null,
+          holderId: bag.destinationId === facilityId ? facilityId : bag.holderId,
+          destinationId: null,
+        }
+      : {},
+    data: {
+      ...{ patient, emergency, override, reason, takeOut: null, occurredAt, offline },
+      ...(glassBroken === null ? {} : { glassBroken, waived }),
+      ...(review === null ? {} : { review }),
+    },
+  }
 }
 
 type Consequences = {
@@ -393,7 +438,10 @@ export function reservedFor({ reservation }: Pick<BagFacts, 'reservation'>, now:
 }
 
 /** Why the issue is to be looked at afterwards; null where it need not be. */
-function reviewOf({ emergency, glassBroken }: Command & { verb: 'issue' }): ReviewReason | null {
+function reviewOf({
+  emergency,
+  glassBroken,
+}: Pick<Command & { verb: 'issue' }, 'emergency' | 'glassBroken'>): ReviewReason | null {
   if (glassBroken !== null) return 'glass_broken'
   return emergency ? 'emergency_release' : null
 }

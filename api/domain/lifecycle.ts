@@ -63,6 +63,24 @@ export const moves: Readonly<Record<BagState, Partial<Record<BagVerb, BagState>>
   discarded: given,
 }
 
+/**
+ * Where it leads that a bag was handed out at a terminal that was cut off, told late: an observation as well. `stays` where
+ * what is known came after it in any case; `by_time` where that depends on which of the two was first.
+ */
+export const handedOutElsewhere: Readonly<Record<BagState, 'issued' | 'stays' | 'by_time'>> = {
+  collected: 'issued',
+  quarantined: 'issued',
+  available: 'issued',
+  distributed: 'issued',
+  in_transit: 'issued',
+  arrived: 'issued',
+  issued: 'stays',
+  returned: 'by_time',
+  discarded: 'by_time',
+  transfused: 'stays',
+  processed: 'stays',
+}
+
 /** The states of a bag that stands on somebody's shelf. */
 export const onShelf: readonly BagState[] = ['collected', 'quarantined', 'available', 'returned']
 

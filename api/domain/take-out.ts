@@ -193,6 +193,23 @@ export function answerTo(
   return worst ? { answer: worst.answer, rule: worst } : { answer: 'GO', rule: null }
 }
 
+/** What is said to a scan, and whether that is because the glass was broken. */
+export type ScanVerdict = {
+  readonly answer: Answer
+  readonly rule: AnswerRule | null
+  readonly isBroken: boolean
+}
+
+/** The answer to all that was found, here as at a terminal that is cut off: a broken glass waives it, or does not. */
+export function verdictOn(
+  findings: readonly Finding[],
+  rules: readonly AnswerRule[],
+  isGlassBroken: boolean,
+): ScanVerdict {
+  const isBroken = isGlassBroken && mayBreakGlass(findings, rules)
+  return isBroken ? { answer: 'GO', rule: null, isBroken } : { ...answerTo(findings, rules), isBroken }
+}
+
 /** What policy waives in an emergency of whom the group is not known. */
 export const rhdWaived: readonly Finding[] = ['rhd_override_missing']
 

@@ -1,11 +1,14 @@
 import type { Context as Request } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { inForce } from '../domain/effective.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { everywhere, type Right, reachOf } from '../domain/rights.ts'
 import { apiKeyByHash, apiKeyPrefix } from '../stores/api-keys.ts'
+import { lookUpDevices } from '../stores/devices.ts'
 import { grantsOf, type HeldRole, type SignedIn } from '../stores/people.ts'
 import { hashSecret, isSameHash } from '../stores/secrets.ts'
 import { bearerOf } from '../stores/sessions.ts'
+import { authenticateDevice } from '../usecases/authenticate-device.ts'
 import type { Env, Services } from './env.ts'
 
 /** Who asks. */
@@ -32,6 +35,29 @@ export function letIn(c: Request<Env>, services: Services, caller: Caller): void
   const { kind, id } = caller
   c.set('ctx', { ...deps, actor: { kind, id }, grants: grantsOf(caller) })
   c.set('caller', caller)
+}
+
+/**
+ * At the few doors that are a terminal's own: let it in as its device, by the secret it connects with (Basic). There, and
+ * only there, it may do what a nurse may where it stands. Whoever comes otherwise is left to `admit`.
+ */
+export function admitTerminal(services: Services) {
+  return createMiddleware<Env>(async (c, next) => {
+    const given = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+    if (given === undefined) return next()
+    const [name = '', secret = ''] = Buffer.from(given, 'base64').toString().split(/:(.*)/s)
+    const now = services.now()
+    const device = (await lookUpDevices(services.database.db, [name])).get(name)
+    if (!device || !authenticateDevice(device, Buffer.from(secret), now))
+      throw new Refusal('unauthenticated', 'the device or its secret is wrong')
+    const { facility, facilityId } = inForce(device.placements, now)
+    letIn(c, services, {
+      ...{ kind: 'integration', id: name, name },
+      roles: [{ role: 'nurse', facility, facilityId }],
+    })
+    c.set('ctx', { ...c.var.ctx, actor: { kind: 'device', id: name } })
+    return next()
+  })
 }
 
 /** @throws Refusal `unauthenticated` */

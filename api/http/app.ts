@@ -5,7 +5,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
 import packageJson from '../../package.json' with { type: 'json' }
 import { Refusal } from '../domain/refusal.ts'
-import { admit } from './admission.ts'
+import { admit, admitTerminal } from './admission.ts'
 import { alarmTestRoutes } from './alarm-tests.ts'
 import { alarmRoutes } from './alarms.ts'
 import { apiKeyRoutes } from './api-keys.ts'
@@ -30,6 +30,7 @@ import { ledgerRoutes } from './ledgers.ts'
 import { lifeRoutes, modificationRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
+import { listKeyRoutes, offlineRoutes, terminalDoors } from './offline.ts'
 import { patientRecordRoutes, traitRoutes } from './patient-records.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
@@ -81,6 +82,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/session', doorRoutes)
   if (services.sessions.openId) app.route('/auth', openIdRoutes(services.sessions.openId))
   app.use('/take-outs/:takeOutId/scans', scanAhead(services))
+  for (const door of terminalDoors) app.use(`/devices/:name/${door}`, admitTerminal(services))
   app.use(admit(services))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.route('/session', sessionRoutes)
@@ -99,6 +101,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/devices', loggerRoutes)
   app.route('/devices', equipmentRoutes)
   app.route('/devices', sequenceHoleRoutes)
+  app.route('/devices', offlineRoutes)
+  app.route('/list-keys', listKeyRoutes)
   app.route('/bags', bagRoutes)
   app.route('/bags', lifeRoutes)
   app.route('/bags', issueRoutes)

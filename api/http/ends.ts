@@ -59,7 +59,9 @@ export const endRoutes = new OpenAPIHono<Env>()
     const events = await eventsOf(db, bagId)
     const told = observationsOf(events)
     const account = accountOf(told)
-    const issuedAt = events.findLast(({ verb }) => verb === 'issue')?.at ?? null
+    const issue = events.findLast(({ verb }) => verb === 'issue')
+    const { occurredAt = Number.POSITIVE_INFINITY } = (issue?.data ?? {}) as { occurredAt?: number }
+    const issuedAt = issue ? Math.min(issue.at, occurredAt) : null
     const facts = { state: bag.state, issuedAt, isReserved: bag.reservedFor !== null }
     const disposition = dispositionOf(facts, account, fateRules, ctx.now())
     const isTold = knowsPatients(ctx, bag)

@@ -1,6 +1,13 @@
 import type { AnswerRule } from '../domain/take-out.ts'
 
 const rules: readonly AnswerRule[] = [
+  {
+    code: 'list_unusable',
+    answer: 'STOP',
+    rank: 5,
+    zh: '脱机名单缺失或过旧，无法判断，请放回并致电输血科',
+    en: 'Offline, and no list that may still be used: put it back, call the transfusion lab',
+  },
   { code: 'unknown_bag', answer: 'STOP', rank: 10, zh: '未知血袋，请放回', en: 'Unknown bag: put it back' },
   { code: 'recalled', answer: 'STOP', rank: 20, zh: '已召回，请放回', en: 'Recalled: put it back' },
   {
@@ -160,6 +167,13 @@ const rules: readonly AnswerRule[] = [
     rank: 160,
     zh: '尚未双人核对，请另一人核对，或致电输血科',
     en: 'Not checked by a second person: have another check, or call the transfusion lab',
+  },
+  {
+    code: 'list_stale',
+    answer: 'CALL',
+    rank: 170,
+    zh: '脱机名单已过时，请致电输血科',
+    en: 'Offline for too long to be sure: call the transfusion lab',
   },
 ]
 

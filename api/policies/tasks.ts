@@ -1,11 +1,14 @@
 import type {
   AlarmKind,
   BagState,
+  OfflineConflict,
+  OfflineFault,
   ReviewReason,
   TransfusionFault,
   UnconfirmedReason,
 } from '../../schema/vocabulary.ts'
 import { alarmWords } from './alarms.ts'
+import { cnAnswers } from './answers.ts'
 
 /** One sentence, in both languages. */
 export type Words = { readonly zh: string; readonly en: string }
@@ -213,5 +216,30 @@ export function cnUnknownProduct(code: string): Words {
   return {
     zh: `产品码 ${code} 未登记，血袋已暂停使用：请核对标签，并申请登记该产品码`,
     en: `Product code ${code} is not in the catalogue, and the bag is held: read its label again, and propose the code`,
+  }
+}
+
+const offlineFaults: Readonly<Record<OfflineFault, Words>> = {
+  issued_elsewhere: { zh: '另有发血记录', en: 'it was handed out by other word' },
+  foreign_bag: { zh: '不属于本机构', en: 'it is none of this facility’s' },
+  list_unknown: { zh: '脱机名单无法核实', en: 'the list it went by is none of ours' },
+  answer_differs: { zh: '名单上的答复不同', en: 'that list gives another answer' },
+  time_doubtful: { zh: '时间不可信', en: 'its time cannot be right' },
+}
+
+/** @param conflicts what speaks against what a terminal handed out while it was cut off */
+export function cnOfflineConflict(conflicts: readonly OfflineConflict[]): Words {
+  const wordsOf = (conflict: OfflineConflict): Words => {
+    if (conflict in offlineFaults) return offlineFaults[conflict as OfflineFault]
+    const rule = cnAnswers.rules.find(({ code }) => code === conflict)
+    // What it is, without what a nurse is told to do.
+    return rule
+      ? { zh: rule.zh.split('，')[0] ?? rule.zh, en: rule.en.split(':')[0] ?? rule.en }
+      : { zh: conflict, en: conflict }
+  }
+  const words = conflicts.map(wordsOf)
+  return {
+    zh: `脱机发血，但${words.map(({ zh }) => zh).join('、')}：请立即查找血袋，核查并记录结论`,
+    en: `Handed out while cut off, but: ${words.map(({ en }) => en).join('; ')}. Find the bag now, look into it, and record the conclusion`,
   }
 }

@@ -28,6 +28,8 @@ export type AuditEntry = {
     | 'modification'
     | 'alarm'
     | 'look_back'
+    | 'list_key'
+    | 'offline_decision'
     | 'rescue'
     | 'recall'
     | 'contact'

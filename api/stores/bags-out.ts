@@ -1,11 +1,11 @@
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { alarmCase } from '../../schema/tables/alarms.ts'
 import { bag, bagEvent, bagPlace } from '../../schema/tables/bags.ts'
 import { transfusion } from '../../schema/tables/ends.ts'
 import { policy } from '../../schema/tables/policies.ts'
 import type { Component, Jurisdiction, PlaceState } from '../../schema/vocabulary.ts'
 import type { BagOut } from '../domain/bag-timer.ts'
-import { type Bag, labelOf, vouchingVerbs } from './bags.ts'
+import { type Bag, happenedAt, labelOf, vouchingVerbs } from './bags.ts'
 import type { Database } from './database.ts'
 import { standsIn } from './devices.ts'
 import { jurisdictionAt } from './facilities.ts'
@@ -52,7 +52,7 @@ export async function bagsOut(db: Database, now: number, since: number): Promise
     left join ${bagPlace} p on p.bag_id = b.id and p.known_to is null and p."to" is null
     left join ${transfusion} begun on begun.bag_id = b.id and not begun.is_over
     cross join lateral (
-      select max(e.at) filter (where e.verb = 'issue' and e.bag_id = b.id) as "issuedAt",
+      select max(${happenedAt}) filter (where e.verb = 'issue' and e.bag_id = b.id) as "issuedAt",
         max(e.at) filter (where e.verb in ${vouchingVerbs} and not (e.verb = 'register' and e.data ? 'parent')) as "vouchedAt"
       from ${bagEvent} e where e.bag_id in ${lineOf(sql`b.id`)}
     ) told
@@ -72,11 +72,8 @@ export async function bagsOut(db: Database, now: number, since: number): Promise
 
 /** When a bag was issued last, ms UTC; null where it never was. */
 export async function lastIssueOf(db: Database, bagId: string): Promise<number | null> {
-  const [last] = await db
-    .select({ at: bagEvent.at })
-    .from(bagEvent)
-    .where(and(eq(bagEvent.bagId, bagId), eq(bagEvent.verb, 'issue')))
-    .orderBy(desc(bagEvent.version))
-    .limit(1)
-  return last?.at ?? null
+  const { rows } = await db.execute<{ at: number | null }>(sql`
+    select ${happenedAt} as at from ${bagEvent} e where e.bag_id = ${bagId} and e.verb = 'issue'
+    order by e.version desc limit 1`)
+  return rows[0]?.at ?? null
 }

@@ -327,6 +327,9 @@ const eventStatement = keptStatement<{ readonly asked: string }>(
 /** The verbs by which a person vouches for how a bag was kept until then. That it was made of another is none. */
 export const vouchingVerbs = sql.raw(`('collect', 'register', 'release', 'receive', 'reinstate')`)
 
+/** When an event `e` of a bag happened: what was observed says so, though never later than it was told; all else, when it was done. */
+export const happenedAt = sql.raw(`least((e.data->>'occurredAt')::bigint, e.at)`)
+
 /** After these how a bag was kept counts anew, or no more. */
 const changesVerdict: ReadonlySet<BagEvent['verb']> = new Set([
   'release',
@@ -565,7 +568,7 @@ async function lockAll(tx: Transaction, find: () => Promise<readonly string[]>):
 
 /** Is it inside, and has been since before it was issued last, as far as anybody has seen? What came back in is not. */
 export async function isInsideStill(tx: Transaction, bagId: string): Promise<boolean> {
-  const issuedAt = sql`(select max(at) from ${bagEvent} e where e.bag_id = ${bagId} and e.verb = 'issue')`
+  const issuedAt = sql`(select max(${happenedAt}) from ${bagEvent} e where e.bag_id = ${bagId} and e.verb = 'issue')`
   const [place] = await tx
     .select({ state: bagPlace.state })
     .from(bagPlace)

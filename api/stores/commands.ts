@@ -256,6 +256,8 @@ async function tell(
   /** For the audit alone. */
   inside: object = {},
 ): Promise<void> {
+  // What a list says is news already, and its entry names its bytes (offline-lists.ts).
+  if (kind === 'holdList') return
   const action = `command.${change}`
   await appendNews(tx, [
     { at, kind: action, subject: id, facilityIds: [facilityId], data: { device: name, kind, ...more } },

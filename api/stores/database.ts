@@ -19,6 +19,7 @@ import * as loggers from '../../schema/tables/loggers.ts'
 import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
 import * as notices from '../../schema/tables/notices.ts'
+import * as offline from '../../schema/tables/offline.ts'
 import * as patients from '../../schema/tables/patients.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
@@ -52,6 +53,7 @@ export const tables = {
   ...messages,
   ...news,
   ...notices,
+  ...offline,
   ...patients,
   ...people,
   ...policies,

@@ -14,6 +14,7 @@ const locks = {
   holes: 4847,
   expire: 4848,
   recall: 4860,
+  offer: 4871,
 } as const
 export type Duty = keyof typeof locks
 

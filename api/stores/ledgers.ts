@@ -113,6 +113,20 @@ export async function releasedOf(db: Database | Transaction, bagId: string): Pro
   return rows.flatMap(({ kind, entries }) => releasedBy(kind, entries as readonly KeptEntry[]))
 }
 
+/** Of which of these bags anything was released at all. */
+export async function bagsReleased(
+  db: Database | Transaction,
+  bagIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectDistinct({ bagId: bagHold.bagId })
+    .from(bagHold)
+    .where(
+      and(sql`${bagHold.bagId} = any(${`{${bagIds.join()}}`}::uuid[])`, isNotNull(bagHold.releasedRevision)),
+    )
+  return new Set(rows.map(({ bagId }) => bagId))
+}
+
 /** What lifting a hold of a kind released of what was told then. */
 export function releasedBy(kind: HoldKind, entries: readonly KeptEntry[]): LedgerEntry[] {
   return entries

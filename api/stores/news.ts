@@ -16,7 +16,7 @@ export type NewsItem = {
 /** How far somebody has read: everything up to this transaction and this row of it. As text, `xid-id`. */
 export type Cursor = { readonly xid: string; readonly id: number }
 
-export type News = Omit<NewsItem, 'facilityIds' | 'data'> & {
+export type News = Omit<NewsItem, 'data'> & {
   readonly data: unknown
   readonly cursor: Cursor
 }
@@ -50,10 +50,11 @@ export async function readNews(
     )
     .orderBy(asc(news.xid), asc(news.id))
     .limit(limit)
-  const items = rows.map(({ xid, id, at, kind, subject, data }) => ({
+  const items = rows.map(({ xid, id, at, kind, subject, facilityIds, data }) => ({
     at,
     kind,
     subject,
+    facilityIds,
     data,
     cursor: { xid, id },
   }))

@@ -179,6 +179,21 @@ export async function keptFacts(
   return keptFactsOf(row, await policyBook(database, row.policies))
 }
 
+/** The same of many bags, by id, in one statement. */
+export async function keptFactsOfAll(
+  database: Readable,
+  bagIds: readonly string[],
+  now: number,
+): Promise<ReadonlyMap<string, KeptFacts>> {
+  if (bagIds.length === 0) return new Map()
+  const asked = JSON.stringify(bagIds.map((bagId) => ({ bagId, now })))
+  const { rows } = await database.db.execute<KeptRow & { readonly bagId: string }>(
+    keptFactsOfAllStatement({ asked }),
+  )
+  const book = await policyBook(database, rows[0]?.policies ?? 0)
+  return new Map(rows.map((row) => [row.bagId, keptFactsOf(row, book)]))
+}
+
 const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}) r)`
 
 /** `told`: the lives of the `subject` and of what it was made of, each with its stays; `vouched`: since when they count. */
@@ -293,6 +308,14 @@ const keptFactsStatement = keptStatement<{
   ({ bagId, now }) => sql`
     with recursive subject as (select * from ${bag} where id = ${bagId}), ${lives(now)}
     select ${keptColumns(jurisdictionAt(sql`(select holder_id from subject)`))}`,
+)
+
+const keptFactsOfAllStatement = keptStatement<{ readonly asked: string }>(
+  ({ asked }) => sql`
+    select asked."bagId", told.* from json_to_recordset(${asked}::json) as asked ("bagId" uuid, now bigint), lateral (
+      with recursive subject as (select * from ${bag} where id = asked."bagId"), ${lives(sql`asked.now`)}
+      select ${keptColumns(jurisdictionAt(sql`(select holder_id from subject)`))}
+    ) told`,
 )
 
 function keptFactsOf({ vouched_at, lives, matters, jurisdiction }: KeptRow, book: PolicyBook): KeptFacts {

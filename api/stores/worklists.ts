@@ -14,7 +14,7 @@ import {
 import type { FateRules } from '../domain/fate.ts'
 import { onShelf } from '../domain/lifecycle.ts'
 import type { Reach } from '../domain/rights.ts'
-import { labelOf } from './bags.ts'
+import { happenedAt, labelOf } from './bags.ts'
 import type { Database } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { isIn } from './rows.ts'
@@ -72,7 +72,7 @@ async function choose(db: Database, reach: Reach, { where, at }: Choice): Promis
 /** When a bag was last done to what brought it where it is. */
 const last = (...verbs: readonly BagVerb[]) =>
   sql<number>`(
-  select max(e.at) from ${bagEvent} e
+  select max(${happenedAt}) from ${bagEvent} e
   where e.bag_id = ${bag.id} and e.verb in ${sql.raw(`(${verbs.map((verb) => `'${verb}'`).join(', ')})`)}
 )`.mapWith(Number)
 
@@ -236,7 +236,7 @@ export async function traceTallies(
           else 'under_way'
         end, count(*)
       from ${bag} b cross join lateral (
-        select max(e.at) as at from ${bagEvent} e where e.bag_id = b.id
+        select max(${happenedAt}) as at from ${bagEvent} e where e.bag_id = b.id
           and e.verb = case b.state when 'issued' then 'issue' when 'distributed' then 'distribute' else 'depart' end
       ) last
       where b.state in ('issued', 'distributed', 'in_transit', 'arrived') ${kept} group by 1, 2

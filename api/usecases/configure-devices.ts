@@ -8,6 +8,7 @@ import { type DeviceCommand, newestSettings, supersedeSettings } from '../stores
 import type { Database, Transaction } from '../stores/database.ts'
 import { type Device, lockDevice, lookUpDevices } from '../stores/devices.ts'
 import { jurisdictionsOf } from '../stores/facilities.ts'
+import { keysInUse } from '../stores/list-keys.ts'
 import { listPolicies } from '../stores/policies.ts'
 import { rulesOf } from './alarm-rules.ts'
 import { issueCommand } from './command-device.ts'
@@ -18,7 +19,7 @@ const actor: Actor = { kind: 'job', id: 'configure' }
 const asksAgainMs = 3_600_000
 
 /**
- * Tell devices their own limits and delays, where the newest they were told are others, have expired, or were not taken:
+ * Tell devices their own limits and delays, and by which keys they believe lists, where the newest they were told are others, have expired, or were not taken:
  * so that each can alarm by itself when nobody else does. What waits for a reply is left to wait.
  *
  * @returns how many were told
@@ -66,6 +67,7 @@ async function lackingOf(
   const standing = new Map(found.map(({ id, placements }) => [id, inForce(placements, now).facilityId]))
   const jurisdictions = await jurisdictionsOf(db, [...new Set(standing.values())])
   const policies = await listPolicies(db)
+  const listKeys = await keysInUse(db)
   const newest = await newestSettings(
     db,
     found.map(({ id }) => id),
@@ -76,7 +78,8 @@ async function lackingOf(
     .flatMap((device) => {
       const jurisdiction = jurisdictions.get(standing.get(device.id) as number)
       const theirs = policies.filter((policy) => policy.jurisdiction === jurisdiction)
-      const body = settingsOf(device, theirs, now)
+      const limits = settingsOf(device, theirs, now)
+      const body = listKeys.length > 0 ? { ...limits, listKeys } : limits
       return knows(newest.get(device.id), body, now) ? [] : [{ device, body }]
     })
 }

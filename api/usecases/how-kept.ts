@@ -26,12 +26,14 @@ import { traceBag } from './trace-bag.ts'
  * Where no clock is or was in doubt the stays are what they were folded into, and need not be folded again.
  *
  * @param read tells readings as `keptBy` does; who asks of many bags in one device need not read the same ones again
+ * @param released of which bags anything was released, where that was read before; else it is asked
  * @returns null where no policy speaks of it
  */
 export async function howKept(
   ctx: Pick<Context, 'database' | 'now'>,
   facts: KeptFacts & { readonly bagId: string },
   read: typeof keptBy = keptBy,
+  released?: ReadonlySet<string>,
 ): Promise<Kept | null> {
   if (facts.lives.some(({ component }) => !facts.policies[component])) return null
   const now = ctx.now()
@@ -41,7 +43,8 @@ export async function howKept(
     : await asFolded(ctx.database.db, facts, now, read)
   const kept = keptOf(told, handlingMs)
   const isCalm = !kept.wasOutOfRange && kept.unverifiedMs === 0
-  return isCalm ? kept : keptOf(await butForReleased(ctx, facts, told, now), handlingMs)
+  const isAsTold = released !== undefined && !facts.lives.some(({ bagId }) => released.has(bagId))
+  return isCalm || isAsTold ? kept : keptOf(await butForReleased(ctx, facts, told, now), handlingMs)
 }
 
 function keptOf({ total, carriedMs }: Told, handlingMs: number): Kept {

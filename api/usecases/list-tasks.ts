@@ -27,6 +27,7 @@ import {
   cnInsideRetired,
   cnLookBack,
   cnLookBackOf,
+  cnOfflineConflict,
   cnRecalledOut,
   cnRescueTask,
   cnReviews,
@@ -45,6 +46,7 @@ import { labelsOf } from '../stores/devices.ts'
 import { findFacility, noFacility } from '../stores/facilities.ts'
 import { issuesToReview } from '../stores/issue-reviews.ts'
 import { openLookBacks } from '../stores/ledgers.ts'
+import { openConflicts } from '../stores/offline-decisions.ts'
 import { recalledOut } from '../stores/recall-reads.ts'
 import {
   type About,
@@ -108,6 +110,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   seal_mismatch: sealsThatDiffer,
   recalled_out: bagsRecalledOut,
   unknown_product: bagsOfUnknownProduct,
+  offline_conflict: offlineConflicts,
 }
 
 const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
@@ -298,6 +301,14 @@ async function bagsOfUnknownProduct(ctx: Context, reach: Reach): Promise<Task[]>
     ...about,
     kind: 'unknown_product',
     ...cnUnknownProduct(code),
+  }))
+}
+
+async function offlineConflicts({ database }: Context, reach: Reach): Promise<Task[]> {
+  const open = await openConflicts(database.db, reach)
+  return open.map(({ receivedAt: since, conflicts, ...about }) => ({
+    ...{ ...about, kind: 'offline_conflict', since },
+    ...cnOfflineConflict(conflicts),
   }))
 }
 

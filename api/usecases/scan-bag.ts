@@ -4,16 +4,10 @@ import { decide } from '../domain/bag.ts'
 import { nothingKnown } from '../domain/crossmatch.ts'
 import { inForce } from '../domain/effective.ts'
 import { expiryOf } from '../domain/isbt128/date.ts'
+import type { ReadUnit } from '../domain/read-unit.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type ReturnClock, returnClock } from '../domain/return-clock.ts'
-import {
-  type Answer,
-  type AnswerRule,
-  answerTo,
-  findingsOfScan,
-  mayBreakGlass,
-  rhdWaived,
-} from '../domain/take-out.ts'
+import { type Answer, type AnswerRule, findingsOfScan, rhdWaived, verdictOn } from '../domain/take-out.ts'
 import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { cnAnswers } from '../policies/answers.ts'
 import { crossmatchRulesVersion } from '../policies/crossmatches.ts'
@@ -25,7 +19,7 @@ import { crossmatchFor } from './crossmatch-needed.ts'
 import { demandRight, demandSomebody } from './demand.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
 import { clockRulesOf } from './read-return-clock.ts'
-import { type ReadUnit, readUnit } from './read-unit.ts'
+import { readUnit } from './read-unit.ts'
 
 export type ScanInput = {
   readonly takeOutId: string
@@ -140,8 +134,7 @@ async function tryScan(
     fit: known.fit ?? nothingKnown,
     crossmatch: crossmatchFor(known.jurisdiction, patient, session.crossmatchNeeded),
   })
-  const isBroken = glassBroken !== null && mayBreakGlass(findings, cnAnswers.rules)
-  const { answer, rule } = isBroken ? allowed : answerTo(findings, cnAnswers.rules)
+  const { answer, rule, isBroken } = verdictOn(findings, cnAnswers.rules, glassBroken !== null)
   const told: Told = {
     takeOutId: session.id,
     scanned: `${label.identifier} ${shownProduct(label.identifier, label)}`,
@@ -171,8 +164,6 @@ async function tryScan(
   })
   return issued && { answer, rule, findings, bag: issued, telephone, clock }
 }
-
-const allowed = { answer: 'GO', rule: null } as const
 
 /** Is it believed to be inside another device than the one it is being taken out of? */
 function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commandDevice } from '../../api/usecases/command-device.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import { createContainer } from '../../devices-sim/container.ts'
 import { startDevice } from '../../devices-sim/device.ts'
@@ -35,7 +34,7 @@ const open = (device: string) => running.ask(TakeOut, 'POST', '/take-outs', { de
 const read = (takeOutId: string) => running.ask(TakeOutSession, 'GET', `/take-outs/${takeOutId}`)
 const commandsOf = async (device: string) =>
   (await running.ask(DeviceCommands, 'GET', `/devices/${device}/commands`)).commands.filter(
-    ({ kind }) => kind !== 'configure',
+    ({ kind }) => kind !== 'configure' && kind !== 'holdList',
   )
 const sound = (device: string) =>
   running.ask(DeviceCommand, 'POST', `/devices/${device}/commands`, { kind: 'sound' })
@@ -181,18 +180,24 @@ describe('the door of a take-out', () => {
 describe('a command', () => {
   test('that says how things are is sent on each connection until it is replied to', async () => {
     const fridge = await aFridge()
-    const list = { device: fridge.name, kind: 'holdList', body: { bags: ['a'] } } as const
-    const { id } = await commandDevice(running.ctx, list)
-    running.clock.now += 86_400_000
+    const ids = new Set<string>()
     for (let visit = 0; visit < 3; visit++) {
       const listener = await listenAs(running, fridge)
-      expect(await listener.next()).toMatchObject({ id, kind: 'holdList', body: { bags: ['a'] } })
+      await until(() => listener.lists.length === 1)
+      const [{ id } = { id: '' }] = listener.lists
+      ids.add(id)
       if (visit === 2) await listener.reply({ command: id, state: 'done' })
       await listener.leave()
     }
+    expect(ids.size).toBe(1)
     const last = await listenAs(running, fridge)
     await nextIsNew(fridge.name, last)
-    expect((await commandsOf(fridge.name))[1]).toMatchObject({ state: 'replied', reply: { state: 'done' } })
+    expect(last.lists).toEqual([])
+    const { commands } = await running.ask(DeviceCommands, 'GET', `/devices/${fridge.name}/commands`)
+    expect(commands.find(({ kind }) => kind === 'holdList')).toMatchObject({
+      state: 'replied',
+      reply: { state: 'done' },
+    })
     await last.leave()
   })
 
@@ -250,6 +255,7 @@ describe('the settings of a device', () => {
       expect(ConfigureBody.strict().parse(body)).toEqual({
         ...{ low: 2, high: 6, loadMs: 0, airLow: 2, airHigh: 8, airMs: 600_000, airActionMs: 1_800_000 },
         ...{ doorMs: 180_000, maxSilenceMs: 900_000 },
+        listKeys: [{ id: expect.any(String), key: expect.any(String) }],
       })
       if (visit === 2) await listener.reply({ command: id, state: 'done' })
       await listener.leave()

@@ -8,6 +8,7 @@ import { readConfig } from '../../api/config.ts'
 import type { Context } from '../../api/context.ts'
 import { everywhere } from '../../api/domain/rights.ts'
 import { Command, type Reply } from '../../schema/messages.ts'
+import { SignedDocument } from '../../schema/offline-list.ts'
 import { commandTopic, upTopic } from '../../schema/topics.ts'
 import { createServerDatabase, serverUrl } from './database.ts'
 import { noon, silent } from './world.ts'
@@ -72,11 +73,13 @@ export async function startRunning(
 /** A device by mqtt.js that listens to its commands. */
 export type Listener = {
   readonly client: MqttClient
-  /** All it was told, as it came, but its settings. */
+  /** All it was told, as it came, but its settings and what it is to decide by while cut off. */
   readonly heard: readonly Command[]
   /** The settings it was told, as they came. It does not reply to them by itself. */
   readonly settings: readonly Command[]
-  /** What it is told next that it was not asked for yet, but its settings. */
+  /** The signed lists it was told, as they came. */
+  readonly lists: readonly Command[]
+  /** What it is told next that it was not asked for yet, but its settings and lists. */
   next(): Promise<Command>
   /** Resolves when the reply is acknowledged. */
   reply(body: Reply): Promise<void>
@@ -98,10 +101,12 @@ export async function listenAs(
   })
   const heard: Command[] = []
   const settings: Command[] = []
+  const lists: Command[] = []
   const waiting: (() => void)[] = []
   client.on('message', (_topic, payload) => {
     const command = Command.parse(JSON.parse(payload.toString()))
     if (command.kind === 'configure') return void settings.push(command)
+    if (SignedDocument.safeParse(command.body).success) return void lists.push(command)
     heard.push(command)
     waiting.shift()?.()
   })
@@ -113,6 +118,7 @@ export async function listenAs(
     client,
     heard,
     settings,
+    lists,
     async next() {
       const index = asked++
       if (index >= heard.length) await new Promise<void>((resolve) => waiting.push(resolve))

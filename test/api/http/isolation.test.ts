@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { z } from 'zod'
 import { hasRight, type Right, rights } from '../../../api/domain/rights.ts'
@@ -14,6 +15,7 @@ import { Facility } from '../../../schema/http/facilities.ts'
 import { Patient, TakeOut } from '../../../schema/http/life.ts'
 import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
+import { OfflineReceipt } from '../../../schema/http/offline.ts'
 import { TransfusionRecord } from '../../../schema/http/patients.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { Recall } from '../../../schema/http/recalls.ts'
@@ -55,6 +57,7 @@ type Place = {
   readonly recall: number
   readonly lookBack: number
   readonly sample: string
+  readonly decision: string
 }
 
 const doc = z.object({
@@ -80,6 +83,14 @@ const aRejudgement = {
   ...({ jurisdiction: 'CN', component: 'red_cells', phase: 'storage', version: 1 } as const),
   ...{ from: iso(noon - 86_400_000), to: iso(noon), reason: 'a limit was mistyped' },
 }
+
+/** Of a bag nobody knows, so that something speaks against it. */
+const anOfflineDecision = () => ({
+  ...({ decisionId: randomUUID(), occurredAt: iso(noon), uncertaintyMs: 0, list: null } as const),
+  ...({ emergency: true, reason: 'haemorrhage', answer: 'GO', findings: [] } as const),
+  scanned: { din: '=A99992699999800', productCode: 'E0336V00' },
+  bagId: '00000000-0000-7000-8000-000000000007',
+})
 
 const aRuuviFile = (at: number) => printRuuvi([{ at, celsius: 4, humidity: 40 }])
 
@@ -109,6 +120,9 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /devices/{name}/moves': ({ code }) => ({ facility: code, reason: 'moved' }),
   'POST /devices/{name}/secret': () => ({}),
   'POST /devices/{name}/revocation': () => ({ reason: 'lost' }),
+  'POST /devices/{name}/offline-decisions': () => ({ decisions: [anOfflineDecision()] }),
+  'POST /devices/{name}/offline-decisions/{decisionId}/reviews': () => ({ conclusion: 'a broken terminal' }),
+  'POST /list-keys': () => ({}),
   'POST /devices/{name}/clock-facts': () => ({
     boot: 'boot-a',
     fromSeq: 0,
@@ -291,6 +305,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
 
 /** What a right for one facility never allows: it would touch all of them. */
 const networkWide = new Set([
+  'POST /list-keys',
   'POST /facilities',
   'POST /policies/proposals',
   'POST /policies/proposals/{id}/opinions',
@@ -397,6 +412,7 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     recall,
     lookBack: await aLookBack(door, bagId, recall),
     sample,
+    decision: await aTellingTerminal(door, device),
   }
 }
 
@@ -418,6 +434,12 @@ async function aDoneRejudgement({ world }: Door): Promise<number> {
     await decideOnRejudgement(as(name), { id, decision: 'approve', comment: 'read' })
   world.clock.now = noon
   return id
+}
+
+async function aTellingTerminal(door: Door, device: string): Promise<string> {
+  const decision = anOfflineDecision()
+  await door.ask(OfflineReceipt, 'POST', `/devices/${device}/offline-decisions`, { decisions: [decision] })
+  return decision.decisionId
 }
 
 async function aLookBack({ world }: Door, bagId: string, recall: number): Promise<number> {
@@ -484,6 +506,7 @@ const nowhere: Place = {
   recall: 2_000_000_006,
   lookBack: 2_000_000_007,
   sample: '00000000-0000-7000-8000-000000000007',
+  decision: '00000000-0000-7000-8000-000000000006',
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -514,6 +537,7 @@ function fill(route: string, place: Place): string {
     boxId: place.box,
     number: String(place.recall),
     lookBack: String(place.lookBack),
+    decisionId: place.decision,
     contact: place.contact,
     shiftId: String(place.shift),
   }

@@ -132,6 +132,8 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'news',
       'notice_attempt',
       'notice_case',
+      'offline_decision',
+      'offline_review',
       'patient_antibody',
       'patient_grouping',
       'patient_requirement',

@@ -1,0 +1,197 @@
+import { and, asc, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm'
+import { hashOfDocument, type SignedDocument } from '../../schema/offline-list.ts'
+import { bag, bagPlace, patient } from '../../schema/tables/bags.ts'
+import { deviceCommand, deviceListener } from '../../schema/tables/commands.ts'
+import { device, deviceState } from '../../schema/tables/devices.ts'
+import { facility } from '../../schema/tables/facilities.ts'
+import { offlineDecision, offlineList } from '../../schema/tables/offline.ts'
+import type { DeviceKind } from '../../schema/vocabulary.ts'
+import type { Actor } from '../domain/actor.ts'
+import { lifetimeMs } from '../domain/command.ts'
+import { onShelf } from '../domain/lifecycle.ts'
+import { appendAudit } from './audit.ts'
+import type { Bag } from './bags.ts'
+import type { Database, Transaction } from './database.ts'
+import { standsIn } from './devices.ts'
+import { signalCommand } from './signals.ts'
+
+/** What bags may be handed out of. */
+const kinds: readonly DeviceKind[] = ['fridge', 'freezer', 'incubator']
+
+/** So many bags of a facility are looked at, those that expire first in front. */
+const mostBags = 5_000
+
+export type BagInReach = {
+  readonly bag: Bag
+  /** The device it is believed to be inside of. */
+  readonly device: string | null
+  readonly timeZone: string
+}
+
+/** The bags a facility holds on its shelves or awaits. */
+export async function bagsInReach(db: Database | Transaction, facilityId: number): Promise<BagInReach[]> {
+  return db
+    .select({ bag, device: device.name, timeZone: sql<string>`coalesce(${facility.timeZone}, 'UTC')` })
+    .from(bag)
+    .leftJoin(
+      bagPlace,
+      and(
+        eq(bagPlace.bagId, bag.id),
+        isNull(bagPlace.knownTo),
+        isNull(bagPlace.to),
+        eq(bagPlace.state, 'inside'),
+      ),
+    )
+    .leftJoin(device, eq(device.id, bagPlace.deviceId))
+    .leftJoin(facility, sql`${facility.id} = coalesce(${bag.originId}, ${bag.holderId})`)
+    .where(
+      or(
+        and(eq(bag.holderId, facilityId), inArray(bag.state, [...onShelf])),
+        and(eq(bag.destinationId, facilityId), inArray(bag.state, ['distributed', 'in_transit', 'arrived'])),
+      ),
+    )
+    .orderBy(asc(bag.expiresAt), asc(bag.id))
+    .limit(mostBags)
+}
+
+/** So many patients a terminal is told of at most. */
+const mostPatients = 5_000
+
+/**
+ * The patients bags of a facility may be for: those with a sample that lasts first, then whoever an emergency must not
+ * forget to be RhD-negative or to have anti-D, and how many had no room.
+ */
+export async function patientsInCare(db: Database | Transaction, facilityId: number, now: number) {
+  const rows = await db
+    .select({ patient, all: sql<number>`count(*) over ()`.mapWith(Number) })
+    .from(patient)
+    .where(eq(patient.facilityId, facilityId))
+    .orderBy(
+      sql`coalesce(${patient.sampleUntil}, 0) > ${now} desc`,
+      sql`${patient.antiD} or coalesce(${patient.rhd}, '') = 'negative' desc`,
+      desc(patient.updatedAt),
+      asc(patient.pseudonym),
+    )
+    .limit(mostPatients)
+  return { patients: rows.map((row) => row.patient), leftOut: (rows[0]?.all ?? 0) - rows.length }
+}
+
+export type NewList = {
+  readonly deviceId: number
+  readonly device: string
+  readonly facilityId: number
+  readonly seq: number
+  readonly asOf: number
+  readonly signed: SignedDocument
+  /** How many bags it tells of, and how many had no room. */
+  readonly bags: number
+  readonly leftOut: number
+  readonly commandId: string
+}
+
+/** The number the next list of a device has; the device must be locked. */
+export async function nextSeq(tx: Transaction, deviceId: number): Promise<number> {
+  const [last] = await tx
+    .select({ seq: offlineList.seq })
+    .from(offlineList)
+    .where(eq(offlineList.deviceId, deviceId))
+    .orderBy(desc(offlineList.seq))
+    .limit(1)
+  return (last?.seq ?? 0) + 1
+}
+
+/**
+ * Keep a list and queue it for its device, which must be locked; the one before it is sent no more. What it says everybody
+ * was told already, so that it is no news; the audit entry names its bytes.
+ */
+export async function insertList(tx: Transaction, actor: Actor, list: NewList): Promise<void> {
+  const { deviceId, device: name, facilityId, seq, asOf, signed, bags, leftOut, commandId } = list
+  const payloadHash = hashOfDocument(signed)
+  await tx.insert(offlineList).values({
+    ...{ deviceId, seq, facilityId, asOf, payloadHash, keyId: signed.keyId },
+    payload: Buffer.from(signed.payload, 'base64'),
+    signature: Buffer.from(signed.signature, 'base64'),
+  })
+  await tx
+    .update(deviceCommand)
+    .set({ expiresAt: sql`greatest(${asOf}::bigint, ${deviceCommand.issuedAt} + 1)` })
+    .where(
+      and(
+        eq(deviceCommand.deviceId, deviceId),
+        eq(deviceCommand.kind, 'holdList'),
+        isNull(deviceCommand.repliedAt),
+        sql`${deviceCommand.expiresAt} > ${asOf}::bigint`,
+      ),
+    )
+  await tx.insert(deviceCommand).values({
+    ...{ id: commandId, deviceId, facilityId, actor, kind: 'holdList', body: { seq } },
+    ...{ issuedAt: asOf, expiresAt: asOf + lifetimeMs.holdList },
+  })
+  await appendAudit(tx, actor, {
+    at: asOf,
+    action: 'offline_list.made',
+    subjectKind: 'device',
+    subject: name,
+    after: { seq, keyId: signed.keyId, sha256: payloadHash, bags, leftOut },
+  })
+  await signalCommand(tx, name)
+}
+
+/** A list as it was signed, by its number, or the newest; null where there is none. */
+export async function findList(
+  db: Database | Transaction,
+  deviceId: number,
+  seq?: number,
+): Promise<(typeof offlineList.$inferSelect & { readonly signed: SignedDocument }) | null> {
+  const [row] = await db
+    .select()
+    .from(offlineList)
+    .where(and(eq(offlineList.deviceId, deviceId), seq === undefined ? undefined : eq(offlineList.seq, seq)))
+    .orderBy(desc(offlineList.seq))
+    .limit(1)
+  if (!row) return null
+  const { keyId, payload, signature } = row
+  const signed = { keyId, payload: payload.toString('base64'), signature: signature.toString('base64') }
+  return { ...row, signed }
+}
+
+export type DueDevice = { readonly name: string; readonly facilityId: number; readonly isUrgent: boolean }
+
+/**
+ * The devices that listen and are to be told again: those of facilities where something has changed, those that have begun
+ * to listen since they were told, and those told too long ago. First where holds have changed.
+ */
+export async function devicesToList(
+  db: Database,
+  due: { readonly urgent: readonly number[]; readonly changed: readonly number[]; readonly before: number },
+  now: number,
+): Promise<DueDevice[]> {
+  const ids = (facilityIds: readonly number[]) => sql`${`{${facilityIds.join()}}`}::integer[]`
+  const { rows } = await db.execute<DueDevice>(sql`
+    select name, "facilityId", "isUrgent" from (
+      select d.name, ${standsIn(sql`d.id`, now)} as "facilityId", l.since,
+        (select max(o.as_of) from ${offlineList} o where o.device_id = d.id) as told
+      from ${device} d join ${deviceListener} l on l.device_id = d.id
+      left join ${deviceState} s on s.device_id = d.id
+      where d.revoked_at is null and d.kind = any(${`{${kinds.join()}}`}::text[]) and s.status is distinct from 'offline'
+    ) listening, lateral (select "facilityId" = any(${ids(due.urgent)}) as "isUrgent") u
+    where "isUrgent" or "facilityId" = any(${ids(due.changed)}) or told is null or told < since
+      or told <= ${due.before}::bigint
+    order by "isUrgent" desc, told nulls first, name`)
+  return rows
+}
+
+/** Forget lists that have been followed by others for long, and nothing was decided by. @returns how many */
+export async function forgetLists(db: Database, before: number): Promise<number> {
+  const gone = await db
+    .delete(offlineList)
+    .where(
+      and(
+        lt(offlineList.asOf, before),
+        sql`${offlineList.seq} < (select max(o.seq) from ${offlineList} o where o.device_id = ${offlineList.deviceId})`,
+        sql`not exists (select from ${offlineDecision} x where x.device_id = ${offlineList.deviceId} and x.list_seq = ${offlineList.seq})`,
+      ),
+    )
+    .returning({ seq: offlineList.seq })
+  return gone.length
+}

@@ -1,0 +1,210 @@
+import { deflateRawSync } from 'node:zlib'
+import {
+  type OfflineList,
+  type OfflinePatients,
+  type SignedDocument,
+  whoIs,
+} from '../../schema/offline-list.ts'
+import type { Component } from '../../schema/vocabulary.ts'
+import { components } from '../../schema/vocabulary.ts'
+import type { Deps } from '../context.ts'
+import type { Actor } from '../domain/actor.ts'
+import type { BagFacts } from '../domain/bag.ts'
+import { inForce } from '../domain/effective.ts'
+import { phaseIn } from '../domain/exposure.ts'
+import type { ListedKept } from '../domain/offline.ts'
+import { cnAnswers } from '../policies/answers.ts'
+import { emergencyRules } from '../policies/emergency.ts'
+import { cnOffline } from '../policies/offline.ts'
+import { factsOfAll } from '../stores/bags.ts'
+import { profilesInForce } from '../stores/barcode-profiles.ts'
+import type { Transaction } from '../stores/database.ts'
+import { findDevice, lockDevice } from '../stores/devices.ts'
+import { jurisdictionOf } from '../stores/facilities.ts'
+import { bagsReleased } from '../stores/ledgers.ts'
+import { currentSigner, type Signer, saltOf } from '../stores/list-keys.ts'
+import { bagsInReach, insertList, nextSeq, patientsInCare } from '../stores/offline-lists.ts'
+import { policyVersions } from '../stores/policies.ts'
+import { type KeptFacts, keptByOnce, keptFactsOfAll } from '../stores/scans.ts'
+import { rulesInForce } from '../stores/take-outs.ts'
+import { howKept } from './how-kept.ts'
+import { uuidv7 } from './register-bag.ts'
+
+/** How the bags of a facility were kept, as of one moment; what it lacks nobody has asked for yet. */
+export type KeptBook = { readonly at: number; readonly kept: Map<string, ListedKept | null> }
+
+type ListedBags = OfflineList['bags']
+
+/** What a facility's lists say alike. */
+export type FacilityFacts = Omit<OfflineList, 'device' | 'seq' | 'leftOut'> & { readonly facilityId: number }
+
+/** Most of a packet may be a list's payload, so that with all that is put around it none is too large (`maxPacketBytes`). */
+const mostPayloadBytes = 150_000
+
+/**
+ * What terminals of a facility are to know. How bags were kept is the greater part of the work, and asked of those only that
+ * may be handed out; where that was asked a moment ago, holds and states alone are read anew.
+ *
+ * @param book what is known of how bags were kept; filled with what it lacks
+ */
+export async function facilityFacts(
+  { database, now: clock }: Pick<Deps, 'database' | 'now'>,
+  facility: { readonly id: number; readonly code: string },
+  secret: string,
+  book: KeptBook,
+): Promise<FacilityFacts> {
+  const now = clock()
+  const { db } = database
+  const salt = saltOf(facility.id, secret)
+  const rows = await bagsInReach(db, facility.id)
+  const facts = await factsOfAll(
+    db,
+    rows.map(({ bag }) => bag),
+  )
+  const asked = rows.flatMap(({ bag }) =>
+    bag.state === 'available' && bag.expiresAt > now && !book.kept.has(bag.id) ? [bag.id] : [],
+  )
+  await fillBook({ database, now: () => book.at }, book, asked)
+  const jurisdiction = await jurisdictionOf(db, facility.id)
+  const { secondChecker, telephone } = await rulesInForce(db, facility.id)
+  const handlingMs: Partial<Record<Component, number | null>> = {}
+  for (const component of components) {
+    const versions = await policyVersions(db, jurisdiction, component, 'in_hand')
+    if (versions.length > 0) handlingMs[component] = inForce(versions, now).longestMs
+  }
+  return {
+    ...{ v: 1, kind: 'holds', facilityId: facility.id, facility: facility.code },
+    ...{ asOf: now, keptAt: book.at },
+    validUntil: now + cnOffline.freshMs,
+    refuseFrom: now + cnOffline.refuseMs,
+    policy: { offline: cnOffline.version, answers: cnAnswers.version },
+    rules: cnAnswers.rules.map((rule) => ({ ...rule })),
+    ...{ secondChecker, telephone, handlingMs },
+    rhdPositive: emergencyRules[jurisdiction].rhdPositive,
+    stations: (await profilesInForce(db, now)).map(({ facility: station, region, profile, codes }) => ({
+      ...{ facility: station, region, profile },
+      codes: codes.map(({ codabar, fields }) => ({ codabar, fields: [...fields] })),
+    })),
+    bags: rows.map(({ bag, device, timeZone }, index): ListedBags[number] => {
+      const { component, state, expiresAt, group, lowTitre, isForAnybody, reservation, holds } = facts[
+        index
+      ] as BagFacts
+      const { id, scheme, identifier, productCode, collectionType, division } = bag
+      return {
+        ...{ id, identifier, productCode, collectionType, division, device, timeZone },
+        ...{ component, state, expiresAt, group, lowTitre, isForAnybody },
+        scheme: scheme as ListedBags[number]['scheme'],
+        reservation: reservation && { patient: whoIs(reservation.patient, salt), until: reservation.until },
+        holds: [...new Set(holds.map(({ kind }) => kind))],
+        kept: book.kept.get(id) ?? null,
+      }
+    }),
+  }
+}
+
+/** So many bags are asked about in one statement. */
+const atOnce = 200
+
+async function fillBook(
+  ctx: Pick<Deps, 'database' | 'now'>,
+  { at, kept }: KeptBook,
+  bagIds: readonly string[],
+): Promise<void> {
+  const read = keptByOnce()
+  for (let from = 0; from < bagIds.length; from += atOnce) {
+    const facts = await keptFactsOfAll(ctx.database, bagIds.slice(from, from + atOnce), at)
+    const lives = [...facts.values()].flatMap((known) => known.lives.map((life) => life.bagId))
+    const released = await bagsReleased(ctx.database.db, [...new Set(lives)])
+    for (const [bagId, known] of facts) {
+      const told = await howKept(ctx, { ...known, bagId }, read, released)
+      kept.set(bagId, told && { ...told, ...placeOf(known, at) })
+    }
+  }
+}
+
+/** Where a bag is by now, and until when the last reading there speaks for it. */
+function placeOf(
+  { lives: [own], policies }: KeptFacts,
+  now: number,
+): Pick<ListedKept, 'place' | 'spokenUntil'> {
+  const stay = own?.stays.at(-1)
+  if (!own || !stay) return { place: null, spokenUntil: null }
+  if (stay.to !== null) return { place: 'unknown', spokenUntil: null }
+  if (stay.state !== 'inside') return { place: stay.state, spokenUntil: null }
+  const probe = (['load', 'air'] as const).flatMap(
+    (kind) => stay.probes.find((one) => one.kind === kind) ?? [],
+  )[0]
+  const versions = policies[own.component]?.[phaseIn(stay.kind)] ?? []
+  if (!probe || versions.length === 0 || stay.profiles.length === 0)
+    return { place: 'inside', spokenUntil: now }
+  const longestMs = Math.min(inForce(versions, now).maxSilenceMs, inForce(stay.profiles, now).maxSilenceMs)
+  return { place: 'inside', spokenUntil: probe.lastAt + longestMs }
+}
+
+/** Sign a list for a device and queue it. @returns false where the device is revoked, or stands elsewhere by now */
+export async function offerList(
+  tx: Transaction,
+  actor: Actor,
+  name: string,
+  facts: FacilityFacts,
+  signer: Signer,
+): Promise<boolean> {
+  const { facilityId, ...common } = facts
+  const found = await findDevice(tx, name)
+  await lockDevice(tx, found.id)
+  if (found.revokedAt !== null || inForce(found.placements, facts.asOf).facilityId !== facilityId)
+    return false
+  const seq = await nextSeq(tx, found.id)
+  const { signed, leftOut } = fitted({ ...common, device: name, seq }, signer)
+  const bags = facts.bags.length - leftOut
+  const about = { deviceId: found.id, device: name, facilityId, seq, asOf: facts.asOf }
+  await insertList(tx, actor, { ...about, signed, bags, leftOut, commandId: uuidv7(facts.asOf) })
+  return true
+}
+
+/**
+ * As many bags as have room: those in the device itself first, then those that may be handed out, then the rest, each by
+ * expiry. What is left out is counted, and not handed out.
+ */
+function fitted(
+  list: Omit<OfflineList, 'leftOut'>,
+  signer: Signer,
+): { readonly signed: SignedDocument; readonly leftOut: number } {
+  const turnOf = ({ device, state, holds }: ListedBags[number]) =>
+    device === list.device ? 0 : state === 'available' && holds.length === 0 ? 1 : 2
+  const bags = list.bags.map((bag) => ({ bag, turn: turnOf(bag) })).sort((a, b) => a.turn - b.turn)
+  for (let room = bags.length; ; ) {
+    const told = bags.slice(0, room).map(({ bag }) => bag)
+    const leftOut = bags.length - told.length
+    const bytes = packed({ ...list, bags: told, leftOut } satisfies OfflineList)
+    if (bytes.length <= mostPayloadBytes || room === 0) return { signed: signedBy(signer, bytes), leftOut }
+    room = Math.floor(Math.min(room - 1, room * (mostPayloadBytes / bytes.length) * 0.98))
+  }
+}
+
+/** The patients bags of a facility may be for, for one of its terminals. */
+export async function signPatients(
+  tx: Transaction,
+  actor: Actor,
+  { device, facilityId }: { readonly device: string; readonly facilityId: number },
+  secret: string,
+  now: number,
+): Promise<SignedDocument> {
+  const salt = saltOf(facilityId, secret)
+  const { patients, leftOut } = await patientsInCare(tx, facilityId, now)
+  const document: OfflinePatients = {
+    ...{ v: 1, kind: 'patients', device, asOf: now, validUntil: now + cnOffline.freshMs, salt, leftOut },
+    patients: patients.map(({ pseudonym, abo, rhd, antiD, sampleUntil }) => ({
+      ...{ who: whoIs(pseudonym, salt), group: { abo, rhd }, antiD, sampleUntil },
+    })),
+  }
+  return signedBy(await currentSigner(tx, actor, secret, now), packed(document))
+}
+
+function packed(document: OfflineList | OfflinePatients): Buffer {
+  return deflateRawSync(JSON.stringify(document))
+}
+
+function signedBy({ keyId, sign }: Signer, bytes: Buffer): SignedDocument {
+  return { keyId, payload: bytes.toString('base64'), signature: sign(bytes).toString('base64') }
+}
