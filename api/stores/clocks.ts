@@ -8,6 +8,7 @@ import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { dueForDevices, ever } from './ledger-due.ts'
 import { kept } from './pool.ts'
+import { rederiveFaultsOf } from './probe-faults.ts'
 import { insertRows, isOneOf, rowSet } from './rows.ts'
 
 /** One power-up of a device: its clock as last measured, and the fault that is still unsettled. */
@@ -137,6 +138,7 @@ export async function raiseClockFault(
   await tx.delete(clockFault).where(and(open, isNull(clockFault.settledBy)))
   await dueForDevices(tx, [{ deviceId: input.deviceId, ...ever }], input.raisedAt)
   const [row] = await tx.insert(clockFault).values(input).returning({ id: clockFault.id })
+  await rederiveFaultsOf(tx, input)
   return (row as { id: number }).id
 }
 
@@ -175,6 +177,7 @@ export async function insertClockFact(
     .returning({ id: clockFact.id })
   const { id } = added as { id: number }
   await settleFaults(tx, id, input)
+  await rederiveFaultsOf(tx, input)
   await dueForDevices(tx, [{ deviceId: input.deviceId, ...ever }], now)
   await appendAudit(tx, actor, {
     at: now,
@@ -257,6 +260,11 @@ export async function clockFaultsOf(db: Database | Transaction, deviceId: number
     .innerJoin(boot, eq(boot.id, clockFault.bootId))
     .where(eq(clockFault.deviceId, deviceId))
     .orderBy(asc(clockFault.id))
+}
+
+/** The clock faults of a device nobody has settled yet. */
+export async function unsettledFaultsOf(db: Database | Transaction, deviceId: number): Promise<ClockFault[]> {
+  return (await clockFaultsOf(db, deviceId)).filter(({ settled }) => !settled)
 }
 
 /** May the time of this message be believed? Not while an unsettled clock fault covers it. */

@@ -1,12 +1,13 @@
 import { and, asc, eq, gte, inArray, isNull, lt, or, sql } from 'drizzle-orm'
 import { probeFault } from '../../schema/tables/derived.ts'
-import { device, probe, probeState } from '../../schema/tables/devices.ts'
+import { clockFact, device, probe, probeState } from '../../schema/tables/devices.ts'
 import { type ProbeFaultKind, probeFaultKinds } from '../../schema/vocabulary.ts'
 import type { Span } from '../domain/exposure.ts'
 import { differing, merged } from '../domain/spans.ts'
 import type { FaultStretch } from '../domain/thermal/fault-stretches.ts'
 import type { Database, Transaction } from './database.ts'
 import { dueForDevices, ever } from './ledger-due.ts'
+import { rawTimesOf } from './readings.ts'
 import { insertRows, isOneOf } from './rows.ts'
 
 const view = { kind: probeFault.kind, from: probeFault.from, to: probeFault.to }
@@ -187,4 +188,22 @@ export async function rederiveFaultsFrom(tx: Transaction, probeId: number, at: n
     .update(probeState)
     .set({ faultsTo: at })
     .where(and(eq(probeState.probeId, probeId), sql`${probeState.faultsTo} > ${at}`))
+}
+
+/**
+ * Faults of probes are derived of what is dated by a clock that is believed, and of nothing else: what hangs on messages
+ * that are in doubt from now on, or no longer are, is to be derived again. The device must be locked.
+ */
+export async function rederiveFaultsOf(
+  tx: Transaction,
+  { deviceId, ...messages }: { readonly deviceId: number; readonly bootId: number; readonly fromSeq: number },
+): Promise<void> {
+  const probes = await tx.select({ id: probe.id }).from(probe).where(eq(probe.deviceId, deviceId))
+  const { rows } = await tx.execute<{ least: number }>(sql`
+    select least(0, min(offset_ms)) as least from ${clockFact} where device_id = ${deviceId}`)
+  for (const { id } of probes.sort((a, b) => a.id - b.id)) {
+    const told = await rawTimesOf(tx, id, { ...messages, toSeq: null })
+    if (!told) continue
+    await rederiveFaultsFrom(tx, id, told.from + (rows[0]?.least ?? 0))
+  }
 }

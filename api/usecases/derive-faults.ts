@@ -1,12 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Deps } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
 import { contradictions } from '../domain/thermal/contradictions.ts'
 import { type FaultStretch, faultStretches, runBefore } from '../domain/thermal/fault-stretches.ts'
 import { cnCauseRule } from '../policies/causes.ts'
-import type { Database } from '../stores/database.ts'
-import { type Device, lookUpDevices } from '../stores/devices.ts'
+import { isTimeVerified, unsettledFaultsOf } from '../stores/clocks.ts'
+import { type Device, lockDevice, lookUpDevices } from '../stores/devices.ts'
 import { type Derived, saveFaults, type Underived, underived } from '../stores/probe-faults.ts'
-import { readingsBetween } from '../stores/readings.ts'
+import { readingsBetween, type TracedReading } from '../stores/readings.ts'
 
 /** How often probes to look at are sought while none lag, ms, and how many at once. */
 const everyMs = 30_000
@@ -44,11 +45,21 @@ export function createFaultWatch(
         const device = devices.get(probe.device)
         if (!device) continue
         const from = probe.faultsTo ?? probe.firstAt
+        const doubts = await unsettledFaultsOf(db, device.id)
+        const read: Read = async (probeId, begin, end) =>
+          (await readingsBetween(db, probeId, device.clockFacts, begin, end)).filter(({ boot, seq }) =>
+            isTimeVerified(doubts, boot, seq),
+          )
         const shown = {
-          alone: { from, found: await stretchesFrom(db, device, probe, from) },
-          together: await contradictionsFrom(db, device, probe, from),
+          alone: { from, found: await stretchesFrom(read, probe, from) },
+          together: await contradictionsFrom(read, device, probe, from),
         }
-        const isKept = await db.transaction((tx) => saveFaults(tx, probe, shown, now))
+        const isKept = await db.transaction(async (tx) => {
+          // Whoever raises a doubt or settles one has the device, and says from where on to derive again.
+          await lockDevice(tx, device.id)
+          const isAsRead = isDeepStrictEqual(await unsettledFaultsOf(tx, device.id), doubts)
+          return isAsRead && (await saveFaults(tx, probe, shown, now))
+        })
         if (!isKept) moved.add(probe.probeId)
       }
       return next.length
@@ -56,20 +67,22 @@ export function createFaultWatch(
   }
 }
 
+/** What a probe told in [begin, end) by a clock that is believed, in order. */
+type Read = (probeId: number, begin: number, end: number) => Promise<readonly TracedReading[]>
+
 /**
  * The stretches that last at `from` or end then or later: of all readings from so long before that nothing earlier decides
  * about any of them.
  */
 async function stretchesFrom(
-  db: Database,
-  { clockFacts }: Device,
+  read: Read,
   { probeId, probe, firstAt, lastAt }: Underived,
   from: number,
 ): Promise<FaultStretch[]> {
   const { lookbackMs, recentMs } = cnCauseRule
   for (let reach = 2 * lookbackMs; ; reach *= 2) {
     const begin = Math.max(firstAt, from - reach)
-    const samples = await readingsBetween(db, probeId, clockFacts, begin, lastAt + 1)
+    const samples = await read(probeId, begin, lastAt + 1)
     const found = faultStretches(probe, samples, cnCauseRule).filter(({ to }) => to === null || to >= from)
     // What ends at `from` itself began before it.
     const earliest = Math.min(runBefore(samples, from - 1, cnCauseRule), ...found.map((one) => one.from))
@@ -82,8 +95,8 @@ async function stretchesFrom(
  * its reading before that held, and so whatever ends no longer than a silence before. Null where there is no other.
  */
 async function contradictionsFrom(
-  db: Database,
-  { clockFacts, profiles }: Device,
+  read: Read,
+  { profiles }: Device,
   { other, probe, ...own }: Underived,
   from: number,
 ): Promise<Derived | null> {
@@ -96,11 +109,9 @@ async function contradictionsFrom(
   const end = Math.max(air.lastAt, load.lastAt) + 1
   for (let reach = cnCauseRule.apartMs + 2 * longestMs; ; reach *= 4) {
     const begin = since - reach
-    const read = ({ probeId }: { readonly probeId: number }) =>
-      readingsBetween(db, probeId, clockFacts, begin, end)
     const found = contradictions(
-      await read(air),
-      await read(load),
+      await read(air.probeId, begin, end),
+      await read(load.probeId, begin, end),
       (at) => inForce(profiles, at).maxSilenceMs,
       cnCauseRule,
     ).filter(({ to }) => to === null || to >= since)

@@ -165,6 +165,33 @@ test('a clock fact takes the faults of its readings along', async ({ database })
   expect(await believed(world, 'fridge-1')).toEqual(moved)
 })
 
+test('what a clock in doubt dates neither makes a fault nor hides one, until somebody vouches for it', async ({
+  database,
+}) => {
+  const world = await aWorld(database)
+  world.clock.now = noon + day
+  await aDevice(world, 'fridge-1')
+  await tells(world, 'fridge-1', { load: chart })
+  const from = truth[0]?.from ?? 0
+  const within = { device: 'fridge-1', boot: 'slow' }
+  const backlog = [aReading(from + 30_500, 4.24), aReading(from + 31_000, 4.24)]
+  await world.ingest.accept([aMessage({ ...within, seq: 0, body: backlog })])
+  await look(world)
+  const broken = (await believed(world, 'fridge-1'))[0]
+  expect(broken).toMatchObject({ kind: 'stuck', from: from + minute })
+
+  const sentAt = from + 40_500
+  const live = { seq: 1, sentAt, receivedAt: noon + day, uptimeMs: 1, body: [aReading(sentAt, 4.24)] }
+  await world.ingest.accept([aMessage({ ...within, ...live })])
+  await look(world)
+  expect(await believed(world, 'fridge-1')).toEqual(truth)
+
+  const word = { ...within, fromSeq: 0, offsetMs: 0, reason: 'it stood by the wall clock' }
+  await recordClockFact(world.ctx, word)
+  await look(world)
+  expect((await believed(world, 'fridge-1'))[0]).toEqual(broken)
+})
+
 test('a device that is revoked for it keeps the faults its probes had until then', async ({ database }) => {
   const world = await aWorld(database)
   await aDevice(world, 'fridge-1')
