@@ -61,30 +61,37 @@ export type Fitness = {
   readonly stages: readonly Qualified[]
   /** Since when it is out of service by its newest maintenance; null where it is in service. */
   readonly outSince: number | null
+  /** When what stands where it was installed came to stand in another facility, as far as is told. */
+  readonly moves: readonly number[]
 }
 
 export type Unfit = {
   /** Null where it never was fit, as far as anything on record says. */
   readonly since: number | null
-  readonly why: 'out_of_service' | 'not_qualified'
+  readonly why: 'out_of_service' | 'moved' | 'not_qualified'
 }
 
 /**
- * Why a device may hold no blood; null where it is qualified in every stage and in service.
+ * Why a device may hold no blood; null where it is qualified in every stage and in service. It is qualified where it stands:
+ * a stage that was done before a move speaks for it no more (a change of equipment is requalified, EU GMP Annex 15).
  *
  * @param fitness undefined where nothing is on record
  */
 export function unfitnessOf(fitness: Fitness | undefined, now: number): Unfit | null {
-  const { stages, outSince } = fitness ?? { stages: [], outSince: null }
+  const { stages, outSince, moves } = fitness ?? { stages: [], outSince: null, moves: [] }
   if (outSince !== null && outSince <= now) return { since: outSince, why: 'out_of_service' }
+  const movedAt = Math.max(...moves.filter((at) => at <= now))
   let since: number | null = null
+  let isMoved = false
   for (const stage of qualificationStages) {
     const newest = stages.find((one) => one.stage === stage)
     if (!newest || newest.doneAt > now) return { since: null, why: 'not_qualified' }
     const lapsed = newest.result === 'failed' ? newest.doneAt : newest.validUntil
     if (lapsed !== null && lapsed <= now) since = Math.min(since ?? lapsed, lapsed)
+    isMoved ||= newest.doneAt < movedAt
   }
-  return since === null ? null : { since, why: 'not_qualified' }
+  if (since !== null) return { since, why: 'not_qualified' }
+  return isMoved ? { since: movedAt, why: 'moved' } : null
 }
 
 /**

@@ -44,8 +44,8 @@ export const equipmentPolicies: Readonly<
   },
 }
 
-/** What is mapped: a box is validated for its journey, and not here. */
-export const mappedKinds: readonly DeviceKind[] = ['fridge', 'freezer', 'incubator']
+/** What stands where it was installed: a box is validated for its journeys, and not here. */
+export const installedKinds: readonly DeviceKind[] = ['fridge', 'freezer', 'incubator']
 
 /** A message may be late for so long; and after so long nobody can say any more what was in it, ms. */
 export const holes = { lateMs: day, forgottenMs: 35 * day }
@@ -83,6 +83,10 @@ export const equipmentWords = {
   not_qualified: {
     zh: '内有血袋，但设备未通过验证或验证已过期：请移出血袋，或完成验证',
     en: 'Bags are inside, and it is not qualified: move them, or have it qualified',
+  },
+  moved: {
+    zh: '内有血袋，但设备移位后未重新验证：请移出血袋，或完成验证',
+    en: 'Bags are inside, and it was not qualified again since it was moved: move them, or have it qualified',
   },
   reading_missing: {
     zh: '今日人工测温尚缺：请读取温度并登记',

@@ -1,7 +1,7 @@
 import { and, desc, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { bagPlace } from '../../schema/tables/bags.ts'
-import { device, probe, probeState } from '../../schema/tables/devices.ts'
+import { device, devicePlacement, probe, probeState } from '../../schema/tables/devices.ts'
 import {
   calibration,
   maintenance,
@@ -205,10 +205,21 @@ export async function devicesWithBags(db: Database, reach: Reach, now: number): 
   return rows as Holding[]
 }
 
-/** What is on record of the fitness of devices; of one that nothing is, nothing. */
+/** Is it not where a device stood first? In SQL. */
+const isMove = sql`exists (
+  select from ${devicePlacement} before
+  where before.device_id = ${devicePlacement.deviceId} and before."from" < ${devicePlacement.from}
+)`
+
+/**
+ * What is on record of the fitness of devices; of one that nothing is, nothing.
+ *
+ * @param kinds which of them stand where they were installed
+ */
 export async function fitnessOf(
   db: Database | Transaction,
   deviceIds: readonly number[],
+  kinds: readonly DeviceKind[],
 ): Promise<Map<number, Fitness>> {
   if (deviceIds.length === 0) return new Map()
   const stages = await db
@@ -221,15 +232,21 @@ export async function fitnessOf(
     .from(maintenance)
     .where(isOneOf(maintenance.deviceId, deviceIds))
     .orderBy(maintenance.deviceId, desc(maintenance.doneAt), desc(maintenance.id))
-  const found = new Map<number, { stages: Qualified[]; outSince: number | null }>()
+  const moves = await db
+    .select({ deviceId: devicePlacement.deviceId, at: devicePlacement.from })
+    .from(devicePlacement)
+    .innerJoin(device, eq(device.id, devicePlacement.deviceId))
+    .where(and(isOneOf(device.id, deviceIds), isOneOf(device.kind, kinds), isMove))
+  const found = new Map<number, { stages: Qualified[]; outSince: number | null; moves: number[] }>()
   const of = (deviceId: number) => {
-    const known = found.get(deviceId) ?? { stages: [], outSince: null }
+    const known = found.get(deviceId) ?? { stages: [], outSince: null, moves: [] }
     found.set(deviceId, known)
     return known
   }
   for (const { deviceId, ...stage } of stages) of(deviceId).stages.push(stage)
   for (const { deviceId, doneAt, backInServiceAt } of serviced)
     of(deviceId).outSince = backInServiceAt === null ? doneAt : null
+  for (const { deviceId, at } of moves) of(deviceId).moves.push(at)
   return found
 }
 

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { dueSince, type EquipmentPolicy, readingMissingSince, unfitnessOf } from '../domain/equipment.ts'
 import { dayAt } from '../domain/local-day.ts'
 import type { Reach } from '../domain/rights.ts'
-import { equipmentPolicies, equipmentWords, holes, mappedKinds } from '../policies/equipment.ts'
+import { equipmentPolicies, equipmentWords, holes, installedKinds } from '../policies/equipment.ts'
 import {
   devicesToMap,
   devicesWithBags,
@@ -67,7 +67,7 @@ async function mappingsDue({ database, now: clock }: Context, reach: Reach) {
     mappedBy: now + most(({ dueWithinMs, mapping }) => dueWithinMs - mapping.everyMs),
     knownBy: now + most(({ graceMs }) => -graceMs.mapping),
   }
-  const devices = await devicesToMap(database.db, reach, mappedKinds, by, now)
+  const devices = await devicesToMap(database.db, reach, installedKinds, by, now)
   return devices.flatMap(({ knownFrom, triedAt, mappedAt, ...standing }) => {
     const { dueWithinMs, graceMs, mapping } = equipmentPolicies[standing.jurisdiction]
     const validUntil = mappedAt === null ? null : mappedAt + mapping.everyMs
@@ -82,6 +82,7 @@ async function unqualifiedDevices({ database, now: clock }: Context, reach: Reac
   const fitness = await fitnessOf(
     database.db,
     devices.map(({ deviceId }) => deviceId),
+    installedKinds,
   )
   return devices.flatMap((holding) => {
     const unfit = unfitnessOf(fitness.get(holding.deviceId), now)

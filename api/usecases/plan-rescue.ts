@@ -8,6 +8,7 @@ import { planRescue, type RescueFacts, type RescuePlan } from '../domain/rescue.
 import { type Standing, waysBetween } from '../domain/rescue-route.ts'
 import type { RescueBag, RescueDevice } from '../domain/rescue-target.ts'
 import { minutesUntil } from '../domain/thermal/forecast.ts'
+import { installedKinds } from '../policies/equipment.ts'
 import { cnForecastRule } from '../policies/forecast.ts'
 import { cnRescue, cnRescueRoutes } from '../policies/rescue.ts'
 import { findCase, noAlarm, type ShownCase } from '../stores/alarms.ts'
@@ -84,7 +85,7 @@ export async function planFor(
   const candidates = candidatesFor(here, everywhere)
   const ids = candidates.map(({ id }) => id)
   const rows = await hostRows(db, ids, askedAt)
-  const fitness = await fitnessOf(db, ids)
+  const fitness = await fitnessOf(db, ids, installedKinds)
   const hosts = new Map(rows.map((row) => [row.id, row]))
   const facts: RescueFacts = {
     askedAt,

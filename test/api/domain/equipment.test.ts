@@ -34,23 +34,43 @@ describe('a device', () => {
   const all = [passed('IQ'), passed('OQ'), passed('PQ')]
 
   test('is fit when it has passed all three stages, none has run out, and it is in service', () => {
-    expect(unfitnessOf({ stages: all, outSince: null }, 100)).toBeNull()
+    expect(unfitnessOf({ stages: all, outSince: null, moves: [] }, 100)).toBeNull()
     for (const stage of all) {
       const stages = all.filter((one) => one !== stage)
-      expect(unfitnessOf({ stages, outSince: null }, 100)).toEqual({ since: null, why: 'not_qualified' })
+      expect(unfitnessOf({ stages, outSince: null, moves: [] }, 100)).toEqual({
+        since: null,
+        why: 'not_qualified',
+      })
     }
   })
 
   test('is unfit since the first of its stages failed or ran out, or since it went out of service', () => {
     const lapsed = [passed('IQ', { validUntil: 90 }), passed('OQ', { result: 'failed', doneAt: 80 }), all[2]]
-    expect(unfitnessOf({ stages: lapsed as Qualified[], outSince: null }, 100)).toEqual({
+    expect(unfitnessOf({ stages: lapsed as Qualified[], outSince: null, moves: [] }, 100)).toEqual({
       since: 80,
       why: 'not_qualified',
     })
     const runsOut = [passed('IQ', { validUntil: 101 }), ...all.slice(1)]
-    expect(unfitnessOf({ stages: runsOut, outSince: null }, 100)).toBeNull()
-    expect(unfitnessOf({ stages: runsOut, outSince: null }, 101)).toMatchObject({ since: 101 })
-    expect(unfitnessOf({ stages: all, outSince: 95 }, 100)).toEqual({ since: 95, why: 'out_of_service' })
+    expect(unfitnessOf({ stages: runsOut, outSince: null, moves: [] }, 100)).toBeNull()
+    expect(unfitnessOf({ stages: runsOut, outSince: null, moves: [] }, 101)).toMatchObject({ since: 101 })
+    expect(unfitnessOf({ stages: all, outSince: 95, moves: [] }, 100)).toEqual({
+      since: 95,
+      why: 'out_of_service',
+    })
+  })
+
+  test('that was moved is unfit until it has passed all stages where it stands now', () => {
+    const fitness = (moves: readonly number[], again: readonly Qualified['stage'][] = []) => ({
+      stages: all.map((one) => ({ ...one, doneAt: again.includes(one.stage) ? 60 : one.doneAt })),
+      outSince: null,
+      moves,
+    })
+    expect(unfitnessOf(fitness([60]), 59)).toBeNull()
+    expect(unfitnessOf(fitness([60]), 60)).toEqual({ since: 60, why: 'moved' })
+    expect(unfitnessOf(fitness([40, 60, 200]), 100)).toEqual({ since: 60, why: 'moved' })
+    expect(unfitnessOf(fitness([60], ['IQ', 'OQ']), 100)).toEqual({ since: 60, why: 'moved' })
+    expect(unfitnessOf(fitness([60], ['IQ', 'OQ', 'PQ']), 100)).toBeNull()
+    expect(unfitnessOf(fitness([5, 10]), 100)).toBeNull()
   })
 
   test('is mapped for as long and at as many points as its policy asks, no less', () => {

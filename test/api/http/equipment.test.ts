@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { startFindingHoles } from '../../../api/jobs/find-holes.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
+import { DeviceMove } from '../../../schema/http/devices.ts'
 import {
   Calibration,
   Calibrations,
@@ -250,6 +251,20 @@ describe('a device that holds bags', () => {
     const back = { what, doneAt: iso(clock.now - hour), backInServiceAt: iso(clock.now) }
     await done(record(engineer, 'maintenance', back), Maintenance)
     expect(await unfit()).toEqual([])
+  })
+
+  test('must be qualified again where it stands once it was moved', async ({ door }) => {
+    const { engineer } = await aFridgeWithABag(door)
+    const unfit = async () => (await door.ask(Tasks, 'GET', '/tasks?kind=device_unqualified')).tasks
+    for (const stage of ['IQ', 'OQ', 'PQ']) await qualify(engineer, stage)
+    expect(await unfit()).toEqual([])
+    const ward = { code: 'H7', name: 'Ward', kind: 'hospital', timeZone: 'Asia/Shanghai' }
+    await door.ask(Facility, 'POST', '/facilities', ward)
+    const move = { facility: 'H7', at: iso(noon), reason: 'the theatre moved' }
+    await door.ask(DeviceMove, 'POST', '/devices/fridge-1/moves', move)
+    expect(await unfit()).toMatchObject([
+      { device: 'fridge-1', since: iso(noon), en: expect.stringContaining('since it was moved') },
+    ])
   })
 
   test('is read by hand twice a day where that is asked for, eight hours apart', async ({ door }) => {
