@@ -85,8 +85,14 @@ export function knownPatient(facilityId: SQL, pseudonym: SQL, { knownAt, givenBy
        where e.verb = 'issue' and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id
          and b.state in ('issued', 'transfused')${counts}))
   )`
+  // The word is as it is now: what it was before is not kept. Of anti-D the antibody says since when.
+  const antiD =
+    knownAt === undefined
+      ? sql`p.anti_d`
+      : sql`p.anti_d and not coalesce((select min(s.at) > ${knownAt}::bigint from ${patientAntibody} s
+          where ${ofPatient} and s.specificity = 'D'), false) as anti_d`
   return sql`
-    select p.pseudonym, p.abo, p.rhd, p.anti_d, p.sample_until, p.revision, case when p.has_record then ${record} end as record
+    select p.pseudonym, p.abo, p.rhd, ${antiD}, p.sample_until, p.revision, case when p.has_record then ${record} end as record
     from ${patient} p where p.facility_id = ${facilityId} and p.pseudonym = ${pseudonym}`
 }
 
