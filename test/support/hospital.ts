@@ -132,7 +132,7 @@ export async function aBagInStock(
 export async function aBagInFridge(door: Door, city: City, group: Group = { abo: 'A', rhd: 'positive' }) {
   const { din, bagId } = await aBagInStock(city, 1, group)
   const { clock } = door.world
-  await aDevice(door.world, 'fridge-or', {}, noon - day)
+  const fridge = await aDevice(door.world, 'fridge-or', {}, noon - day)
   await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(clock.now) })
   const say = (seq: number, channel: 'readings' | 'bags', body: unknown) =>
     door.world.ingest.accept([aMessage({ device: 'fridge-or', seq, channel, receivedAt: clock.now, body })])
@@ -149,7 +149,7 @@ export async function aBagInFridge(door: Door, city: City, group: Group = { abo:
     )
     return [answer, ...findings]
   }
-  return { bagId, label, open, scan }
+  return { bagId, label, fridge, open, scan }
 }
 
 export function step(worker: Worker, bagId: string, verb: string, body: unknown = {}) {
