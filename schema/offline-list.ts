@@ -181,6 +181,8 @@ export const OfflinePatients = z.object({
   v: z.literal(2),
   kind: z.literal('patients' satisfies OfflineDocument),
   device: Name,
+  /** Whose patients they are. */
+  facility: Name,
   asOf: Instant,
   validUntil: Instant,
   /** What turns a pseudonym into `who`, here as in the list. */

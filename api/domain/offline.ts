@@ -59,6 +59,7 @@ export type ListedBag = {
 /** What a terminal was told of its bags, and by which rules it answers. */
 export type ListFacts = {
   readonly device: string
+  readonly facility: string
   readonly seq: number
   readonly asOf: number
   readonly keptAt: number
@@ -87,6 +88,8 @@ export type ListedPatient = {
 }
 
 export type PatientFacts = {
+  /** Whose patients they are: those of another are not known here. */
+  readonly facility: string
   readonly asOf: number
   readonly validUntil: number
   readonly patients: readonly ListedPatient[]
@@ -146,12 +149,13 @@ export function decideOffline(facts: OfflineFacts, scan: OfflineScan): OfflineVe
     return { ...verdictOn(findings, rules, isGlassBroken), findings, bagId: null }
   }
   const bag = list.bags.find((one) => isSameUnit(one, scan.unit)) ?? null
+  const patients = facts.patients?.facility === list.facility ? facts.patients : null
   const found = [earliest, latest].flatMap((now) =>
-    findingsOfScan(asScan({ ...facts, list }, bag, scan, now)),
+    findingsOfScan(asScan({ ...facts, list, patients }, bag, scan, now)),
   )
   const findings = [...new Set(found)]
-  if (bag && isUntold(facts.patients, scan)) findings.push('patient_unknown')
-  if (isStale(list, facts.patients, scan)) findings.push('list_stale')
+  if (bag && isUntold(patients, scan)) findings.push('patient_unknown')
+  if (isStale(list, patients, scan)) findings.push('list_stale')
   return { ...verdictOn(findings, list.rules, isGlassBroken), findings, bagId: bag?.id ?? null }
 }
 
@@ -166,7 +170,7 @@ function isStale(list: ListFacts, patients: PatientFacts | null, scan: OfflineSc
 /** May this patient be on record, and nobody have told it? */
 function isUntold(patients: PatientFacts | null, { patient }: Pick<OfflineScan, 'patient'>): boolean {
   if (patient === null) return false
-  return !patients || (patients.leftOut > 0 && !patients.patients.some(({ who }) => who === patient))
+  return !patients || (patients.leftOut > 0 && !listedAs(patient, patients))
 }
 
 /** The same facts a scan online is decided by, as far as they are known. */
@@ -190,16 +194,13 @@ function asScan(
     isElsewhere: bag !== null && bag.device !== null && bag.device !== list.device,
     isUnchecked: list.secondChecker && !isChecked,
     label: { group, expiresAt: expires && expiryOf(expires, bag?.timeZone ?? 'UTC') },
-    fit:
-      bag && patient !== null
-        ? fitOf(
-            bag,
-            patients?.patients.find(({ who }) => who === patient),
-          )
-        : nothingKnown,
+    fit: bag && patient !== null ? fitOf(bag, listedAs(patient, patients)) : nothingKnown,
     crossmatch: ruleFor(list.crossmatch, known, list.crossmatch.isForAll),
   }
 }
+
+const listedAs = (patient: string, told: PatientFacts | null) =>
+  told?.patients.find(({ who }) => who === patient)
 
 function fitOf({ id, traits = {}, treatments = [] }: ListedBag, listed: ListedPatient | undefined): BagFit {
   const { crossmatches = [] } = listed ?? {}
@@ -214,8 +215,12 @@ const ruleOf = ({ rhdPositive }: Pick<ListFacts, 'rhdPositive'>): EmergencyRule 
 
 /** Who was handed a bag here has been exposed, though nobody else knows of it yet. */
 function knownAs(who: string, known: PatientFacts | null, exposed: OfflineFacts['exposed']): KnownPatient {
-  const found = known?.patients.find((one) => one.who === who)
-  const { group = { abo: null, rhd: null }, antiD = false, sampleUntil = null, record } = found ?? {}
+  const {
+    group = { abo: null, rhd: null },
+    antiD = false,
+    sampleUntil = null,
+    record,
+  } = listedAs(who, known) ?? {}
   const given = exposed.get(who)
   const exposedAt = Math.max(given ?? 0, record?.exposedAt ?? 0)
   return {

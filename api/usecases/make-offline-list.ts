@@ -22,7 +22,7 @@ import { profilesInForce } from '../stores/barcode-profiles.ts'
 import { traitsAndTreatmentsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findDevice, lockDevice } from '../stores/devices.ts'
-import { jurisdictionOf } from '../stores/facilities.ts'
+import { facilityCodes, jurisdictionOf } from '../stores/facilities.ts'
 import { bagsReleased } from '../stores/ledgers.ts'
 import { currentSigner, type Signer, saltOf } from '../stores/list-keys.ts'
 import {
@@ -225,14 +225,11 @@ export async function signPatients(
   const salt = saltOf(facilityId, secret)
   const known = await patientsInCare(tx, facilityId, now)
   const listed = known.patients.map((one) => listedPatient(one, salt))
+  const facility = (await facilityCodes(tx, [facilityId])).get(facilityId) as string
   const common = {
-    v: 2,
-    kind: 'patients',
-    device,
-    asOf: now,
-    validUntil: now + cnOffline.freshMs,
-    salt,
-  } as const
+    ...({ v: 2, kind: 'patients', device, facility, salt } as const),
+    ...{ asOf: now, validUntil: now + cnOffline.freshMs },
+  }
   const { bytes } = asManyAs(mostPatientsBytes, listed, (patients, left) =>
     packed({ ...common, patients: [...patients], leftOut: known.leftOut + left }),
   )

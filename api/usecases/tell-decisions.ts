@@ -274,6 +274,7 @@ async function replayOf(
     patientsAsOf === null
       ? null
       : {
+          facility: list.facility,
           asOf: patientsAsOf,
           validUntil: patientsAsOf + (list.validUntil - list.asOf),
           patients: who && told?.known ? [listed(told.known, who, crossmatches)] : [],

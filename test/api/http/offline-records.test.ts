@@ -1,5 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { afterEach, describe, expect } from 'vitest'
+import { decideOffline } from '../../../api/domain/offline.ts'
+import { donationOf, unitOf } from '../../../api/domain/read-unit.ts'
 import { uploadDecisions } from '../../../devices-sim/terminal/upload.ts'
 import { OfflineDecisions, OfflineDocuments, OfflineReceipt } from '../../../schema/http/offline.ts'
 import { TransfusionRecord } from '../../../schema/http/patients.ts'
@@ -83,6 +85,15 @@ describe('a terminal that was not told of a patient', () => {
     const emergency = { emergency: true, reason: 'bleeds' }
     expect(scan(at)).toMatchObject({ answer: 'CALL', rule: { code: 'patient_unknown' } })
     expect(scan(at, emergency)).toMatchObject({ answer: 'CALL', findings: ['patient_unknown'] })
+    // Those of another hospital say nothing of the patients here.
+    const facts = ward.placed.terminal.facts()
+    const unit = unitOf(donationOf(ward.label, []))
+    const asked = { unit, patient: 'nobody', emergency: true, seen: { sex: null, ageYears: null } }
+    const said = { override: false, isGlassBroken: false, isChecked: false, at: noon, uncertaintyMs: 0 }
+    const there = facts.patients && { ...facts.patients, facility: 'H2' }
+    const findingsBy = (patients: typeof there) =>
+      decideOffline({ ...facts, patients }, { ...asked, ...said }).findings
+    expect([findingsBy(facts.patients), findingsBy(there)]).toEqual([[], ['patient_unknown']])
     // Nobody is to be reached, and it fits everybody: the reason is on record.
     expect(scan(at, { ...emergency, breakGlass: 'nobody answers' }).answer).toBe('GO')
     expect(scan(ward, { ...emergency, patient: undefined }).answer).toBe('GO')
