@@ -215,19 +215,20 @@ const answerStatement = keptStatement<{ readonly asked: string }>(
 
 /**
  * Of two that would issue one bag, one is `moved`; which is for the database to choose. Of a patient whose record is being
- * written none is, and until those that are `moved` are committed nobody writes into it.
+ * written none is, and until those that are `moved` are committed nobody writes into it. The patient comes after the bag, as
+ * for all who lock both.
  */
 const issueStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`
     with asked as (
       select * from json_to_recordset(${asked}::json) as asked (number integer, ${eventColumns}, ${answerColumns},
         "patientOf" integer, pseudonym text, "patientRevision" integer)
-    ), known as (
-      select facility_id, pseudonym, revision from ${patient}
-      where (facility_id, pseudonym) in (select "patientOf", pseudonym from asked)
-      order by facility_id, pseudonym for share skip locked
     ), free as (
       select id from ${bag} where id in (select "bagId" from asked) for no key update skip locked
+    ), known as (
+      select facility_id, pseudonym, revision from ${patient}
+      where (facility_id, pseudonym) in (select "patientOf", pseudonym from asked where "bagId" in (select id from free))
+      order by facility_id, pseudonym for share skip locked
     ), ${writtenOfEvents(sql`and bag.id in (select id from free) and (asked.pseudonym is null or exists (
       select from known where known.facility_id = asked."patientOf" and known.pseudonym = asked.pseudonym
         and known.revision = asked."patientRevision"))`)},

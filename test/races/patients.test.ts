@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { everywhere } from '../../api/domain/rights.ts'
+import { lockBags } from '../../api/stores/bags.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
 import { insertAntibody } from '../../api/stores/patient-records.ts'
 import { findPatient, savePatient } from '../../api/stores/patients.ts'
@@ -8,7 +9,7 @@ import { setPatient } from '../../api/usecases/set-patient.ts'
 import { BagDetail } from '../../schema/http/bags.ts'
 import { iso, openDoor } from '../api/http/door.ts'
 import { testOnServer } from '../support/database.ts'
-import { aBagInFridge, aCity, aPatient, done } from '../support/hospital.ts'
+import { aBagInFridge, aCity, aPatient, done, signedIn } from '../support/hospital.ts'
 import { until } from '../support/outcomes.ts'
 import { aWorld, noon } from '../support/world.ts'
 
@@ -70,3 +71,35 @@ for (const [how, answered] of [
       expect((await done(city.lab.get(`/bags/${bagId}`), BagDetail)).state).toBe('available')
     },
   )
+
+testOnServer(
+  'who locks a bag, and then its patient, is not in the way of a scan with a key, nor it in theirs',
+  async ({ database }) => {
+    const door = openDoor(await aWorld(database, 60_000))
+    const { ctx } = door.world
+    const city = await aCity(door)
+    await aPatient(city, 'P1', { abo: 'A', rhd: 'positive', sampleUntil: iso(noon + 86_400_000) })
+    const { bagId, label, open } = await aBagInFridge(door, city)
+    const { takeOutId } = await open()
+    const { rows } = await database.pool.query(`select id from facility where code = 'H1'`)
+    const nurse = await signedIn(door, 'nurse-2', 'nurse', 'H1')
+    let told: Promise<Response> | undefined
+    await database.db.transaction(async (tx) => {
+      await lockBags(tx, [bagId])
+      told = door.raw(`/take-outs/${takeOutId}/scans`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${nurse}`,
+          'content-type': 'application/json',
+          'idempotency-key': 'one',
+        },
+        body: JSON.stringify(label),
+      })
+      await somebodyWaits(database)
+      const row = { specificity: 'K', significant: true, sampleId: null, remark: null } as const
+      await insertAntibody(tx, ctx.actor, { facilityId: rows[0].id, pseudonym: 'P1' }, row, noon)
+    })
+    const response = (await told) as Response
+    expect([response.status, ((await response.json()) as { answer?: string }).answer]).toEqual([201, 'CALL'])
+  },
+)
