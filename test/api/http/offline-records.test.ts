@@ -205,6 +205,25 @@ describe('what was decided while cut off, for a patient with a record', () => {
     expect(conflicts?.toSorted()).toEqual(['answer_differs', 'crossmatch_incompatible'])
   })
 
+  test('is judged by what they had been given until then, whatever is told first', async ({ door }) => {
+    const ward = await aWard(door, { abo: undefined, rhd: undefined, sampleUntil: undefined })
+    await door.world.deps.database.pool.query(`update facility set jurisdiction = 'UK' where code = 'H1'`)
+    await aCrossmatch(ward, await aSample(ward, noon - 4 * day, false), 'compatible')
+    const { din } = await aBagInStock(ward.city, 2, { abo: 'O', rhd: 'negative' })
+    await bringUpToDate(door, 'H1', ward.placed)
+    expect(scan(ward)).toMatchObject({ answer: 'GO', findings: [] })
+    door.world.clock.now += minute
+    expect(
+      scan({ ...ward, label: { ...ward.label, din } }, { emergency: true, reason: 'x', breakGlass: 'x' })
+        .answer,
+    ).toBe('GO')
+    for (const decision of ward.placed.terminal.outstanding().toReversed()) {
+      const decisions = [decision]
+      await done(ward.city.nurse.post('/devices/fridge-or/offline-decisions', { decisions }), OfflineReceipt)
+    }
+    expect(await conflictsOf(ward)).toEqual([[], []])
+  })
+
   test('is judged by whom the facility wanted crossmatched then', async ({ door }) => {
     const ward = await aWard(door)
     await bringUpToDate(door, 'H1', ward.placed)
