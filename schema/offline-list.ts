@@ -9,12 +9,19 @@ import {
   characterClasses,
   codeParts,
   components,
+  crossmatchMethods,
+  crossmatchResults,
   findings,
+  groupingMethods,
   holdKinds,
   type OfflineDocument,
   placeStates,
+  processes,
+  requirements,
   rhds,
+  specificities,
   unitSchemes,
+  unitTraits,
 } from './vocabulary.ts'
 
 const Ms = z.int().min(0)
@@ -25,7 +32,7 @@ const base64 = (max: number) => z.base64().max(max)
  * which key, and the signature (Ed25519, RFC 8032). Nothing in it is believed before it is verified.
  */
 export const SignedDocument = z
-  .object({ keyId: Name, payload: base64(250_000), signature: base64(100) })
+  .object({ keyId: Name, payload: base64(1_000_000), signature: base64(100) })
   .meta({ id: 'SignedDocument' })
 export type SignedDocument = z.infer<typeof SignedDocument>
 
@@ -67,6 +74,10 @@ const ListedBag = z.object({
   kept: Kept.nullable(),
   /** In which its label's times are read. */
   timeZone: z.string(),
+  /** What was found in its donation, and looked for and not found; left out where nobody looked. */
+  traits: z.partialRecord(z.enum(unitTraits), z.boolean()).optional(),
+  /** What was done to it; left out where nothing was. */
+  treatments: z.array(z.enum(processes)).optional(),
 })
 
 const CodeField = z.union([
@@ -76,7 +87,7 @@ const CodeField = z.union([
 
 /** What a terminal decides by while it is cut off. */
 export const OfflineList = z.object({
-  v: z.literal(1),
+  v: z.literal(2),
   kind: z.literal('holds' satisfies OfflineDocument),
   device: Name,
   facility: Name,
@@ -111,17 +122,67 @@ export const OfflineList = z.object({
       codes: z.array(z.object({ codabar: z.boolean(), fields: z.array(CodeField) })),
     }),
   ),
+  /** What must be crossmatched for whom anything is on record, and whether for everybody. */
+  crossmatch: z.object({ components: z.array(z.enum(components)), isForAll: z.boolean() }),
   bags: z.array(ListedBag),
   /** So many bags had no room: they are not on it, and so nobody is handed them. */
   leftOut: z.int().min(0),
 })
 export type OfflineList = z.infer<typeof OfflineList>
 
+/** A list as it may be kept: the first ones knew nothing of crossmatches. No terminal believes those any more. */
+export const KeptList = OfflineList.extend({
+  v: z.union([z.literal(1), z.literal(2)]),
+  crossmatch: OfflineList.shape.crossmatch.default({ components: [], isForAll: false }),
+})
+export type KeptList = z.infer<typeof KeptList>
+
+/** Samples and people have short names of their own here, which say only who is not who. */
+const Short = z.string()
+
+const Crossmatch = z.object({
+  bag: z.uuid(),
+  sampleId: Short,
+  method: z.enum(crossmatchMethods),
+  result: z.enum(crossmatchResults),
+  at: Instant,
+  until: Instant,
+})
+
+const PatientRecord = z.object({
+  samples: z.array(
+    z.object({
+      id: Short,
+      collectedAt: Instant,
+      exposed: z.boolean().nullable(),
+      exposureSince: Instant,
+      shortUntil: Instant,
+      longUntil: Instant,
+      isRejected: z.boolean(),
+    }),
+  ),
+  groupings: z.array(
+    z.object({
+      sampleId: Short,
+      abo: z.enum(abos),
+      rhd: z.enum(rhds),
+      method: z.enum(groupingMethods),
+      by: Short,
+    }),
+  ),
+  screens: z.array(z.object({ sampleId: Short, positive: z.boolean() })),
+  antibodies: z.array(z.enum(specificities)),
+  requirements: z.array(z.enum(requirements)),
+  exposedAt: Instant.nullable(),
+})
+
 /** Whom bags may be for. It is fetched over HTTP alone: what goes over MQTT knows no patient. */
 export const OfflinePatients = z.object({
-  v: z.literal(1),
+  v: z.literal(2),
   kind: z.literal('patients' satisfies OfflineDocument),
   device: Name,
+  /** Whose patients they are. */
+  facility: Name,
   asOf: Instant,
   validUntil: Instant,
   /** What turns a pseudonym into `who`, here as in the list. */
@@ -129,11 +190,17 @@ export const OfflinePatients = z.object({
   patients: z.array(
     z.object({
       who: Who,
+      /** What the facility says of them in a word. */
       group: z.object({ abo: z.enum(abos).nullable(), rhd: z.enum(rhds).nullable() }),
       antiD: z.boolean(),
       sampleUntil: Instant.nullable(),
+      /** Left out where nothing more is on record. */
+      record: PatientRecord.optional(),
+      /** With bags that may be handed out there; left out where there are none. */
+      crossmatches: z.array(Crossmatch).optional(),
     }),
   ),
+  /** So many had no room: whoever is not named may be one of them. */
   leftOut: z.int().min(0),
 })
 export type OfflinePatients = z.infer<typeof OfflinePatients>

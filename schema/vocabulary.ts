@@ -550,6 +550,7 @@ export const findings = [
   'crossmatch_expired',
   'no_valid_sample',
   'second_checker_missing',
+  'patient_unknown',
   'list_stale',
   'list_unusable',
 ] as const

@@ -26,6 +26,20 @@ export type CrossmatchRule = {
   readonly uncertain: readonly string[]
 }
 
+/**
+ * What must be crossmatched for a patient; undefined where nothing need be: where the facility says so for all, and of
+ * everybody whose samples or antibodies are on record, for then their crossmatches are as well.
+ */
+export function ruleFor<Rule extends Pick<CrossmatchRule, 'components'>>(
+  rule: Rule,
+  patient: Patient | null,
+  isNeededForAll: boolean,
+): Rule | undefined {
+  const { samples = [], antibodies = [] } = patient?.record ?? {}
+  const isKeptHere = samples.length > 0 || antibodies.length > 0
+  return isNeededForAll || isKeptHere ? rule : undefined
+}
+
 /** A crossmatch of one bag for one patient. */
 export type Crossmatch = {
   readonly sampleId: string

@@ -7,11 +7,13 @@ import type {
   PlaceState,
   UnitScheme,
 } from '../../schema/vocabulary.ts'
-import { type BagFacts, findingOfHold, type Kept, type Patient } from './bag.ts'
+import { type BagFacts, findingOfHold, type Kept } from './bag.ts'
 import type { BarcodeProfile } from './barcode-profile.ts'
 import type { BloodGroup, RecipientGroup } from './compatibility.ts'
+import { type BagFit, type Crossmatch, type CrossmatchRule, nothingKnown, ruleFor } from './crossmatch.ts'
 import { type EmergencyRule, isRhdPositiveAllowed, type Seen } from './emergency.ts'
 import { expiryOf } from './isbt128/date.ts'
+import { type KnownPatient, type PatientRecord, patientOf } from './patient-record.ts'
 import type { ReadUnit } from './read-unit.ts'
 import {
   type AnswerRule,
@@ -49,11 +51,15 @@ export type ListedBag = {
   readonly device: string | null
   readonly kept: ListedKept | null
   readonly timeZone: string
+  /** What was found in its donation and what was done to it; left out where there is nothing. */
+  readonly traits?: BagFit['traits'] | undefined
+  readonly treatments?: BagFit['treatments'] | undefined
 }
 
 /** What a terminal was told of its bags, and by which rules it answers. */
 export type ListFacts = {
   readonly device: string
+  readonly facility: string
   readonly seq: number
   readonly asOf: number
   readonly keptAt: number
@@ -64,20 +70,31 @@ export type ListFacts = {
   readonly rhdPositive: EmergencyRule['rhdPositive']
   readonly handlingMs: Readonly<Partial<Record<Component, number | null>>>
   readonly stations: readonly BarcodeProfile[]
+  /** What is crossmatched there, and whether for everybody. */
+  readonly crossmatch: Pick<CrossmatchRule, 'components'> & { readonly isForAll: boolean }
   readonly bags: readonly ListedBag[]
 }
 
 export type ListedPatient = {
   readonly who: string
+  /** What the facility says of them in a word. */
   readonly group: RecipientGroup
   readonly antiD: boolean
   readonly sampleUntil: number | null
+  /** Left out where nothing more is on record. */
+  readonly record?: PatientRecord | undefined
+  /** Of bags that may be handed out there; left out where there are none. */
+  readonly crossmatches?: readonly (Crossmatch & { readonly bag: string })[] | undefined
 }
 
 export type PatientFacts = {
+  /** Whose patients they are: those of another are not known here. */
+  readonly facility: string
   readonly asOf: number
   readonly validUntil: number
   readonly patients: readonly ListedPatient[]
+  /** So many had no room: who is not named may be one of them. */
+  readonly leftOut: number
 }
 
 /** All that a terminal knows. */
@@ -86,6 +103,8 @@ export type OfflineFacts = {
   readonly patients: PatientFacts | null
   /** What it has handed out itself, and no list of its knows of yet. */
   readonly handedOut: ReadonlySet<string>
+  /** Whom it has given bags itself that the patients it was told of know nothing of yet, and when last. */
+  readonly exposed: ReadonlyMap<string, number>
   /** By what it answers where it has no list. */
   readonly fallback: readonly AnswerRule[]
 }
@@ -117,7 +136,8 @@ export type OfflineVerdict = ScanVerdict & {
  * against going by them still. Where its clock may be wrong, whatever is found at either end of the time it may be counts.
  *
  * What the list does not tell of is not known: a bag it does not name is unknown, and a patient nobody told of has no
- * sample and no group.
+ * sample and no group. Where they may be on record all the same, for nobody told of all that there are, a person is called,
+ * in an emergency too: they may have an antibody. Whom nobody names nobody knows anything of, here as online.
  */
 export function decideOffline(facts: OfflineFacts, scan: OfflineScan): OfflineVerdict {
   const { list } = facts
@@ -129,11 +149,13 @@ export function decideOffline(facts: OfflineFacts, scan: OfflineScan): OfflineVe
     return { ...verdictOn(findings, rules, isGlassBroken), findings, bagId: null }
   }
   const bag = list.bags.find((one) => isSameUnit(one, scan.unit)) ?? null
+  const patients = facts.patients?.facility === list.facility ? facts.patients : null
   const found = [earliest, latest].flatMap((now) =>
-    findingsOfScan(asScan({ ...facts, list }, bag, scan, now)),
+    findingsOfScan(asScan({ ...facts, list, patients }, bag, scan, now)),
   )
   const findings = [...new Set(found)]
-  if (isStale(list, facts.patients, scan)) findings.push('list_stale')
+  if (bag && isUntold(patients, scan)) findings.push('patient_unknown')
+  if (isStale(list, patients, scan)) findings.push('list_stale')
   return { ...verdictOn(findings, list.rules, isGlassBroken), findings, bagId: bag?.id ?? null }
 }
 
@@ -145,14 +167,20 @@ function isStale(list: ListFacts, patients: PatientFacts | null, scan: OfflineSc
   return isOut(list) || (scan.patient !== null && patients !== null && isOut(patients))
 }
 
+/** May this patient be on record, and nobody have told it? */
+function isUntold(patients: PatientFacts | null, { patient }: Pick<OfflineScan, 'patient'>): boolean {
+  if (patient === null) return false
+  return !patients || (patients.leftOut > 0 && !listedAs(patient, patients))
+}
+
 /** The same facts a scan online is decided by, as far as they are known. */
 function asScan(
-  { list, patients, handedOut }: OfflineFacts & { readonly list: ListFacts },
+  { list, patients, handedOut, exposed }: OfflineFacts & { readonly list: ListFacts },
   bag: ListedBag | null,
   { unit, patient, emergency, seen, override, isChecked }: OfflineScan,
   now: number,
 ): Scan {
-  const known = patient === null ? null : patientOf(patient, patients)
+  const known = patient === null ? null : patientOf(knownAs(patient, patients, exposed))
   const isRhdAllowed = emergency && isRhdPositiveAllowed(ruleOf(list), known, seen)
   const { group, expires } = unit.label
   return {
@@ -166,19 +194,17 @@ function asScan(
     isElsewhere: bag !== null && bag.device !== null && bag.device !== list.device,
     isUnchecked: list.secondChecker && !isChecked,
     label: { group, expiresAt: expires && expiryOf(expires, bag?.timeZone ?? 'UTC') },
+    fit: bag && patient !== null ? fitOf(bag, listedAs(patient, patients)) : nothingKnown,
+    crossmatch: ruleFor(list.crossmatch, known, list.crossmatch.isForAll),
   }
 }
 
-/** May RhD-positive cells go to whoever is scanned for without anybody's word? */
-export function isRhdWaived(
-  list: Pick<ListFacts, 'rhdPositive'>,
-  patients: PatientFacts | null,
-  { patient, emergency, seen }: Pick<OfflineScan, 'patient' | 'emergency' | 'seen'>,
-): boolean {
-  return (
-    emergency &&
-    isRhdPositiveAllowed(ruleOf(list), patient === null ? null : patientOf(patient, patients), seen)
-  )
+const listedAs = (patient: string, told: PatientFacts | null) =>
+  told?.patients.find(({ who }) => who === patient)
+
+function fitOf({ id, traits = {}, treatments = [] }: ListedBag, listed: ListedPatient | undefined): BagFit {
+  const { crossmatches = [] } = listed ?? {}
+  return { crossmatches: crossmatches.filter(({ bag }) => bag === id), traits, treatments }
 }
 
 const ruleOf = ({ rhdPositive }: Pick<ListFacts, 'rhdPositive'>): EmergencyRule => ({
@@ -187,10 +213,20 @@ const ruleOf = ({ rhdPositive }: Pick<ListFacts, 'rhdPositive'>): EmergencyRule 
   uncertain: [],
 })
 
-function patientOf(who: string, known: PatientFacts | null): Patient {
-  const found = known?.patients.find((one) => one.who === who)
-  const { group = { abo: null, rhd: null }, antiD = false, sampleUntil = null } = found ?? {}
-  return { pseudonym: who, group, antiD, sampleUntil }
+/** Who was handed a bag here has been exposed, though nobody else knows of it yet. */
+function knownAs(who: string, known: PatientFacts | null, exposed: OfflineFacts['exposed']): KnownPatient {
+  const {
+    group = { abo: null, rhd: null },
+    antiD = false,
+    sampleUntil = null,
+    record,
+  } = listedAs(who, known) ?? {}
+  const given = exposed.get(who)
+  const exposedAt = Math.max(given ?? 0, record?.exposedAt ?? 0)
+  return {
+    ...{ pseudonym: who, word: group, antiD, sampleUntil },
+    record: record && given !== undefined ? { ...record, exposedAt } : (record ?? null),
+  }
 }
 
 function isSameUnit(bag: ListedBag, { scheme, identifier, product }: ReadUnit): boolean {

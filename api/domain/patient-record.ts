@@ -1,5 +1,6 @@
 import type { Antigen, GroupingMethod, Requirement, Specificity } from '../../schema/vocabulary.ts'
 import { antigens } from '../../schema/vocabulary.ts'
+import type { Patient } from './bag.ts'
 import type { BloodGroup, RecipientGroup } from './compatibility.ts'
 import { type Sample, untilOf } from './sample.ts'
 
@@ -23,10 +24,28 @@ export type PatientRecord = {
   readonly exposedAt: number | null
 }
 
+/** A patient as one facility knows them: what it says in a word, and what is on record. */
+export type KnownPatient = {
+  readonly pseudonym: string
+  readonly word: RecipientGroup
+  readonly antiD: boolean
+  /** In a word, too. */
+  readonly sampleUntil: number | null
+  /** Null where nothing more is on record. */
+  readonly record: PatientRecord | null
+}
+
 /** Why a group is not relied on. */
 export type GroupDoubt = 'discrepancy' | 'unconfirmed'
 
 const unknown: RecipientGroup = { abo: null, rhd: null }
+
+/** What a bag is handed out for: what is said of them in a word counts as far as nothing better is on record. */
+export function patientOf({ pseudonym, word, antiD, sampleUntil, record }: KnownPatient): Patient {
+  if (!record) return { pseudonym, group: word, antiD, sampleUntil, doubt: null, record }
+  const until = record.samples.length > 0 ? sampleUntilOf(record) : sampleUntil
+  return { pseudonym, ...groupOf(record, word), antiD, sampleUntil: until, record }
+}
 
 /**
  * The group that may be relied on. Two groupings that agree and are independent make it, those of rejected samples not

@@ -143,8 +143,15 @@ function findingsOfFit(
 
 /** Is it known that this bag harms this patient, or is not as they need it? Then it is not even suggested. */
 export function isRuledOut(bag: BagFacts, patient: Patient, fit: BagFit, now: number): boolean {
-  const never: readonly Finding[] = ['crossmatch_incompatible', 'antigen_positive', 'requirement_unmet']
+  const never: readonly Finding[] = [...harmful, 'requirement_unmet']
   return findingsOfFit(bag, patient, { fit, emergency: false, now }).some((one) => never.includes(one))
+}
+
+const harmful: readonly Finding[] = ['crossmatch_incompatible', 'antigen_positive']
+
+/** By what a bag is known to harm this patient: what no word makes up for, so that it is not kept for them either. */
+export function harmsOf(bag: BagFacts, patient: Patient, fit: BagFit, now: number): readonly Finding[] {
+  return findingsOfFit(bag, patient, { fit, emergency: false, now }).filter((one) => harmful.includes(one))
 }
 
 /** A bag is never handed out as better than its label says, nor as what its label does not say. */

@@ -34,11 +34,12 @@ import { reachBag } from '../usecases/demand.ts'
 import { commandToDiscard } from '../usecases/discard-bag.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
 import { writeInspection } from '../usecases/inspect-bag.ts'
-import { commandToIssue, patientAt, returnOf } from '../usecases/issue-bag.ts'
+import { commandToIssue, returnOf } from '../usecases/issue-bag.ts'
 import { modifyBags } from '../usecases/modify-bags.ts'
 import { commandToObserve, commandToTransfuse } from '../usecases/observe-transfusion.ts'
 import { packWithBag, unpackWithBag } from '../usecases/pack-box.ts'
 import { processBag } from '../usecases/process-bag.ts'
+import { commandToReserve } from '../usecases/reserve-bag.ts'
 import { needs } from './admission.ts'
 import { body, everywhere, everywhereWithBody, json, problem } from './answers.ts'
 import { codesOf, knowsPatients, readBag } from './bags.ts'
@@ -102,11 +103,7 @@ const acts = {
   reserve: act({
     summary: 'Keep it for a patient until an instant',
     reads: ReserveInput,
-    command: async ({ patient, until }, { tx, bag }) => ({
-      verb: 'reserve',
-      patient: await patientAt(tx, bag.holderId, patient),
-      until,
-    }),
+    command: (wish, { ctx, tx, bag, facts }) => commandToReserve(tx, bag, facts, wish, ctx.now()),
   }),
   unreserve: because('unreserve', 'Keep it for nobody any more'),
   distribute: act({

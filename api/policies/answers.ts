@@ -85,6 +85,13 @@ const rules: readonly AnswerRule[] = [
   },
   { code: 'held', answer: 'STOP', rank: 80, zh: '已被暂停使用，请放回', en: 'Held: put it back' },
   {
+    code: 'patient_unknown',
+    answer: 'CALL',
+    rank: 105,
+    zh: '脱机资料中没有该患者，无法核对抗体、配血与特殊需求，请致电输血科',
+    en: 'Offline, and nothing was told of this patient, nor of any antibody: call the transfusion lab',
+  },
+  {
     code: 'reserved_for_another',
     answer: 'CALL',
     rank: 110,
@@ -181,7 +188,7 @@ const rules: readonly AnswerRule[] = [
  * What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. The version is kept
  * with every answer that was given by it: another wording, rank or answer is another version.
  */
-export const cnAnswers = { version: 3, rules } as const
+export const cnAnswers = { version: 4, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000

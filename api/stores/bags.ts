@@ -40,6 +40,18 @@ export async function findBag(db: Database | Transaction, id: string): Promise<B
   return found
 }
 
+/** All bags of its donation, itself among them, by id. */
+export async function siblingsOf(
+  db: Database | Transaction,
+  { scheme, identifier }: Pick<Bag, 'scheme' | 'identifier'>,
+): Promise<string[]> {
+  const rows = await db
+    .select({ id: bag.id })
+    .from(bag)
+    .where(and(eq(bag.scheme, scheme), eq(bag.identifier, identifier)))
+  return rows.map(({ id }) => id)
+}
+
 export type BagFilter = {
   /** Only bags of a donation, or those of them that are of one product. */
   readonly unit?:

@@ -5,14 +5,18 @@ import { deviceCommand, deviceListener } from '../../schema/tables/commands.ts'
 import { device, deviceState } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { offlineDecision, offlineList } from '../../schema/tables/offline.ts'
+import { crossmatch, patientSample } from '../../schema/tables/patients.ts'
 import type { DeviceKind } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import { lifetimeMs } from '../domain/command.ts'
+import type { Crossmatch } from '../domain/crossmatch.ts'
 import { onShelf } from '../domain/lifecycle.ts'
+import type { KnownPatient } from '../domain/patient-record.ts'
 import { appendAudit } from './audit.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
+import { knownOf, knownPatient, type PatientRow } from './patients.ts'
 import { signalCommand } from './signals.ts'
 
 /** What bags may be handed out of. */
@@ -27,6 +31,12 @@ export type BagInReach = {
   readonly device: string | null
   readonly timeZone: string
 }
+
+const inReachOf = (facilityId: number) =>
+  or(
+    and(eq(bag.holderId, facilityId), inArray(bag.state, [...onShelf])),
+    and(eq(bag.destinationId, facilityId), inArray(bag.state, ['distributed', 'in_transit', 'arrived'])),
+  )
 
 /** The bags a facility holds on its shelves or awaits. */
 export async function bagsInReach(db: Database | Transaction, facilityId: number): Promise<BagInReach[]> {
@@ -44,12 +54,7 @@ export async function bagsInReach(db: Database | Transaction, facilityId: number
     )
     .leftJoin(device, eq(device.id, bagPlace.deviceId))
     .leftJoin(facility, sql`${facility.id} = coalesce(${bag.originId}, ${bag.holderId})`)
-    .where(
-      or(
-        and(eq(bag.holderId, facilityId), inArray(bag.state, [...onShelf])),
-        and(eq(bag.destinationId, facilityId), inArray(bag.state, ['distributed', 'in_transit', 'arrived'])),
-      ),
-    )
+    .where(inReachOf(facilityId))
     .orderBy(asc(bag.expiresAt), asc(bag.id))
     .limit(mostBags)
 }
@@ -57,24 +62,50 @@ export async function bagsInReach(db: Database | Transaction, facilityId: number
 /** So many patients a terminal is told of at most. */
 const mostPatients = 5_000
 
-/**
- * The patients bags of a facility may be for: those with a sample that lasts first, then whoever an emergency must not
- * forget to be RhD-negative or to have anti-D, and how many had no room.
- */
-export async function patientsInCare(db: Database | Transaction, facilityId: number, now: number) {
-  const rows = await db
-    .select({ patient, all: sql<number>`count(*) over ()`.mapWith(Number) })
-    .from(patient)
-    .where(eq(patient.facilityId, facilityId))
-    .orderBy(
-      sql`coalesce(${patient.sampleUntil}, 0) > ${now} desc`,
-      sql`${patient.antiD} or coalesce(${patient.rhd}, '') = 'negative' desc`,
-      desc(patient.updatedAt),
-      asc(patient.pseudonym),
-    )
-    .limit(mostPatients)
-  return { patients: rows.map((row) => row.patient), leftOut: (rows[0]?.all ?? 0) - rows.length }
+export type PatientInCare = KnownPatient & {
+  /** Of bags that facility holds or awaits. */
+  readonly crossmatches: readonly (Crossmatch & { readonly bag: string })[]
 }
+
+/**
+ * The patients bags of a facility may be for: those with a record first, for nobody else may say what it says; of both those
+ * with a sample that lasts, then whoever an emergency must not forget to be RhD-negative or to have anti-D. And how many had
+ * no room.
+ */
+export async function patientsInCare(
+  db: Database | Transaction,
+  facilityId: number,
+  now: number,
+): Promise<{ readonly patients: readonly PatientInCare[]; readonly leftOut: number }> {
+  const { rows: crossmatches } = await db.execute<{ of: string } & PatientInCare['crossmatches'][number]>(sql`
+    select c.pseudonym as of, c.bag_id as bag, c.sample_id as "sampleId", c.method, c.result, c.at, c.until
+    from ${crossmatch} c join ${bag} on bag.id = c.bag_id
+    where c.facility_id = ${facilityId} and ${inReachOf(facilityId)}
+    order by c.id`)
+  const byPatient = new Map<string, Crossmatches>()
+  for (const { of, ...one } of crossmatches) byPatient.set(of, [...(byPatient.get(of) ?? []), one])
+  const { rows } = await db.execute<{ known: PatientRow; all: number }>(sql`
+    with chosen as (
+      select q.facility_id, q.pseudonym, count(*) over () as all, row_number() over (
+        order by q.has_record desc,
+          greatest(coalesce(q.sample_until, 0), coalesce((select max(s.long_until) from ${patientSample} s
+            where q.has_record and s.facility_id = q.facility_id and s.pseudonym = q.pseudonym), 0)) > ${now}::bigint desc,
+          q.anti_d or coalesce(q.rhd, '') = 'negative' desc, q.updated_at desc, q.pseudonym
+      ) as turn
+      from ${patient} q where q.facility_id = ${facilityId} order by turn limit ${mostPatients}
+    )
+    select row_to_json(known) as known, chosen.all
+    from chosen, lateral (${knownPatient(sql`chosen.facility_id`, sql`chosen.pseudonym`)}) known order by chosen.turn`)
+  return {
+    patients: rows.map(({ known }) => ({
+      ...knownOf(known),
+      crossmatches: byPatient.get(known.pseudonym) ?? [],
+    })),
+    leftOut: Number(rows[0]?.all ?? 0) - rows.length,
+  }
+}
+
+type Crossmatches = PatientInCare['crossmatches']
 
 export type NewList = {
   readonly deviceId: number

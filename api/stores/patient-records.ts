@@ -28,7 +28,12 @@ export type PatientKey = { readonly facilityId: number; readonly pseudonym: stri
 
 const subjectOf = ({ facilityId, pseudonym }: PatientKey) => `${facilityId}/${pseudonym}`
 
-/** Lock a patient for the rest of the transaction. @throws Refusal `not_found` */
+/**
+ * Lock a patient for the rest of the transaction, to write into their record: a scan that was decided before it comes to
+ * nothing.
+ *
+ * @throws Refusal `not_found`
+ */
 export async function lockPatient(
   tx: Transaction,
   { facilityId, pseudonym }: PatientKey,
@@ -36,7 +41,7 @@ export async function lockPatient(
 ): Promise<void> {
   const locked = await tx
     .update(patient)
-    .set({ facilityId, ...changes })
+    .set({ ...changes, revision: sql`${patient.revision} + 1` })
     .where(and(eq(patient.facilityId, facilityId), eq(patient.pseudonym, pseudonym)))
     .returning({ facilityId: patient.facilityId })
   if (locked.length === 0) throw new Refusal('not_found', noPatient(pseudonym))

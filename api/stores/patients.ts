@@ -11,7 +11,7 @@ import {
 import type { Abo, Rhd } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Patient } from '../domain/bag.ts'
-import { groupOf, type PatientRecord, sampleUntilOf } from '../domain/patient-record.ts'
+import { type KnownPatient, type PatientRecord, patientOf } from '../domain/patient-record.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
@@ -25,17 +25,33 @@ export type PatientRow = {
   readonly rhd: Rhd | null
   readonly anti_d: boolean
   readonly sample_until: number | null
+  readonly revision: number
   readonly record: PatientRecord | null
 }
 
 const listed = (value: SQL, rows: SQL) => sql`(select coalesce(json_agg(${value}), '[]') ${rows})`
 
+/** What of a record counts; all of it where nothing is said. */
+export type Bounds = {
+  /** What was written down later does not, ms UTC. */
+  readonly knownAt?: number | undefined
+  /** Bags that were given or handed out later do not, whenever that was told, ms UTC. */
+  readonly givenBy?: number | undefined
+}
+
+/** By such an end, of an expression in ms; nothing where there is none. */
+export const notAfter = (at: SQL, end: number | undefined) =>
+  end === undefined ? sql`` : sql` and ${at} <= ${end}::bigint`
+
 /**
  * A patient of a facility with all that is on record of them, as one row of one statement. Of who has no record nothing more
  * is looked for.
  */
-export function knownPatient(facilityId: SQL, pseudonym: SQL): SQL {
+export function knownPatient(facilityId: SQL, pseudonym: SQL, { knownAt, givenBy }: Bounds = {}): SQL {
   const ofPatient = sql`s.facility_id = p.facility_id and s.pseudonym = p.pseudonym`
+  const known = (at: string) => notAfter(sql.raw(at), knownAt)
+  const givenAt = sql.raw(`coalesce((e.data->>'startedAt')::bigint, (e.data->>'occurredAt')::bigint, e.at)`)
+  const counts = sql`${known('e.at')}${notAfter(givenAt, givenBy)}`
   const given = sql.raw(
     `e.verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
   )
@@ -43,43 +59,52 @@ export function knownPatient(facilityId: SQL, pseudonym: SQL): SQL {
     'samples', ${listed(
       sql`json_build_object('id', s.id, 'collectedAt', s.collected_at, 'exposed', s.exposed,
         'exposureSince', s.exposure_since, 'shortUntil', s.short_until, 'longUntil', s.long_until,
-        'isRejected', exists (select from ${sampleRejection} r where r.sample_id = s.id))`,
-      sql`from ${patientSample} s where ${ofPatient}`,
+        'isRejected', exists (select from ${sampleRejection} r where r.sample_id = s.id${known('r.at')}))`,
+      sql`from ${patientSample} s where ${ofPatient}${known('s.at')}`,
     )},
     'groupings', ${listed(
       sql`json_build_object('sampleId', g.sample_id, 'abo', g.abo, 'rhd', g.rhd, 'method', g.method, 'by', g.actor->>'id')
         order by g.id`,
-      sql`from ${patientSample} s join ${patientGrouping} g on g.sample_id = s.id where ${ofPatient}`,
+      sql`from ${patientSample} s join ${patientGrouping} g on g.sample_id = s.id where ${ofPatient}${known('g.at')}`,
     )},
     'screens', ${listed(
       sql`json_build_object('sampleId', g.sample_id, 'positive', g.positive) order by g.id`,
-      sql`from ${patientSample} s join ${antibodyScreen} g on g.sample_id = s.id where ${ofPatient}`,
+      sql`from ${patientSample} s join ${antibodyScreen} g on g.sample_id = s.id where ${ofPatient}${known('g.at')}`,
     )},
     'antibodies', (select coalesce(json_agg(distinct s.specificity), '[]')
-      from ${patientAntibody} s where ${ofPatient} and s.significant),
+      from ${patientAntibody} s where ${ofPatient} and s.significant${known('s.at')}),
     'requirements', (select coalesce(json_agg(newest.requirement), '[]') from (
       select distinct on (s.requirement) s.requirement, s.needed
-      from ${patientRequirement} s where ${ofPatient} order by s.requirement, s.id desc
+      from ${patientRequirement} s where ${ofPatient}${known('s.at')} order by s.requirement, s.id desc
     ) newest where newest.needed),
     'exposedAt', greatest(
-      (select max(coalesce((e.data->>'startedAt')::bigint, (e.data->>'occurredAt')::bigint, e.at))
+      (select max(${givenAt})
        from ${bagEvent} e join ${bag} b on b.id = e.bag_id
-       where ${given} and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id),
+       where ${given} and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id${counts}),
       (select max(e.at) from ${bagEvent} e join ${bag} b on b.id = e.bag_id
        where e.verb = 'issue' and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id
-         and b.state in ('issued', 'transfused')))
+         and b.state in ('issued', 'transfused')${counts}))
   )`
+  // The word is as it is now: what it was before is not kept. Of anti-D the antibody says since when.
+  const antiD =
+    knownAt === undefined
+      ? sql`p.anti_d`
+      : sql`p.anti_d and not coalesce((select min(s.at) > ${knownAt}::bigint from ${patientAntibody} s
+          where ${ofPatient} and s.specificity = 'D'), false) as anti_d`
   return sql`
-    select p.pseudonym, p.abo, p.rhd, p.anti_d, p.sample_until, case when p.has_record then ${record} end as record
+    select p.pseudonym, p.abo, p.rhd, ${antiD}, p.sample_until, p.revision, case when p.has_record then ${record} end as record
     from ${patient} p where p.facility_id = ${facilityId} and p.pseudonym = ${pseudonym}`
 }
 
-/** What is said of them in a word counts as far as nothing better is on record. */
-export function patientOf({ pseudonym, abo, rhd, anti_d: antiD, sample_until, record }: PatientRow): Patient {
-  const word = { abo, rhd }
-  if (!record) return { pseudonym, group: word, antiD, sampleUntil: sample_until, doubt: null, record }
-  const sampleUntil = record.samples.length > 0 ? sampleUntilOf(record) : sample_until
-  return { pseudonym, ...groupOf(record, word), antiD, sampleUntil, record }
+export function knownOf({
+  pseudonym,
+  abo,
+  rhd,
+  anti_d: antiD,
+  sample_until,
+  record,
+}: PatientRow): KnownPatient {
+  return { pseudonym, word: { abo, rhd }, antiD, sampleUntil: sample_until, record }
 }
 
 /** @throws Refusal `not_found` */
@@ -88,11 +113,37 @@ export async function findPatient(
   facilityId: number,
   pseudonym: string,
 ): Promise<Patient> {
-  const { rows } = await db.execute<{ known: PatientRow }>(sql`
-    select row_to_json(known) as known from (${knownPatient(sql`${facilityId}::integer`, sql`${pseudonym}`)}) known`)
-  const [found] = rows
+  const found = await knownPatientAt(db, facilityId, pseudonym)
   if (!found) throw new Refusal('not_found', noPatient(pseudonym))
-  return patientOf(found.known)
+  return patientOf(found)
+}
+
+/** The same, and no later than that; null where there is none. */
+export async function knownPatientAt(
+  db: Database | Transaction,
+  facilityId: number,
+  pseudonym: string,
+  bounds: Bounds = {},
+): Promise<KnownPatient | null> {
+  const patientThere = knownPatient(sql`${facilityId}::integer`, sql`${pseudonym}`, bounds)
+  const { rows } = await db.execute<{ known: PatientRow }>(
+    sql`select row_to_json(known) as known from (${patientThere}) known`,
+  )
+  return rows[0] ? knownOf(rows[0].known) : null
+}
+
+/**
+ * A patient whose record stays as it is until the transaction ends: whoever would write into it waits. Lock the bag before.
+ *
+ * @throws Refusal `not_found`
+ */
+export async function holdPatient(tx: Transaction, facilityId: number, pseudonym: string): Promise<Patient> {
+  await tx
+    .select({ revision: patient.revision })
+    .from(patient)
+    .where(and(eq(patient.facilityId, facilityId), eq(patient.pseudonym, pseudonym)))
+    .for('share')
+  return findPatient(tx, facilityId, pseudonym)
 }
 
 /**
@@ -121,7 +172,11 @@ export async function savePatient(
     .onConflictDoUpdate({
       target: [patient.facilityId, patient.pseudonym],
       // Once found is found: nobody unsays it by leaving it out, nor by coming at the same time.
-      set: { ...facts, antiD: sql`${patient.antiD} or excluded.anti_d` },
+      set: {
+        ...facts,
+        antiD: sql`${patient.antiD} or excluded.anti_d`,
+        revision: sql`${patient.revision} + 1`,
+      },
     })
     .returning({ antiD: patient.antiD })
   await appendAudit(tx, actor, {

@@ -5,6 +5,7 @@ import {
   bagHold,
   bagLineage,
   bagPlace,
+  patient,
   sighting,
   tagAssignment,
   takeOut,
@@ -32,6 +33,7 @@ import type {
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { BagFit } from '../domain/crossmatch.ts'
 import type { Span } from '../domain/exposure.ts'
+import { patientOf } from '../domain/patient-record.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import { type Bag, vouchingVerbs } from './bags.ts'
 import { fitOf } from './crossmatches.ts'
@@ -39,7 +41,7 @@ import type { Database, Transaction } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
-import { knownPatient, type PatientRow, patientOf } from './patients.ts'
+import { knownOf, knownPatient, type PatientRow } from './patients.ts'
 import { type ShownSession, type SignedIn, whoseSession } from './people.ts'
 import { newestPolicy, type PolicyBook, policyBook } from './policies.ts'
 import { kept, keptStatement } from './pool.ts'
@@ -120,6 +122,8 @@ export type ScanFacts = KeptFacts & {
   readonly bag: Bag | null
   readonly holds: readonly Hold[]
   readonly patient: Patient | null
+  /** Of what was read of the patient; null where there is none. */
+  readonly patientRevision: number | null
   /** What of the bag matters for this patient only; null where nothing is on record of them. */
   readonly fit: BagFit | null
   /** In which its label is read: that of whoever registered or made the bag. */
@@ -164,7 +168,8 @@ async function factsOf(database: Readable, row: FoundRow): Promise<ScanFacts> {
     bag: row.bag ? camel<Bag>(row.bag) : null,
     holds: row.holds,
     timeZone: row.time_zone,
-    patient: row.patient && patientOf(row.patient),
+    patient: row.patient && patientOf(knownOf(row.patient)),
+    patientRevision: row.patient?.revision ?? null,
     fit: row.fit,
   }
 }
@@ -405,10 +410,14 @@ function withNeighbours(readings: readonly Reading[], from: number, to: number):
 /** So long a scan waits for whoever holds the bag, ms: all the while it holds a connection that all others need. */
 const patienceMs = 3_000
 
-/** Wait until nobody holds the bag of this label any more. Fails as `retry` where that takes too long. */
-export async function waitForBag(
+/**
+ * Wait until nobody holds the bag of this label any more, nor writes of the patient it is taken out for. Fails as `retry`
+ * where that takes too long.
+ */
+export async function waitForScan(
   db: Database | Transaction,
   { scheme, identifier, productCode, collectionType, division }: Label,
+  takeOutId: string,
 ): Promise<void> {
   await db.execute(sql`
     ${kept}
@@ -417,6 +426,12 @@ export async function waitForBag(
     where scheme = ${scheme} and identifier = ${identifier} and product_code = ${productCode}
       and collection_type = ${collectionType} and division = ${division}
     for no key update of ${bag}`)
+  await db.execute(sql`
+    ${kept}
+    with patience as materialized (select set_config('lock_timeout', ${`${patienceMs}`}, true))
+    select from ${takeOut} t join ${patient} on patient.facility_id = t.facility_id and patient.pseudonym = t.pseudonym, patience
+    where t.id = ${takeOutId}
+    for share of ${patient}`)
 }
 
 /** A row as JSON has it, by the names it has here. */

@@ -1,6 +1,6 @@
-import { and, asc, desc, eq, gt, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import { auditEntry } from '../../schema/tables/audit.ts'
-import { bag, bagPlace, scanAnswer, takeOut } from '../../schema/tables/bags.ts'
+import { bag, bagPlace, patient, scanAnswer, takeOut } from '../../schema/tables/bags.ts'
 import { deviceCommand } from '../../schema/tables/commands.ts'
 import { device } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
@@ -54,7 +54,12 @@ export type TakeOutRules = {
 /** Where nobody has said anything. */
 const usualRules: TakeOutRules = { secondChecker: false, telephone: null, crossmatch: false }
 
-export async function rulesInForce(db: Database | Transaction, facilityId: number): Promise<TakeOutRules> {
+/** @param at those in force then, ms UTC; left out for the newest */
+export async function rulesInForce(
+  db: Database | Transaction,
+  facilityId: number,
+  at?: number,
+): Promise<TakeOutRules> {
   const [rules] = await db
     .select({
       secondChecker: takeOutRule.secondChecker,
@@ -62,7 +67,9 @@ export async function rulesInForce(db: Database | Transaction, facilityId: numbe
       crossmatch: takeOutRule.crossmatch,
     })
     .from(takeOutRule)
-    .where(eq(takeOutRule.facilityId, facilityId))
+    .where(
+      and(eq(takeOutRule.facilityId, facilityId), at === undefined ? undefined : lte(takeOutRule.from, at)),
+    )
     .orderBy(desc(takeOutRule.id))
     .limit(1)
   return rules ?? usualRules
@@ -135,23 +142,34 @@ export async function insertAnswer(db: Database | Transaction, actor: Actor, tol
   await db.execute(answerStatement({ asked: JSON.stringify([valuesOfAnswer(actor, told)]) }))
 }
 
+/** A patient as they were read; null in an emergency without one. */
+export type ReadPatient = {
+  readonly facilityId: number
+  readonly pseudonym: string
+  readonly revision: number | null
+} | null
+
 /**
  * Issue the bag and write down the answer that says so, in one statement and so in one transaction. It waits for nobody:
  * what was read is as old as the time it would take.
  *
- * @returns the bag as it is now; null, and nothing is written, where it is not any more as it was read or another holds it
+ * @returns the bag as it is now; null, and nothing is written, where it or what is on record of the patient is not any more
+ * as it was read, or another holds either
  */
 export async function issueAtScan(
   db: Database | Transaction,
   actor: Actor,
   before: Bag,
   event: BagEvent,
-  told: Told,
+  { patient: read, ...told }: Told & { readonly patient: ReadPatient },
 ): Promise<Bag | null> {
   const after = afterEvent(before, event)
   const values = {
     ...valuesOfEvent(actor, before, after, event, told.knownAt),
     ...valuesOfAnswer(actor, told),
+    patientOf: read?.facilityId ?? null,
+    pseudonym: read?.pseudonym ?? null,
+    patientRevision: read?.revision ?? null,
   }
   return (await issued(db, values)) ? after : null
 }
@@ -162,7 +180,13 @@ function valuesOfAnswer(actor: Actor, { bagId, ...told }: Told) {
   return { ...told, scannedBagId: bagId, actor }
 }
 
-const issued = gathered<EventValues & AnswerValues, boolean>(async (db, values) => {
+type PatientValues = {
+  readonly patientOf: number | null
+  readonly pseudonym: string | null
+  readonly patientRevision: number | null
+}
+
+const issued = gathered<EventValues & AnswerValues & PatientValues, boolean>(async (db, values) => {
   const asked = JSON.stringify(values.map((value, number) => ({ ...value, number })))
   const { rows } = await db.execute<{ number: number }>(issueStatement({ asked }))
   const moved = new Set(rows.map(({ number }) => number))
@@ -189,14 +213,25 @@ const answerStatement = keptStatement<{ readonly asked: string }>(
     from asked`,
 )
 
-/** Of two that would issue one bag, one is `moved`; which is for the database to choose. */
+/**
+ * Of two that would issue one bag, one is `moved`; which is for the database to choose. Of a patient whose record is being
+ * written none is, and until those that are `moved` are committed nobody writes into it. The patient comes after the bag, as
+ * for all who lock both.
+ */
 const issueStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`
     with asked as (
-      select * from json_to_recordset(${asked}::json) as asked (number integer, ${eventColumns}, ${answerColumns})
+      select * from json_to_recordset(${asked}::json) as asked (number integer, ${eventColumns}, ${answerColumns},
+        "patientOf" integer, pseudonym text, "patientRevision" integer)
     ), free as (
       select id from ${bag} where id in (select "bagId" from asked) for no key update skip locked
-    ), ${writtenOfEvents(sql`and bag.id in (select id from free)`)},
+    ), known as (
+      select facility_id, pseudonym, revision from ${patient}
+      where (facility_id, pseudonym) in (select "patientOf", pseudonym from asked where "bagId" in (select id from free))
+      order by facility_id, pseudonym for share skip locked
+    ), ${writtenOfEvents(sql`and bag.id in (select id from free) and (asked.pseudonym is null or exists (
+      select from known where known.facility_id = asked."patientOf" and known.pseudonym = asked.pseudonym
+        and known.revision = asked."patientRevision"))`)},
     answered as (${answersOfAll(sql`moved`)})
     select number from moved`,
 )

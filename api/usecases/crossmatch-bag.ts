@@ -12,6 +12,7 @@ import { lockPatient, noSample } from '../stores/patient-records.ts'
 import { findPatient } from '../stores/patients.ts'
 import { actOnBag } from './act-on-bag.ts'
 import { demandRight } from './demand.ts'
+import { commandToReserve } from './reserve-bag.ts'
 
 export type CrossmatchInput = {
   readonly patient: string
@@ -68,11 +69,9 @@ export async function crossmatchBag(ctx: Context, bagId: string, input: Crossmat
       at: now,
     })
     if (input.reserve && result === 'compatible')
-      await actOnBag(ctx, tx, { bagId, verb: 'reserve' }, () => ({
-        verb: 'reserve',
-        patient,
-        until: made.until,
-      }))
+      await actOnBag(ctx, tx, { bagId, verb: 'reserve' }, (locked, known) =>
+        commandToReserve(tx, locked, known, { patient: input.patient, until: made.until }, now),
+      )
     if (result === 'incompatible' && bag.state === 'available' && reservedFor(facts, now) === input.patient)
       await actOnBag(ctx, tx, { bagId, verb: 'unreserve' }, () => ({
         verb: 'unreserve',

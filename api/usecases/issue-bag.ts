@@ -11,7 +11,7 @@ import type { Bag } from '../stores/bags.ts'
 import { fitsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
-import { findPatient, noPatient } from '../stores/patients.ts'
+import { holdPatient, noPatient } from '../stores/patients.ts'
 import { policyVersions } from '../stores/policies.ts'
 import { keptFacts } from '../stores/scans.ts'
 import { rulesInForce } from '../stores/take-outs.ts'
@@ -113,12 +113,17 @@ export async function returnOf(
   }
 }
 
-/** A patient of the holder, in the words that are said of any it does not know. @throws Refusal `not_found` */
+/**
+ * A patient of the holder, in the words that are said of any it does not know. Until the end nobody writes into their
+ * record; the bag must be locked before.
+ *
+ * @throws Refusal `not_found`
+ */
 export async function patientAt(
   tx: Transaction,
   holderId: number | null,
   pseudonym: string,
 ): Promise<Patient> {
   if (holderId === null) throw new Refusal('not_found', noPatient(pseudonym))
-  return findPatient(tx, holderId, pseudonym)
+  return holdPatient(tx, holderId, pseudonym)
 }

@@ -14,16 +14,24 @@ import { inForce } from '../domain/effective.ts'
 import { phaseIn } from '../domain/exposure.ts'
 import type { ListedKept } from '../domain/offline.ts'
 import { cnAnswers } from '../policies/answers.ts'
+import { crossmatchRules } from '../policies/crossmatches.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { cnOffline } from '../policies/offline.ts'
 import { factsOfAll } from '../stores/bags.ts'
 import { profilesInForce } from '../stores/barcode-profiles.ts'
+import { traitsAndTreatmentsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { findDevice, lockDevice } from '../stores/devices.ts'
-import { jurisdictionOf } from '../stores/facilities.ts'
+import { facilityCodes, jurisdictionOf } from '../stores/facilities.ts'
 import { bagsReleased } from '../stores/ledgers.ts'
 import { currentSigner, type Signer, saltOf } from '../stores/list-keys.ts'
-import { bagsInReach, insertList, nextSeq, patientsInCare } from '../stores/offline-lists.ts'
+import {
+  bagsInReach,
+  insertList,
+  nextSeq,
+  type PatientInCare,
+  patientsInCare,
+} from '../stores/offline-lists.ts'
 import { policyVersions } from '../stores/policies.ts'
 import { type KeptFacts, keptByOnce, keptFactsOfAll } from '../stores/scans.ts'
 import { rulesInForce } from '../stores/take-outs.ts'
@@ -40,6 +48,9 @@ export type FacilityFacts = Omit<OfflineList, 'device' | 'seq' | 'leftOut'> & { 
 
 /** Most of a packet may be a list's payload, so that with all that is put around it none is too large (`maxPacketBytes`). */
 const mostPayloadBytes = 150_000
+
+/** What tells of patients goes by no packet, and may be more: as many as a reader takes (`SignedDocument`). */
+const mostPatientsBytes = 700_000
 
 /**
  * What terminals of a facility are to know. How bags were kept is the greater part of the work, and asked of those only that
@@ -66,14 +77,20 @@ export async function facilityFacts(
   )
   await fillBook({ database, now: () => book.at }, book, asked)
   const jurisdiction = await jurisdictionOf(db, facility.id)
-  const { secondChecker, telephone } = await rulesInForce(db, facility.id)
+  const { secondChecker, telephone, crossmatch } = await rulesInForce(db, facility.id)
+  const about = await traitsAndTreatmentsOf(
+    db,
+    facility.id,
+    rows.map(({ bag }) => bag.id),
+    now,
+  )
   const handlingMs: Partial<Record<Component, number | null>> = {}
   for (const component of components) {
     const versions = await policyVersions(db, jurisdiction, component, 'in_hand')
     if (versions.length > 0) handlingMs[component] = inForce(versions, now).longestMs
   }
   return {
-    ...{ v: 1, kind: 'holds', facilityId: facility.id, facility: facility.code },
+    ...{ v: 2, kind: 'holds', facilityId: facility.id, facility: facility.code },
     ...{ asOf: now, keptAt: book.at },
     validUntil: now + cnOffline.freshMs,
     refuseFrom: now + cnOffline.refuseMs,
@@ -81,6 +98,7 @@ export async function facilityFacts(
     rules: cnAnswers.rules.map((rule) => ({ ...rule })),
     ...{ secondChecker, telephone, handlingMs },
     rhdPositive: emergencyRules[jurisdiction].rhdPositive,
+    crossmatch: { components: [...crossmatchRules[jurisdiction].components], isForAll: crossmatch },
     stations: (await profilesInForce(db, now)).map(({ facility: station, region, profile, codes }) => ({
       ...{ facility: station, region, profile },
       codes: codes.map(({ codabar, fields }) => ({ codabar, fields: [...fields] })),
@@ -90,6 +108,7 @@ export async function facilityFacts(
         index
       ] as BagFacts
       const { id, scheme, identifier, productCode, collectionType, division } = bag
+      const { traits = {}, treatments = [] } = about.get(id) ?? {}
       return {
         ...{ id, identifier, productCode, collectionType, division, device, timeZone },
         ...{ component, state, expiresAt, group, lowTitre, isForAnybody },
@@ -97,6 +116,8 @@ export async function facilityFacts(
         reservation: reservation && { patient: whoIs(reservation.patient, salt), until: reservation.until },
         holds: [...new Set(holds.map(({ kind }) => kind))],
         kept: book.kept.get(id) ?? null,
+        ...(Object.keys(traits).length > 0 ? { traits } : {}),
+        ...(treatments.length > 0 ? { treatments: [...treatments] } : {}),
       }
     }),
   }
@@ -173,16 +194,27 @@ function fitted(
   const turnOf = ({ device, state, holds }: ListedBags[number]) =>
     device === list.device ? 0 : state === 'available' && holds.length === 0 ? 1 : 2
   const bags = list.bags.map((bag) => ({ bag, turn: turnOf(bag) })).sort((a, b) => a.turn - b.turn)
-  for (let room = bags.length; ; ) {
-    const told = bags.slice(0, room).map(({ bag }) => bag)
-    const leftOut = bags.length - told.length
-    const bytes = packed({ ...list, bags: told, leftOut } satisfies OfflineList)
-    if (bytes.length <= mostPayloadBytes || room === 0) return { signed: signedBy(signer, bytes), leftOut }
-    room = Math.floor(Math.min(room - 1, room * (mostPayloadBytes / bytes.length) * 0.98))
+  const { bytes, leftOut } = asManyAs(mostPayloadBytes, bags, (told, left) =>
+    packed({ ...list, bags: told.map(({ bag }) => bag), leftOut: left } satisfies OfflineList),
+  )
+  return { signed: signedBy(signer, bytes), leftOut }
+}
+
+/** A document of as many as have room in so many bytes, the first in front. */
+function asManyAs<T>(
+  mostBytes: number,
+  all: readonly T[],
+  document: (told: readonly T[], leftOut: number) => Buffer,
+): { readonly bytes: Buffer; readonly leftOut: number } {
+  for (let room = all.length; ; ) {
+    const leftOut = all.length - room
+    const bytes = document(all.slice(0, room), leftOut)
+    if (bytes.length <= mostBytes || room === 0) return { bytes, leftOut }
+    room = Math.floor(Math.min(room - 1, room * (mostBytes / bytes.length) * 0.98))
   }
 }
 
-/** The patients bags of a facility may be for, for one of its terminals. */
+/** The patients bags of a facility may be for, for one of its terminals: as many as have room, those with records first. */
 export async function signPatients(
   tx: Transaction,
   actor: Actor,
@@ -191,15 +223,53 @@ export async function signPatients(
   now: number,
 ): Promise<SignedDocument> {
   const salt = saltOf(facilityId, secret)
-  const { patients, leftOut } = await patientsInCare(tx, facilityId, now)
-  const document: OfflinePatients = {
-    ...{ v: 1, kind: 'patients', device, asOf: now, validUntil: now + cnOffline.freshMs, salt, leftOut },
-    patients: patients.map(({ pseudonym, abo, rhd, antiD, sampleUntil }) => ({
-      ...{ who: whoIs(pseudonym, salt), group: { abo, rhd }, antiD, sampleUntil },
-    })),
+  const known = await patientsInCare(tx, facilityId, now)
+  const listed = known.patients.map((one) => listedPatient(one, salt))
+  const facility = (await facilityCodes(tx, [facilityId])).get(facilityId) as string
+  const common = {
+    ...({ v: 2, kind: 'patients', device, facility, salt } as const),
+    ...{ asOf: now, validUntil: now + cnOffline.freshMs },
   }
-  return signedBy(await currentSigner(tx, actor, secret, now), packed(document))
+  const { bytes } = asManyAs(mostPatientsBytes, listed, (patients, left) =>
+    packed({ ...common, patients: [...patients], leftOut: known.leftOut + left }),
+  )
+  return signedBy(await currentSigner(tx, actor, secret, now), bytes)
 }
+
+/** Samples, and who grouped them, are numbered here: what decides asks only which are the same. */
+function listedPatient(
+  { pseudonym, word, antiD, sampleUntil, record, crossmatches }: PatientInCare,
+  salt: string,
+): OfflinePatients['patients'][number] {
+  const patient = { who: whoIs(pseudonym, salt), group: word, antiD, sampleUntil }
+  if (!record) return patient
+  const { samples, groupings, screens, antibodies, requirements, exposedAt } = record
+  const sampleOf = shortNames(samples.map(({ id }) => id))
+  const personOf = shortNames(groupings.map(({ by }) => by))
+  const told = crossmatches.flatMap(({ sampleId, ...one }) =>
+    sampleOf.has(sampleId) ? [{ ...one, sampleId: nameOf(sampleOf, sampleId) }] : [],
+  )
+  return {
+    ...patient,
+    record: {
+      samples: samples.map((sample) => ({ ...sample, id: nameOf(sampleOf, sample.id) })),
+      groupings: groupings.map((one) => ({
+        ...one,
+        sampleId: nameOf(sampleOf, one.sampleId),
+        by: nameOf(personOf, one.by),
+      })),
+      screens: screens.map((one) => ({ ...one, sampleId: nameOf(sampleOf, one.sampleId) })),
+      ...{ antibodies: [...antibodies], requirements: [...requirements], exposedAt },
+    },
+    ...(told.length > 0 ? { crossmatches: told } : {}),
+  }
+}
+
+function shortNames(names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map([...new Set(names)].map((name, number) => [name, number.toString(36)]))
+}
+
+const nameOf = (names: ReadonlyMap<string, string>, name: string) => names.get(name) as string
 
 function packed(document: OfflineList | OfflinePatients): Buffer {
   return deflateRawSync(JSON.stringify(document))

@@ -13,7 +13,7 @@ import { cnAnswers } from '../policies/answers.ts'
 import { crossmatchRulesVersion } from '../policies/crossmatches.ts'
 import { type Bag, factsWith } from '../stores/bags.ts'
 import type { ShownSession, SignedIn } from '../stores/people.ts'
-import { factsAndSession, type Label, type ScanFacts, scanFacts, waitForBag } from '../stores/scans.ts'
+import { factsAndSession, type Label, type ScanFacts, scanFacts, waitForScan } from '../stores/scans.ts'
 import { insertAnswer, issueAtScan, noTakeOut, type Told } from '../stores/take-outs.ts'
 import { crossmatchFor } from './crossmatch-needed.ts'
 import { demandRight, demandSomebody } from './demand.ts'
@@ -75,21 +75,22 @@ const mostTries = 10
  * The nurse scans the bag in her hand: GO, and it is issued in the transaction that writes the answer, or STOP or CALL
  * and nothing is. What was known and what was said is written down either way.
  *
- * Nothing is locked while it is decided: the answer is written only if the bag is as it was when it was read.
+ * Nothing is locked while it is decided: the answer is written only if the bag, and what is on record of the patient, are as
+ * they were when they were read.
  *
  * @throws Refusal `not_found`, `forbidden`, `person_required`, `session_over`, `invalid_din`, `invalid_request`,
- * `conflict` where others kept changing the bag
+ * `conflict` where others kept changing the bag or the record
  */
 export async function scanBag(ctx: Context, input: ScanInput, ahead?: ReadAhead): Promise<Scanned> {
   const unit = ahead?.unit ?? (await readUnit(ctx.database.db, input, ctx.now()))
   for (let tries = 1; tries <= mostTries; tries++) {
     const scanned = await tryScan(ctx, input, unit, tries === 1 ? ahead : undefined)
     if (scanned) return scanned
-    await waitForBag(ctx.database.db, labelOf(unit))
+    await waitForScan(ctx.database.db, labelOf(unit), input.takeOutId)
   }
   throw new Refusal(
     'conflict',
-    `bag ${shownNumber(unit.identifier)} is being changed by others: scan it again`,
+    `bag ${shownNumber(unit.identifier)}, or the record of its patient, is being changed by others: scan it again`,
   )
 }
 
@@ -154,7 +155,7 @@ async function tryScan(
   const waived = isBroken ? findings : rhdPositiveAllowed ? rhdWaived : []
   const asked = { patient, emergency, override, reason, takeOut: session.id }
   const event = decide(facts, { verb: 'issue', ...asked, waived, glassBroken: told.glassBroken }, now)
-  const issued = await issueAtScan(db, ctx.actor, bag, event, told)
+  const issued = await issueAtScan(db, ctx.actor, bag, event, { ...told, patient: readOf(known) })
   const spentMs = kept?.uncontrolledMs ?? 0
   const clock = returnClock(clockRulesOf(known, bag.component, now), {
     since: now,
@@ -164,6 +165,10 @@ async function tryScan(
   })
   return issued && { answer, rule, findings, bag: issued, telephone, clock }
 }
+
+/** Whom it is for as they were read: what is found of them meanwhile voids the answer. */
+const readOf = ({ session: { facilityId, pseudonym }, patientRevision }: ScanFacts) =>
+  pseudonym === null ? null : { facilityId, pseudonym, revision: patientRevision }
 
 /** Is it believed to be inside another device than the one it is being taken out of? */
 function isElsewhere({ session, lives: [own] }: ScanFacts): boolean {

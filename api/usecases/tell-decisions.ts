@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
-import { OfflineList } from '../../schema/offline-list.ts'
+import { KeptList } from '../../schema/offline-list.ts'
 import type { Finding, OfflineConflict, Sex } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { observeIssue, type Patient } from '../domain/bag.ts'
+import { observeIssue } from '../domain/bag.ts'
+import { type Crossmatch, nothingKnown } from '../domain/crossmatch.ts'
 import { inForce } from '../domain/effective.ts'
 import { isRhdPositiveAllowed } from '../domain/emergency.ts'
 import { expiryOf } from '../domain/isbt128/date.ts'
 import { conflictsOf, decideOffline, type PatientFacts } from '../domain/offline.ts'
+import { type KnownPatient, patientOf } from '../domain/patient-record.ts'
 import type { ReadUnit } from '../domain/read-unit.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { findingsOfScan, mayBreakGlass, rhdWaived } from '../domain/take-out.ts'
@@ -15,12 +17,15 @@ import { cnAnswers } from '../policies/answers.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { cnOffline } from '../policies/offline.ts'
 import { applyEvent, type Bag, concerned, factsWith, findBag, holdsOf, lockBags } from '../stores/bags.ts'
+import { fitsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { type Device, findDevice, noDevice } from '../stores/devices.ts'
 import { rulesAt } from '../stores/facilities.ts'
 import { bagsAmong, decisionsKnown, inStateSince, insertDecision } from '../stores/offline-decisions.ts'
 import { findList } from '../stores/offline-lists.ts'
-import { findPatient } from '../stores/patients.ts'
+import { type Bounds, knownPatientAt } from '../stores/patients.ts'
+import { rulesInForce } from '../stores/take-outs.ts'
+import { crossmatchFor } from './crossmatch-needed.ts'
 import { demandRight } from './demand.ts'
 import { readUnit } from './read-unit.ts'
 
@@ -32,6 +37,8 @@ export type OfflineDecision = {
   readonly uncertaintyMs: number
   /** The list it went by; null where it had none. */
   readonly list: { readonly seq: number; readonly sha256: string } | null
+  /** As of when it was told of patients; null where it was not, undefined where it does not say. */
+  readonly patientsAsOf?: number | null | undefined
   readonly badge?: string | undefined
   readonly checker?: string | undefined
   readonly patient?: string | undefined
@@ -124,7 +131,8 @@ async function takeOne(ctx: Context, tx: Transaction, one: One): Promise<readonl
   const { device, decision, toldHash, bag, receivedAt } = one
   const { occurredAt, uncertaintyMs, answer, findings, breakGlass: glassBroken = null } = decision
   const { facilityId } = inForce(device.placements, occurredAt)
-  const patient = await patientAt(tx, facilityId, decision.patient)
+  const about = { facilityId, pseudonym: decision.patient, bag }
+  const { patient, fit } = await patientAt(tx, about, receivedAt, { givenBy: occurredAt })
   const list = await listOf(tx, device, decision.list)
   const unit = await unitOf(tx, decision, occurredAt)
   const holds = bag ? await holdsOf(tx, bag.id) : []
@@ -135,6 +143,7 @@ async function takeOne(ctx: Context, tx: Transaction, one: One): Promise<readonl
       bag.destinationId === facilityId ||
       (list?.bags.some(({ id }) => id === bag.id) ?? false))
   const { jurisdiction } = await rulesAt(tx, facilityId)
+  const { crossmatch: isForAll } = await rulesInForce(tx, facilityId, occurredAt)
   const { timeZone } = await rulesAt(tx, bag?.originId ?? bag?.holderId ?? facilityId)
   const seen = { sex: decision.sex ?? null, ageYears: decision.ageYears ?? null }
   const { emergency } = decision
@@ -149,6 +158,8 @@ async function takeOne(ctx: Context, tx: Transaction, one: One): Promise<readonl
         override: override !== null || isRhdAllowed,
         handlingMs: Number.POSITIVE_INFINITY,
         label: { group: unit?.label.group ?? null, expiresAt: expires && expiryOf(expires, timeZone) },
+        fit,
+        crossmatch: crossmatchFor(jurisdiction, patient, isForAll),
       })
     : null
   const conflicts = conflictsOf(
@@ -156,7 +167,7 @@ async function takeOne(ctx: Context, tx: Transaction, one: One): Promise<readonl
     {
       ...{ found, isTheirs, list, state: bag?.state ?? null },
       holds: stood.map(({ kind }) => kind),
-      replayed: replayOf(decision, list, unit, patient),
+      replayed: await replayOf(tx, about, decision, list, unit),
     },
     { rules: cnAnswers.rules, now: receivedAt, aheadMs: cnOffline.aheadMs },
   )
@@ -194,14 +205,27 @@ async function takeOne(ctx: Context, tx: Transaction, one: One): Promise<readonl
   return conflicts
 }
 
-async function patientAt(tx: Transaction, facilityId: number, pseudonym?: string): Promise<Patient | null> {
-  if (pseudonym === undefined) return null
-  try {
-    return await findPatient(tx, facilityId, pseudonym)
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    return { pseudonym, group: { abo: null, rhd: null }, antiD: false, sampleUntil: null }
+/** Whom it was for, and which bag. */
+type About = {
+  readonly facilityId: number
+  readonly pseudonym: string | undefined
+  readonly bag: Bag | null
+}
+
+/** A patient as they were known, and what the bag is to them. Of whom nobody knows there nothing is on record. */
+async function patientAt(
+  tx: Transaction,
+  { facilityId, pseudonym, bag }: About,
+  now: number,
+  bounds: Bounds,
+) {
+  if (pseudonym === undefined) return { known: null, patient: null, fit: nothingKnown }
+  const nobody: KnownPatient = {
+    ...{ pseudonym, word: { abo: null, rhd: null }, antiD: false, sampleUntil: null, record: null },
   }
+  const known = await knownPatientAt(tx, facilityId, pseudonym, bounds)
+  const fits = bag && (await fitsOf(tx, { facilityId, pseudonym }, [bag.id], now, bounds.knownAt))
+  return { known, patient: patientOf(known ?? nobody), fit: fits && bag ? fits(bag.id) : nothingKnown }
 }
 
 /** The list it went by, if it is one of ours, to the byte. */
@@ -209,10 +233,10 @@ async function listOf(
   tx: Transaction,
   { id }: Device,
   told: OfflineDecision['list'],
-): Promise<OfflineList | null> {
+): Promise<KeptList | null> {
   const found = told && (await findList(tx, id, told.seq))
   if (!found || found.payloadHash !== told.sha256) return null
-  return OfflineList.parse(JSON.parse(inflateRawSync(found.payload).toString()))
+  return KeptList.parse(JSON.parse(inflateRawSync(found.payload).toString()))
 }
 
 async function unitOf(tx: Transaction, { scanned }: OfflineDecision, at: number): Promise<ReadUnit | null> {
@@ -224,25 +248,45 @@ async function unitOf(tx: Transaction, { scanned }: OfflineDecision, at: number)
   }
 }
 
-/** What the list it went by answers to what it says it was asked, of the patient as known here; of another bag, no GO. */
-function replayOf(
+/**
+ * What the list it went by answers to what it says it was asked, of the patient as known here when it was told of patients;
+ * of another bag, no GO. What was found of them since is not the terminal's fault, and a conflict by its own name.
+ */
+async function replayOf(
+  tx: Transaction,
+  about: About,
   decision: OfflineDecision,
-  list: OfflineList | null,
+  list: KeptList | null,
   unit: ReadUnit | null,
-  patient: Patient | null,
-): 'GO' | 'STOP' | 'CALL' | null {
+): Promise<'GO' | 'STOP' | 'CALL' | null> {
   if (!list) return null
   if (!unit) return 'STOP'
-  const { occurredAt, uncertaintyMs, emergency, badge, checker } = decision
-  const who = patient ? 'patient' : null
-  const patients: PatientFacts | null = patient && {
-    ...{ asOf: 0, validUntil: Number.POSITIVE_INFINITY },
-    patients: [{ ...patient, who: 'patient' }],
-  }
+  const { occurredAt, uncertaintyMs, emergency, badge, checker, patient, findings } = decision
+  const { patientsAsOf = list.asOf } = decision
+  const isTold = patientsAsOf !== null && !findings.includes('patient_unknown')
+  const told = isTold ? await patientAt(tx, about, patientsAsOf, { knownAt: patientsAsOf }) : null
+  const who = patient === undefined ? null : 'patient'
+  const crossmatches = (told?.fit.crossmatches ?? []).map((one): Crossmatch & { bag: string } => ({
+    ...one,
+    bag: about.bag?.id ?? '',
+  }))
+  const patients: PatientFacts | null =
+    patientsAsOf === null
+      ? null
+      : {
+          facility: list.facility,
+          asOf: patientsAsOf,
+          validUntil: patientsAsOf + (list.validUntil - list.asOf),
+          patients: who && told?.known ? [listed(told.known, who, crossmatches)] : [],
+          leftOut: isTold ? 0 : 1,
+        }
   // Whom a bag is kept for the list says by a hash that says nothing here, and is asked of what is known now.
   const bags = list.bags.map((bag) => ({ ...bag, reservation: null }))
   const { answer, bagId } = decideOffline(
-    { list: { ...list, bags }, patients, handedOut: new Set(), fallback: cnAnswers.rules },
+    {
+      ...{ list: { ...list, bags }, patients, handedOut: new Set(), exposed: new Map() },
+      fallback: cnAnswers.rules,
+    },
     {
       ...{ unit, emergency, uncertaintyMs, patient: who, at: occurredAt },
       seen: { sex: decision.sex ?? null, ageYears: decision.ageYears ?? null },
@@ -253,6 +297,12 @@ function replayOf(
   )
   return bagId === decision.bagId ? answer : 'STOP'
 }
+
+const listed = (
+  { word, antiD, sampleUntil, record }: KnownPatient,
+  who: string,
+  crossmatches: PatientFacts['patients'][number]['crossmatches'],
+) => ({ who, group: word, antiD, sampleUntil, record: record ?? undefined, crossmatches })
 
 /** The same decision to the letter, however its fields were ordered. */
 function hashOf(decision: OfflineDecision): string {

@@ -1,6 +1,6 @@
 import type { UnitTrait } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { lockBags } from '../stores/bags.ts'
+import { findBag, lockBags, siblingsOf } from '../stores/bags.ts'
 import { insertTraits } from '../stores/patient-records.ts'
 import { reachBag } from './demand.ts'
 
@@ -11,7 +11,8 @@ export async function typeBag(
   traits: readonly { readonly trait: UnitTrait; readonly present: boolean }[],
 ): Promise<void> {
   await ctx.database.db.transaction(async (tx) => {
-    await lockBags(tx, [bagId])
+    // What is found is of all bags of the donation: a scan of any that was decided without it comes to nothing.
+    await lockBags(tx, await siblingsOf(tx, await findBag(tx, bagId)))
     const bag = await reachBag(ctx, tx, bagId, 'bag.type')
     await insertTraits(tx, ctx.actor, bag, traits, ctx.now())
   })

@@ -16,12 +16,20 @@ export type Settled = z.infer<typeof Settled>
 
 const Line = z.union([z.object({ decided: OfflineDecision }), z.object({ settled: Settled })])
 
+export type HandedOut = {
+  readonly bagId: string
+  /** By their pseudonym; null in an emergency without one. */
+  readonly patient: string | null
+  readonly at: number
+  readonly receivedAt: number | null
+}
+
 /** Decisions on disk: each is there for good before anybody is shown its answer. */
 export type DecisionBook = {
   /** Those that were never told, or of which nobody has heard that they were, in the order they were taken. */
   outstanding(): readonly OfflineDecisionInput[]
   /** All that handed a bag out, with when the service heard of it; null where it has not. */
-  handedOut(): readonly { readonly bagId: string; readonly receivedAt: number | null }[]
+  handedOut(): readonly HandedOut[]
   /** The ones that were told and not taken. */
   refused(): readonly Settled[]
   decided(decision: OfflineDecisionInput): void
@@ -34,19 +42,20 @@ export function openDecisionBook(file: string): DecisionBook {
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   if (whole.length < text.length) truncateSync(file, Buffer.byteLength(whole))
   const open = new Map<string, OfflineDecisionInput>()
-  const out = new Map<string, { bagId: string; receivedAt: number | null }>()
+  const out = new Map<string, HandedOut>()
   const refused = new Map<string, Settled>()
 
   function remember(decision: OfflineDecisionInput): void {
     open.set(decision.decisionId, decision)
-    const { answer, bagId } = decision
-    if (answer === 'GO' && bagId) out.set(decision.decisionId, { bagId, receivedAt: null })
+    const { decisionId, answer, bagId, patient = null, occurredAt } = decision
+    if (answer === 'GO' && bagId)
+      out.set(decisionId, { bagId, patient, at: Date.parse(occurredAt), receivedAt: null })
   }
   function settle(outcome: Settled): void {
     open.delete(outcome.id)
     const handed = out.get(outcome.id)
     if (outcome.refused !== null) refused.set(outcome.id, outcome)
-    else if (handed) handed.receivedAt = outcome.receivedAt
+    else if (handed) out.set(outcome.id, { ...handed, receivedAt: outcome.receivedAt })
   }
 
   for (const line of whole.split('\n').filter(Boolean)) {

@@ -117,12 +117,18 @@ export function openTerminal({
   }
 
   function facts(): OfflineFacts {
-    const asOf = list?.asOf ?? 0
-    const own = book.handedOut().filter(({ receivedAt }) => receivedAt === null || receivedAt >= asOf)
+    const own = (asOf = 0) =>
+      book.handedOut().filter(({ receivedAt }) => receivedAt === null || receivedAt >= asOf)
+    const exposed = new Map<string, number>()
+    for (const { patient, at } of own(patients?.asOf)) {
+      const who = patient === null || !patients ? null : whoIs(patient, patients.salt)
+      if (who !== null) exposed.set(who, Math.max(at, exposed.get(who) ?? 0))
+    }
     return {
       list,
       patients,
-      handedOut: new Set(own.map(({ bagId }) => bagId)),
+      handedOut: new Set(own(list?.asOf).map(({ bagId }) => bagId)),
+      exposed,
       fallback: bareRules,
     }
   }
@@ -189,6 +195,7 @@ export function openTerminal({
       book.decided({
         ...{ decisionId, occurredAt: new Date(time.at).toISOString(), uncertaintyMs: time.uncertaintyMs },
         list: list && kept.list && { seq: list.seq, sha256: hashOfDocument(kept.list) },
+        patientsAsOf: patients && new Date(patients.asOf).toISOString(),
         ...{ ...said, emergency, bagId, answer, findings: [...findings] },
         scanned: { din, ...(productCode === undefined ? {} : { productCode }) },
       })

@@ -22,6 +22,9 @@ export const OfflineDecision = z
         sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal'),
       }),
     ).meta({ description: 'the list it went by; null where it had none' }),
+    patientsAsOf: orNull(InstantInput).optional().meta({
+      description: 'as of when it was told of patients; null where it was not',
+    }),
     badge: text(200).optional().meta({ description: 'as it was read: nobody asked for a PIN' }),
     checker: text(200).optional().meta({ description: 'the badge of a second person' }),
     patient: Name.optional(),

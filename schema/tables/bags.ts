@@ -362,6 +362,8 @@ export const patient = pgTable(
     sampleUntil: instant(),
     /** Samples, antibodies or needs of theirs are on record: what is said above is then not all there is to know. */
     hasRecord: boolean().notNull().default(false),
+    /** Moves with all that is said or found of them, so that nothing is handed out by what was read before. */
+    revision: integer().notNull().default(0),
     updatedAt: instant().notNull(),
   },
   (t) => [

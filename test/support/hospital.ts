@@ -4,10 +4,10 @@ import { findPerson } from '../../api/stores/people.ts'
 import { createPerson } from '../../api/usecases/create-person.ts'
 import { BagDetail } from '../../schema/http/bags.ts'
 import { Facility } from '../../schema/http/facilities.ts'
-import { Children, Donation, Patient } from '../../schema/http/life.ts'
+import { Children, Donation, Patient, ScanAnswer, TakeOut } from '../../schema/http/life.ts'
 import { markers, type Role } from '../../schema/vocabulary.ts'
 import type { Door } from '../api/http/door.ts'
-import { noon } from './world.ts'
+import { aDevice, aMessage, aReading, noon } from './world.ts'
 
 const day = 86_400_000
 const iso = (at: number) => new Date(at).toISOString()
@@ -126,6 +126,30 @@ export async function aBagInStock(
   await step(city.courier, made.bagId, 'depart')
   await step(city.lab, made.bagId, 'receive')
   return made
+}
+
+/** A bag of A RhD-positive in a cold fridge, and what a scan of it for P1 is answered. */
+export async function aBagInFridge(door: Door, city: City, group: Group = { abo: 'A', rhd: 'positive' }) {
+  const { din, bagId } = await aBagInStock(city, 1, group)
+  const { clock } = door.world
+  const fridge = await aDevice(door.world, 'fridge-or', {}, noon - day)
+  await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(clock.now) })
+  const say = (seq: number, channel: 'readings' | 'bags', body: unknown) =>
+    door.world.ingest.accept([aMessage({ device: 'fridge-or', seq, channel, receivedAt: clock.now, body })])
+  await say(0, 'readings', [aReading(clock.now, 4)])
+  await say(1, 'bags', [{ at: clock.now, added: ['T1'], removed: [] }])
+  const label = { din, productCode: 'E0336V00' }
+  const open = (more: object = {}) =>
+    done(city.nurse.post('/take-outs', { device: 'fridge-or', patient: 'P1', ...more }), TakeOut)
+  const scan = async (more: object = {}) => {
+    const { takeOutId } = await open(more)
+    const { answer, findings } = await done(
+      city.nurse.post(`/take-outs/${takeOutId}/scans`, label),
+      ScanAnswer,
+    )
+    return [answer, ...findings]
+  }
+  return { bagId, label, fridge, open, scan }
 }
 
 export function step(worker: Worker, bagId: string, verb: string, body: unknown = {}) {

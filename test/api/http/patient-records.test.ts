@@ -2,10 +2,19 @@ import { describe, expect } from 'vitest'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Crossmatch } from '../../../schema/http/crossmatches.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
-import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
+import { TakeOut } from '../../../schema/http/life.ts'
 import { Traits, TransfusionRecord } from '../../../schema/http/patients.ts'
-import { aBagInStock, aCity, aPatient, aWorker, type City, done, refusal } from '../../support/hospital.ts'
-import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import {
+  aBagInFridge,
+  aBagInStock,
+  aCity,
+  aPatient,
+  aWorker,
+  type City,
+  done,
+  refusal,
+} from '../../support/hospital.ts'
+import { noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 const hour = 3_600_000
@@ -33,31 +42,6 @@ async function aSample({ nurse }: City, collectedAt: number, changes: object = {
 }
 
 const aGroup = (abo: string, rhd = 'positive') => ({ abo, rhd, method: 'gel' })
-
-/** A bag of A RhD-positive in a cold fridge, and what a scan of it for P1 is answered. */
-async function aBagInFridge(door: Door, city: City, group = { abo: 'A', rhd: 'positive' }) {
-  const { din, bagId } = await aBagInStock(city, 1, group)
-  const { clock } = door.world
-  await aDevice(door.world, 'fridge-or', {}, noon - day)
-  await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(clock.now) })
-  const say = (seq: number, channel: 'readings' | 'bags', body: unknown) =>
-    door.world.ingest.accept([aMessage({ device: 'fridge-or', seq, channel, receivedAt: clock.now, body })])
-  await say(0, 'readings', [aReading(clock.now, 4)])
-  await say(1, 'bags', [{ at: clock.now, added: ['T1'], removed: [] }])
-  const scan = async (more: object = {}) => {
-    const opened = await done(
-      city.nurse.post('/take-outs', { device: 'fridge-or', patient: 'P1', ...more }),
-      TakeOut,
-    )
-    const label = { din, productCode: 'E0336V00' }
-    const { answer, findings } = await done(
-      city.nurse.post(`/take-outs/${opened.takeOutId}/scans`, label),
-      ScanAnswer,
-    )
-    return [answer, ...findings]
-  }
-  return { bagId, scan }
-}
 
 describe('a sample of a patient', () => {
   test('is on record with when it was taken and until when it may be relied on', async ({ door }) => {
