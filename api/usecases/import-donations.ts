@@ -39,8 +39,8 @@ export async function importDonations(
     const codes = rows.flatMap((row) => ('input' in row ? [row.input.facility] : []))
     const registrarOf = await registrars(ctx, tx, 'bag.collect', codes)
     const read = await readRows(rows, (input) => ({
-      by: registrarOf(input.facility),
       unit: unitOf(readDonated(input)),
+      by: registrarOf(input.facility),
     }))
     if (taking !== 'preview') await lockAllIdentifiers(tx)
     const units = readable(read)

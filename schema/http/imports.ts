@@ -97,7 +97,7 @@ export const ExportQuery = z.strictObject({
 })
 
 const cells =
-  "a cell that would begin with = + - @, a tab or a carriage return, which a spreadsheet takes for a formula, or with ', has a ' " +
+  "a cell that would begin with = + - @, a tab or a new line, which a spreadsheet takes for a formula, or with ', has a ' " +
   'in front, which an import takes off'
 
 export const BagsExport = z.string().meta({

@@ -98,7 +98,7 @@ function wordsFor({ code }: CsvError): string {
 }
 
 /** What a spreadsheet would take for a formula (OWASP, CSV Injection), or what would pass for guarded. */
-const dangerous = /^[=+\-@\t\r']/
+const dangerous = /^[=+\-@\t\r\n']/
 
 function guarded(cell: string): string {
   return dangerous.test(cell) ? `'${cell}` : cell
