@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, isNull, sql } from 'drizzle-orm'
 import { bag, bagEvent, donation } from '../../schema/tables/bags.ts'
 import { type Jurisdiction, unitSchemes } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
@@ -16,7 +16,7 @@ import { appendEvents, type Bag, insertHolds, labelOf } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import type { Donation } from './donations.ts'
 import { type Catalogue, productsAt } from './products.ts'
-import { insertRows, isOneOf } from './rows.ts'
+import { bySlices, insertRows, isOneOf } from './rows.ts'
 
 /*
  * Bags that are registered or collected, alone or thousands at once: the same few statements for one and for all.
@@ -44,20 +44,18 @@ export async function knownOf(
   now: number,
 ): Promise<(one: Asked) => Known> {
   const identifiers = distinct(asked.map(({ identifier }) => identifier))
-  const here = await tx
-    .select({ scheme: donation.scheme, identifier: donation.identifier })
-    .from(donation)
-    .where(and(isOneOf(donation.scheme, unitSchemes), isOneOf(donation.identifier, identifiers)))
-  const elsewhere = await tx
-    .selectDistinct({ scheme: bag.scheme, identifier: bag.identifier })
-    .from(bag)
-    .where(
-      and(
-        isOneOf(bag.scheme, unitSchemes),
-        isOneOf(bag.identifier, identifiers),
-        sql`${bag.donationId} is null`,
-      ),
-    )
+  const here = await bySlices(identifiers, (some) =>
+    tx
+      .select({ scheme: donation.scheme, identifier: donation.identifier })
+      .from(donation)
+      .where(and(isOneOf(donation.scheme, unitSchemes), isOneOf(donation.identifier, some))),
+  )
+  const elsewhere = await bySlices(identifiers, (some) =>
+    tx
+      .selectDistinct({ scheme: bag.scheme, identifier: bag.identifier })
+      .from(bag)
+      .where(and(isOneOf(bag.scheme, unitSchemes), isOneOf(bag.identifier, some), isNull(bag.donationId))),
+  )
   const collected = new Set(here.map(numberOf))
   const labelled = new Set(elsewhere.map(numberOf))
   const catalogues = new Map<string, Catalogue>()
@@ -83,11 +81,13 @@ export async function bagsNumbered(
   db: Database | Transaction,
   identifiers: readonly string[],
 ): Promise<StandingBag[]> {
-  const rows = await db
-    .select({ bag, data: bagEvent.data })
-    .from(bag)
-    .leftJoin(bagEvent, and(eq(bagEvent.bagId, bag.id), eq(bagEvent.version, 1)))
-    .where(and(isOneOf(bag.scheme, unitSchemes), isOneOf(bag.identifier, distinct(identifiers))))
+  const rows = await bySlices(distinct(identifiers), (some) =>
+    db
+      .select({ bag, data: bagEvent.data })
+      .from(bag)
+      .leftJoin(bagEvent, and(eq(bagEvent.bagId, bag.id), eq(bagEvent.version, 1)))
+      .where(and(isOneOf(bag.scheme, unitSchemes), isOneOf(bag.identifier, some))),
+  )
   return rows.map(({ bag, data }) => ({ bag, labelled: (data ?? {}) as Labelled }))
 }
 
@@ -96,15 +96,17 @@ export async function donationsNumbered(
   db: Database | Transaction,
   identifiers: readonly string[],
 ): Promise<(StandingBag & { readonly donation: Donation })[]> {
-  const rows = await db
-    .select({ donation, bag, data: bagEvent.data })
-    .from(donation)
-    .innerJoin(bag, eq(bag.donationId, donation.id))
-    .innerJoin(
-      bagEvent,
-      and(eq(bagEvent.bagId, bag.id), eq(bagEvent.version, 1), eq(bagEvent.verb, 'collect')),
-    )
-    .where(and(eq(donation.scheme, 'ISBT128'), isOneOf(donation.identifier, distinct(identifiers))))
+  const rows = await bySlices(distinct(identifiers), (some) =>
+    db
+      .select({ donation, bag, data: bagEvent.data })
+      .from(donation)
+      .innerJoin(bag, eq(bag.donationId, donation.id))
+      .innerJoin(
+        bagEvent,
+        and(eq(bagEvent.bagId, bag.id), eq(bagEvent.version, 1), eq(bagEvent.verb, 'collect')),
+      )
+      .where(and(eq(donation.scheme, 'ISBT128'), isOneOf(donation.identifier, some))),
+  )
   return rows.map(({ donation, bag, data }) => ({ donation, bag, labelled: data as Labelled }))
 }
 
@@ -116,7 +118,16 @@ export type NewBag = PlannedBag & { readonly id: string }
  *
  * @throws Refusal `already_exists` naming one that is registered under its identity
  */
-export async function registerBags(
+export function registerBags(
+  tx: Transaction,
+  actor: Actor,
+  planned: readonly NewBag[],
+  now: number,
+): Promise<Bag[]> {
+  return bySlices(planned, (some) => registerSome(tx, actor, some, now))
+}
+
+async function registerSome(
   tx: Transaction,
   actor: Actor,
   planned: readonly NewBag[],
@@ -140,7 +151,16 @@ export type NewDonation = { readonly donation: Donation; readonly plan: NewBag }
  *
  * @throws Refusal `already_exists` naming one that is collected or registered already
  */
-export async function collectDonations(
+export function collectDonations(
+  tx: Transaction,
+  actor: Actor,
+  collected: readonly NewDonation[],
+  now: number,
+): Promise<Bag[]> {
+  return bySlices(collected, (some) => collectSome(tx, actor, some, now))
+}
+
+async function collectSome(
   tx: Transaction,
   actor: Actor,
   collected: readonly NewDonation[],

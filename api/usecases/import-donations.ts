@@ -63,12 +63,8 @@ export async function importDonations(
     )
     mustBeGood(verdicts, taking)
     if (taking === 'preview') return asPreviewed(verdicts, made)
-    await collectDonations(
-      tx,
-      ctx.actor,
-      made.map(({ plan, input }) => aDonation(plan, input, now)),
-      now,
-    )
+    const donations = made.map(({ plan, input }) => aDonation(plan, input, now))
+    await collectDonations(tx, ctx.actor, donations, now)
     return verdicts
   })
 }

@@ -58,7 +58,7 @@ const columns: ReadonlySet<string> = new Set(
 )
 
 /** So many rows are judged before others are let in: devices are heard by the same process. */
-const rowsAtOnce = 200
+const rowsAtOnce = 50
 
 /** Read of each row what it is about, and who tells it. */
 export async function readRows<Input>(

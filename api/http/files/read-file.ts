@@ -19,7 +19,7 @@ export type FileType = keyof typeof fileTypes
 const maxLineLength = 65_536
 const maxDetailLength = 300
 /** So many rows are read before others are let in. */
-const rowsAtOnce = 200
+const rowsAtOnce = 50
 
 /**
  * The rows of the file a request brings, each read by a schema: one that cannot be read is in error and costs only itself.
