@@ -108,6 +108,33 @@ export function readByProfile(profile: BarcodeProfile, texts: readonly string[])
   }
 }
 
+/**
+ * Read a bag by the key it is kept under, as exports name it: region, station, profile and donation code, and beside it the
+ * product code.
+ *
+ * @returns null where it is no such key, or does not fit the profile
+ */
+export function readKey(
+  profiles: readonly BarcodeProfile[],
+  { din, productCode = '' }: { readonly din: string; readonly productCode?: string | undefined },
+): (LocalUnit & { readonly product: Product }) | null {
+  for (const { region, facility, profile, codes } of profiles) {
+    const station = [region, facility, profile, ''].join('/')
+    if (!din.startsWith(station)) continue
+    const fields = codes.flatMap((code) => code.fields)
+    const fits = (part: CodePart, text: string) => {
+      const kinds = fields.flatMap((field) =>
+        'part' in field && field.part === part ? [`[${classes[field.characters]}]{${field.length}}`] : [],
+      )
+      return new RegExp(`^${kinds.join('')}$`).test(text)
+    }
+    if (!fits('donation', din.slice(station.length)) || !fits('product', productCode)) return null
+    const product = { productCode, collectionType: '0', division: '00' }
+    return { scheme: 'cn_local', identifier: din, product }
+  }
+  return null
+}
+
 function match(
   { codabar, fields }: CodeShape,
   text: string,

@@ -39,9 +39,14 @@ export type RefusalCode = (typeof refusalCodes)[number]
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly code: RefusalCode
+  /** Each thing that is in the way and where it is, where there are many. */
+  readonly issues: readonly Issue[] | undefined
 
-  constructor(code: RefusalCode, message: string) {
+  constructor(code: RefusalCode, message: string, issues?: readonly Issue[]) {
     super(message)
     this.code = code
+    this.issues = issues
   }
 }
+
+export type Issue = { readonly path: string; readonly message: string }

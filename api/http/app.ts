@@ -4,6 +4,7 @@ import { createMiddleware } from 'hono/factory'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
 import packageJson from '../../package.json' with { type: 'json' }
+import { maxFileBytes } from '../../schema/http/imports.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { admit, admitTerminal } from './admission.ts'
 import { alarmTestRoutes } from './alarm-tests.ts'
@@ -23,8 +24,10 @@ import { donationRoutes } from './donations.ts'
 import { endRoutes } from './ends.ts'
 import type { Env, Services } from './env.ts'
 import { equipmentRoutes } from './equipment.ts'
+import { exportRoutes } from './exports.ts'
 import { facilityRoutes } from './facilities.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
+import { importRoutes } from './imports.ts'
 import { issueRoutes } from './issues.ts'
 import { ledgerRoutes } from './ledgers.ts'
 import { lifeRoutes, modificationRoutes } from './life.ts'
@@ -78,12 +81,13 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/', serviceRoutes)
 
   app.use(logRequest)
-  app.use(limitBody)
+  app.use(limitBodies)
   app.route('/session', doorRoutes)
   if (services.sessions.openId) app.route('/auth', openIdRoutes(services.sessions.openId))
   app.use('/take-outs/:takeOutId/scans', scanAhead(services))
   for (const door of terminalDoors) app.use(`/devices/:name/${door}`, admitTerminal(services))
   app.use(admit(services))
+  app.use('/imports/*', limitFiles)
   app.use(methodNotAllowed({ app, onMethodNotAllowed: onWrongMethod }))
   app.route('/session', sessionRoutes)
   app.use(nudgeNews)
@@ -110,6 +114,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/', ledgerRoutes)
   app.route('/', recallRoutes)
   app.route('/donations', donationRoutes)
+  app.route('/imports', importRoutes)
+  app.route('/exports', exportRoutes)
   app.route('/take-outs', takeOutRoutes)
   app.route('/alarms', alarmRoutes)
   app.route('/tasks', taskRoutes)
@@ -178,18 +184,25 @@ const about = {
   security: [{ bearer: [] }],
 }
 
-const countBody = bodyLimit({ maxSize: maxBodyBytes, onError: refuseBody })
-
 /** A body that says how long it is need not be counted, which would cost more than the rest of the way in. */
-const limitBody = createMiddleware<Env>((c, next) => {
-  const length = c.req.header('content-length')
-  if (length === undefined || c.req.header('transfer-encoding') !== undefined) return countBody(c, next)
-  return Number(length) > maxBodyBytes ? refuseBody() : next()
-})
-
-function refuseBody(): never {
-  throw new Refusal('too_large', `a request body may have ${maxBodyBytes} bytes`)
+function limitBody(maxBytes: number) {
+  const refuse = () => {
+    throw new Refusal('too_large', `a request body may have ${maxBytes} bytes`)
+  }
+  const count = bodyLimit({ maxSize: maxBytes, onError: refuse })
+  return createMiddleware<Env>((c, next) => {
+    const length = c.req.header('content-length')
+    if (length === undefined || c.req.header('transfer-encoding') !== undefined) return count(c, next)
+    return Number(length) > maxBytes ? refuse() : next()
+  })
 }
+
+/** Long files are for who is known: they are counted once that is clear. */
+const limitFiles = limitBody(maxFileBytes)
+const limitOthers = limitBody(maxBodyBytes)
+const limitBodies = createMiddleware<Env>((c, next) =>
+  c.req.path.startsWith('/imports/') ? next() : limitOthers(c, next),
+)
 
 /** What has been written may be news; it is committed by now. */
 const nudgeNews = createMiddleware<Env>(async (c, next) => {

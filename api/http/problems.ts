@@ -3,7 +3,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { z } from 'zod'
 import { Problem } from '../../schema/http/problems.ts'
-import { Refusal, type RefusalCode, refusalCodes } from '../domain/refusal.ts'
+import { type Issue, Refusal, type RefusalCode, refusalCodes } from '../domain/refusal.ts'
 import { failureClass } from '../stores/sql-state.ts'
 import type { Env } from './env.ts'
 
@@ -41,7 +41,7 @@ const answers: Record<RefusalCode | 'internal_error', Answer> = {
   device_revoked: { status: 409, title: 'The device is revoked' },
   key_reused: { status: 422, title: 'The key was another request’s' },
   too_large: { status: 413, title: 'The request is too large' },
-  unsupported_media_type: { status: 415, title: 'Only JSON is understood' },
+  unsupported_media_type: { status: 415, title: 'Not a media type this path understands' },
   internal_error: { status: 500, title: 'The service is at fault' },
   unavailable: { status: 503, title: 'Not now' },
 }
@@ -63,7 +63,7 @@ export const ProblemBody = Problem.extend({ code: z.enum([...refusalCodes, 'inte
 
 /** The last resort of every route: a Refusal is told, an outage is named, a bug is logged and not told. */
 export function onError(error: Error, c: Request<Env>): Response {
-  if (error instanceof Refusal) return refuse(c, error.code, error.message)
+  if (error instanceof Refusal) return refuse(c, error.code, error.message, error.issues)
   if (error instanceof HTTPException) {
     const code = hono[error.status]
     if (code) return refuse(c, code, error.message)
@@ -115,7 +115,7 @@ export function onValidated(result: Validated, c: Request<Env>): Response | unde
   return refuse(c, 'invalid_request', `the ${places[result.target]} is not as described: ${detail}`, issues)
 }
 
-function refuse(c: Request<Env>, code: Code, detail: string, issues?: Problem['issues']): Response {
+function refuse(c: Request<Env>, code: Code, detail: string, issues?: readonly Issue[]): Response {
   const { status, title } = answers[code]
   const problem: Problem = {
     type: `urn:hemotrail:problem:${code}`,
@@ -124,7 +124,7 @@ function refuse(c: Request<Env>, code: Code, detail: string, issues?: Problem['i
     detail,
     code,
     requestId: c.var.requestId,
-    ...(issues ? { issues } : {}),
+    ...(issues ? { issues: [...issues] } : {}),
   }
   return c.body(JSON.stringify(problem), status, {
     'content-type': 'application/problem+json',

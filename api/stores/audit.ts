@@ -1,6 +1,7 @@
 import { auditEntry } from '../../schema/tables/audit.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Transaction } from './database.ts'
+import { insertRows } from './rows.ts'
 
 export type AuditEntry = {
   readonly at: number
@@ -52,5 +53,9 @@ export async function appendAudits(
   actor: Actor,
   entries: readonly AuditEntry[],
 ): Promise<void> {
-  if (entries.length > 0) await tx.insert(auditEntry).values(entries.map((entry) => ({ ...entry, actor })))
+  await insertRows(
+    tx,
+    auditEntry,
+    entries.map((entry) => ({ ...entry, actor })),
+  )
 }

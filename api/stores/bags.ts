@@ -21,12 +21,12 @@ import { onShelf } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { shownNumber, shownProduct } from '../domain/unit-id.ts'
-import { appendAudit } from './audit.ts'
+import { appendAudit, appendAudits } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { dueForBags } from './ledger-due.ts'
 import { appendNews } from './news.ts'
 import { kept, keptStatement } from './pool.ts'
-import { isIn, isOneOf } from './rows.ts'
+import { insertRows, isIn, isOneOf } from './rows.ts'
 
 export type Bag = typeof bag.$inferSelect
 export type NewBag = typeof bag.$inferInsert
@@ -395,56 +395,91 @@ type Written = Pick<BagEvent, 'to' | 'data'> & {
 }
 
 /** The first event of a bag, whose row stands already. */
-export async function appendEvent(
+export function appendEvent(
   tx: Transaction,
   actor: Actor,
   after: Bag,
-  { verb, from, to, data }: Written,
+  written: Written,
   now: number,
 ): Promise<void> {
-  await tx
-    .insert(bagEvent)
-    .values({ bagId: after.id, version: after.version, verb, from, to, at: now, actor, data })
-  await dueForBags(tx, [after.id], now)
-  await appendNews(tx, [
-    {
-      at: now,
-      kind: `bag.${done[verb]}`,
-      subject: after.id,
-      facilityIds: concerned(after),
-      data: { from, to },
-    },
-  ])
-  await appendAudit(tx, actor, {
-    at: now,
-    action: `bag.${done[verb]}`,
-    subjectKind: 'bag',
-    subject: after.id,
-    before: { state: from },
-    after: { state: to, ...data },
-  })
+  return appendEvents(tx, actor, [{ after, ...written }], now)
 }
 
-export async function insertHold(
+/** The first event of each of many bags, by a few statements. */
+export async function appendEvents(
+  tx: Transaction,
+  actor: Actor,
+  events: readonly (Written & { readonly after: Bag })[],
+  now: number,
+): Promise<void> {
+  await insertRows(
+    tx,
+    bagEvent,
+    events.map(({ after: { id, version }, verb, from, to, data }) => {
+      return { bagId: id, version, verb, from, to, at: now, actor, data }
+    }),
+  )
+  await dueForBags(
+    tx,
+    events.map(({ after }) => after.id),
+    now,
+  )
+  await appendNews(
+    tx,
+    events.map(({ after, verb, from, to }) => {
+      const told = { at: now, kind: `bag.${done[verb]}`, subject: after.id }
+      return { ...told, facilityIds: concerned(after), data: { from, to } }
+    }),
+  )
+  await appendAudits(
+    tx,
+    actor,
+    events.map(({ after, verb, from, to, data }) => {
+      const told = { at: now, action: `bag.${done[verb]}`, subjectKind: 'bag' as const, subject: after.id }
+      return { ...told, before: { state: from }, after: { state: to, ...data } }
+    }),
+  )
+}
+
+export type NewHold = { readonly kind: HoldKind; readonly reason: string; readonly rejudgementId?: number }
+
+export function insertHold(
   tx: Transaction,
   actor: Actor,
   of: Bag,
-  hold: { readonly kind: HoldKind; readonly reason: string; readonly rejudgementId?: number },
+  hold: NewHold,
   now: number,
 ): Promise<void> {
-  const { kind, reason } = hold
-  await tx.insert(bagHold).values({ bagId: of.id, ...hold, placedAt: now, placedBy: actor })
-  await appendNews(tx, [
-    { at: now, kind: 'bag.hold_placed', subject: of.id, facilityIds: concerned(of), data: { kind } },
-  ])
-  await appendAudit(tx, actor, {
-    at: now,
-    action: 'bag.hold_placed',
-    subjectKind: 'bag',
-    subject: of.id,
-    after: { kind, rejudgementId: hold.rejudgementId },
-    reason,
-  })
+  return insertHolds(tx, actor, [{ of, ...hold }], now)
+}
+
+/** Holds of many bags, by a few statements. */
+export async function insertHolds(
+  tx: Transaction,
+  actor: Actor,
+  holds: readonly (NewHold & { readonly of: Bag })[],
+  now: number,
+): Promise<void> {
+  await insertRows(
+    tx,
+    bagHold,
+    holds.map(({ of, ...hold }) => ({ bagId: of.id, ...hold, placedAt: now, placedBy: actor })),
+  )
+  await appendNews(
+    tx,
+    holds.map(({ of, kind }) => {
+      const told = { at: now, kind: 'bag.hold_placed', subject: of.id }
+      return { ...told, facilityIds: concerned(of), data: { kind } }
+    }),
+  )
+  await appendAudits(
+    tx,
+    actor,
+    holds.map(({ of, kind, rejudgementId, reason }) => {
+      const told = { at: now, action: 'bag.hold_placed', subjectKind: 'bag' as const, subject: of.id }
+      return { ...told, after: { kind, rejudgementId }, reason }
+    }),
+  )
 }
 
 /** What a bag, which is locked, turns out to be. */

@@ -1,5 +1,5 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
-import { bag, donation, grouping, testResult } from '../../schema/tables/bags.ts'
+import { and, asc, eq, sql } from 'drizzle-orm'
+import { donation, grouping, testResult } from '../../schema/tables/bags.ts'
 import type { Marker } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { DonationFacts } from '../domain/bag.ts'
@@ -22,12 +22,26 @@ export async function findDonation(db: Database | Transaction, identifier: strin
   return found
 }
 
+/** Whoever has to do with some donation numbers shares this with the others; who has to do with thousands has it alone. */
+const allIdentifiers = 4841
+
 /**
  * Nobody else registers, collects or calls back under this number until the transaction ends: whether the donation is
  * ours must not change between the question and what is done for the answer. Before any lock on a bag.
  */
 export async function lockIdentifier(tx: Transaction, identifier: string): Promise<void> {
+  await shareIdentifiers(tx)
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${identifier}, 4840))`)
+}
+
+/** Nobody has all numbers locked until the transaction ends. Before any lock on a bag. */
+export async function shareIdentifiers(tx: Transaction): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock_shared(${allIdentifiers}::bigint)`)
+}
+
+/** The same of every number there is: one lock, for a server has room for a few thousand. */
+export async function lockAllIdentifiers(tx: Transaction): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${allIdentifiers}::bigint)`)
 }
 
 /** When the donor gave, ms UTC. */
@@ -46,31 +60,6 @@ export async function isCollectedHere(tx: Transaction, identifier: string): Prom
     .from(donation)
     .where(and(eq(donation.scheme, 'ISBT128'), eq(donation.identifier, identifier)))
   return found !== undefined
-}
-
-/** Was a bag of this number registered by its label alone, as of a donation from elsewhere? Sure only under `lockIdentifier`. */
-export async function isFromElsewhere(tx: Transaction, identifier: string): Promise<boolean> {
-  const [found] = await tx
-    .select({ id: bag.id })
-    .from(bag)
-    .where(and(eq(bag.scheme, 'ISBT128'), eq(bag.identifier, identifier), isNull(bag.donationId)))
-    .limit(1)
-  return found !== undefined
-}
-
-/** @throws Refusal `already_exists` */
-export async function insertDonation(tx: Transaction, actor: Actor, row: Donation): Promise<void> {
-  const added = await tx.insert(donation).values(row).onConflictDoNothing().returning({ id: donation.id })
-  if (added.length === 0)
-    throw new Refusal('already_exists', `donation ${row.identifier} was collected already`)
-  const { donor: _donor, ...told } = row
-  await appendAudit(tx, actor, {
-    at: row.registeredAt,
-    action: 'donation.collected',
-    subjectKind: 'donation',
-    subject: row.id,
-    after: told,
-  })
 }
 
 export async function insertGrouping(

@@ -1,4 +1,4 @@
-import { asc, eq, type SQL, sql } from 'drizzle-orm'
+import { asc, eq, or, type SQL, sql } from 'drizzle-orm'
 import { facility } from '../../schema/tables/facilities.ts'
 import type { FacilityKind, Jurisdiction } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
@@ -88,6 +88,17 @@ export async function findFacility(
     .where(eq(facility.code, code))
   if (!found) throw new Refusal('not_found', noFacility(code))
   return found
+}
+
+/** Those with one of these codes or ids. */
+export async function facilitiesBy(
+  db: Database | Transaction,
+  { codes, ids }: { readonly codes: readonly string[]; readonly ids: readonly number[] },
+): Promise<(Facility & { id: number })[]> {
+  return db
+    .select({ id: facility.id, ...view })
+    .from(facility)
+    .where(or(isOneOf(facility.code, codes), isOneOf(facility.id, ids)))
 }
 
 /** Which one an id is; whoever has it has it from a row that refers to it. @throws Refusal `not_found` where it is null */

@@ -2,6 +2,7 @@ import { and, asc, desc, type SQL, sql } from 'drizzle-orm'
 import { news } from '../../schema/tables/news.ts'
 import type { Reach } from '../domain/rights.ts'
 import type { Database, Transaction } from './database.ts'
+import { kept } from './pool.ts'
 
 export type NewsItem = {
   readonly at: number
@@ -24,7 +25,10 @@ export type News = Omit<NewsItem, 'data'> & {
 /** Tell whoever follows, in the transaction that changes it: they hear of it if, and only if, it is committed. */
 export async function appendNews(tx: Transaction, items: readonly NewsItem[]): Promise<void> {
   if (items.length === 0) return
-  await tx.insert(news).values(items.map((item) => ({ ...item, facilityIds: [...item.facilityIds] })))
+  await tx.execute(sql`
+    ${kept}insert into ${news} (at, kind, subject, facility_ids, data)
+    select at, kind, subject, "facilityIds", data from json_to_recordset(${JSON.stringify(items)}::json)
+      as told(at bigint, kind text, subject text, "facilityIds" integer[], data jsonb)`)
 }
 
 /**

@@ -46,6 +46,18 @@ export async function insertRows<T extends PgTable>(
   return result.rowCount ?? 0
 }
 
+/** So many are asked for, or written, at a time: to spell more in one statement holds up whoever else the process serves. */
+const atOnce = 1_000
+
+export async function bySlices<T, Row>(
+  all: readonly T[],
+  work: (some: readonly T[]) => Promise<readonly Row[]>,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  for (let at = 0; at < all.length; at += atOnce) rows.push(...(await work(all.slice(at, at + atOnce))))
+  return rows
+}
+
 /** Is the column one of these? One parameter, however many. */
 export function isOneOf(column: PgColumn, values: readonly (string | number)[]): SQL {
   return sql`${column} = any(${sql.param([...values])}::${sql.raw(column.getSQLType())}[])`

@@ -1,97 +1,72 @@
-import type { Component, HoldKind, Marker } from '../../schema/vocabulary.ts'
+import type { HoldKind, Marker } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import type { BloodGroup } from '../domain/compatibility.ts'
 import { parseDin } from '../domain/isbt128/label.ts'
 import { parseProductCode } from '../domain/isbt128/product.ts'
-import { Refusal } from '../domain/refusal.ts'
-import { appendEvent, type Bag, insertBag, insertHold, lockFamily } from '../stores/bags.ts'
+import { planDonation, type SaidOfBag } from '../domain/registration.ts'
+import { type Bag, insertHold, lockFamily } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
 import {
   type Donation,
   donationFacts,
   findDonation,
-  insertDonation,
   insertGrouping,
   insertTests,
-  isFromElsewhere,
   lockIdentifier,
   noDonation,
 } from '../stores/donations.ts'
-import { findFacility, noFacility } from '../stores/facilities.ts'
-import { catalogued, holdUnknown } from './catalogued.ts'
+import { askedOf, collectDonations, knownOf, type NewBag, type NewDonation } from '../stores/registrations.ts'
 import { demandRight } from './demand.ts'
 import { uuidv7 } from './register-bag.ts'
+import { registrars } from './registrar.ts'
 
-export type CollectInput = {
+export type CollectInput = Omit<SaidOfBag, 'group'> & {
   /** As typed with its check character, or as scanned. */
   readonly din: string
   /** The centre's own pseudonym of the donor. */
   readonly donor: string
   readonly facility: string
   readonly productCode: string
-  /** Needed where the catalogue does not know the code. */
-  readonly component?: Component | undefined
   /** As labelled, ms UTC, exclusive. */
   readonly expiresAt: number
   /** ms UTC, not to come. */
   readonly collectedAt: number
-  /** In the unit the catalogue counts it in; otherwise what is usual. */
-  readonly amount?: number | undefined
 }
 
 /**
- * A donor has given: the donation and its bag, of whole blood or of what was taken by apheresis, as its code says. Under a number that somebody has registered a bag of as
- * from elsewhere nothing is collected: that bag was never tested here, and would pass for one that was.
+ * A donor has given: the donation and its bag, by the rules of `planDonation`.
  *
- * @throws Refusal `already_exists`, `conflict`, `not_found`, `forbidden`
+ * @throws Refusal `already_exists`, `conflict`, `not_found`, `forbidden`, `invalid_din`, `invalid_barcode`,
+ * `invalid_request`
  */
 export async function collectDonation(ctx: Context, input: CollectInput): Promise<Bag> {
   const now = ctx.now()
-  if (input.collectedAt > now) throw new Refusal('invalid_request', 'collectedAt: is still to come')
-  if (input.expiresAt <= input.collectedAt)
-    throw new Refusal('invalid_request', 'expiresAt: is before it was collected: look at the label again')
-  const identifier = parseDin(input.din)
-  const product = parseProductCode(input.productCode)
+  const read = readDonated(input)
   return ctx.database.db.transaction(async (tx) => {
-    const { id: facilityId } = await findFacility(tx, input.facility)
-    demandRight(ctx, 'bag.collect', [facilityId], noFacility(input.facility))
-    const donation: Donation = {
-      id: uuidv7(now),
-      scheme: 'ISBT128',
-      identifier,
-      donor: input.donor,
-      facilityId,
-      collectedAt: input.collectedAt,
-      registeredAt: now,
-    }
-    await lockIdentifier(tx, identifier)
-    if (await isFromElsewhere(tx, identifier))
-      throw new Refusal(
-        'conflict',
-        'a bag of this number was registered already as from elsewhere: read the number again; if it is right, have ' +
-          'that bag looked at, and label what was given now with a number of its own',
-      )
-    await insertDonation(tx, ctx.actor, donation)
-    const label = { ...input, ...product, scheme: 'ISBT128' }
-    const { is, isKnown } = await catalogued(tx, facilityId, label, now, true)
-    const bag = await insertBag(tx, {
-      id: uuidv7(now),
-      scheme: 'ISBT128',
-      identifier,
-      ...product,
-      ...is,
-      registeredAt: now,
-      originId: facilityId,
-      holderId: facilityId,
-      donationId: donation.id,
-      state: 'collected',
-      version: 1,
-    })
-    const data = { donation: donation.id, collectedAt: input.collectedAt }
-    await appendEvent(tx, ctx.actor, bag, { verb: 'collect', from: null, to: 'collected', data }, now)
-    if (!isKnown) await holdUnknown(tx, ctx.actor, bag, now)
-    return bag
+    const by = (await registrars(ctx, tx, 'bag.collect', [input.facility]))(input.facility)
+    await lockIdentifier(tx, read.identifier)
+    const asked = askedOf({ scheme: 'ISBT128', ...read }, by)
+    const known = (await knownOf(tx, [asked], now))(asked)
+    const plan = { id: uuidv7(now), ...planDonation(input, read, by, known, now) }
+    const [bag] = await collectDonations(tx, ctx.actor, [aDonation(plan, input, now)], now)
+    return bag as Bag
   })
+}
+
+/** @throws Refusal `invalid_din`, `invalid_barcode`, `invalid_request` */
+export function readDonated({ din, productCode }: Pick<CollectInput, 'din' | 'productCode'>) {
+  return { identifier: parseDin(din), product: parseProductCode(productCode) }
+}
+
+/** A planned bag with the donation it is of. */
+export function aDonation(
+  plan: NewBag,
+  { donor, collectedAt }: Pick<CollectInput, 'donor' | 'collectedAt'>,
+  now: number,
+): NewDonation {
+  const { scheme, identifier, facilityId } = plan
+  const donation = { id: uuidv7(now), scheme, identifier, donor, facilityId, collectedAt, registeredAt: now }
+  return { donation, plan }
 }
 
 /** Write down a group somebody determined; one that differs holds all bags of the donation. @throws Refusal `not_found`, `forbidden` */

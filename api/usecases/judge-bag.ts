@@ -18,8 +18,8 @@ import {
   vouchedUntil,
 } from '../stores/ledgers.ts'
 import { appendNews } from '../stores/news.ts'
-import { learnProduct } from './catalogued.ts'
 import { judgementOf, keptEntry, signature } from './judgement.ts'
+import { learnProduct } from './learn-product.ts'
 import { besideLedger, seeToBeside } from './rejudge-bag.ts'
 import { traceBag } from './trace-bag.ts'
 

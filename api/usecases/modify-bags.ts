@@ -13,7 +13,7 @@ import {
   lockBags,
 } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
-import { isCollectedHere, lockIdentifier } from '../stores/donations.ts'
+import { isCollectedHere, lockIdentifier, shareIdentifiers } from '../stores/donations.ts'
 import { rulesAt } from '../stores/facilities.ts'
 import { insertModification, productsAt } from '../stores/products.ts'
 import { actOnBag } from './act-on-bag.ts'
@@ -50,6 +50,8 @@ export async function modifyBags(ctx: Context, input: ModifyInput): Promise<Modi
   if (bagIds.length < input.bagIds.length)
     throw new Refusal('invalid_request', 'bags: one of them is named twice')
   return ctx.database.db.transaction(async (tx) => {
+    // What is made is a bag of its number, too: nobody registers thousands meanwhile.
+    await shareIdentifiers(tx)
     const number = input.process === 'pool' ? await poolNumber(tx, input.din) : null
     const tags = input.movesTags ? await standingTags(tx, bagIds, input.children) : null
     await lockBags(tx, bagIds)

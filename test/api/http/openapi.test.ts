@@ -90,6 +90,8 @@ describe('the description of the API', () => {
       'get /devices/{name}/sequence-holes',
       'get /devices/{name}/telemetry',
       'get /donations/{din}',
+      'get /exports/bags',
+      'get /exports/donations',
       'get /facilities',
       'get /facilities/{code}',
       'get /facilities/{code}/barcode-profiles',
@@ -201,6 +203,10 @@ describe('the description of the API', () => {
       'post /facilities/{code}/patients/{pseudonym}/samples/{sampleId}/screens',
       'post /facilities/{code}/roster/shifts',
       'post /facilities/{code}/roster/shifts/{shiftId}/end',
+      'post /imports/bags',
+      'post /imports/bags/preview',
+      'post /imports/donations',
+      'post /imports/donations/preview',
       'post /list-keys',
       'post /look-backs/{lookBack}/recipient',
       'post /modifications',
@@ -260,7 +266,12 @@ describe('the description of the API', () => {
       const { requestBody } = operation
       if (requestBody) {
         expect(requestBody.required, name).toBe(true)
-        expect(requestBody.content['application/json']?.schema.$ref, name).toMatch(/Input|Change/)
+        const types = /^post .imports/.test(name)
+          ? ['text/csv', 'application/x-ndjson']
+          : ['application/json']
+        expect(Object.keys(requestBody.content), name).toEqual(types)
+        for (const { schema } of Object.values(requestBody.content))
+          expect(schema.$ref, name).toMatch(/Input|Change/)
         expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['413', '415']))
       }
       for (const [status, { description, content }] of Object.entries(operation.responses)) {
