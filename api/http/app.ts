@@ -31,6 +31,7 @@ import { lifeRoutes, modificationRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
 import { listKeyRoutes, offlineRoutes, terminalDoors } from './offline.ts'
+import { orderRoutes, patientOrderRoutes } from './orders.ts'
 import { patientRecordRoutes, traitRoutes } from './patient-records.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
@@ -119,6 +120,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/trace-completeness', completenessRoutes)
   app.route('/facilities', patientRoutes)
   app.route('/facilities', patientRecordRoutes)
+  app.route('/facilities', patientOrderRoutes)
+  app.route('/orders', orderRoutes)
   app.route('/bags', traitRoutes)
   app.route('/bags', crossmatchRoutes)
   app.route('/facilities', takeOutRuleRoutes)

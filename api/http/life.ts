@@ -37,6 +37,7 @@ import { writeInspection } from '../usecases/inspect-bag.ts'
 import { commandToIssue, patientAt, returnOf } from '../usecases/issue-bag.ts'
 import { modifyBags } from '../usecases/modify-bags.ts'
 import { commandToObserve, commandToTransfuse } from '../usecases/observe-transfusion.ts'
+import { orderForBag } from '../usecases/order-blood.ts'
 import { packWithBag, unpackWithBag } from '../usecases/pack-box.ts'
 import { processBag } from '../usecases/process-bag.ts'
 import { needs } from './admission.ts'
@@ -102,11 +103,11 @@ const acts = {
   reserve: act({
     summary: 'Keep it for a patient until an instant',
     reads: ReserveInput,
-    command: async ({ patient, until }, { tx, bag }) => ({
-      verb: 'reserve',
-      patient: await patientAt(tx, bag.holderId, patient),
-      until,
-    }),
+    command: async ({ patient, until, order = null }, { ctx, tx, bag }) => {
+      const known = await patientAt(tx, bag.holderId, patient)
+      if (order !== null) await orderForBag(ctx, tx, bag, { order, patient })
+      return { verb: 'reserve', patient: known, until, order }
+    },
   }),
   unreserve: because('unreserve', 'Keep it for nobody any more'),
   distribute: act({
@@ -135,10 +136,20 @@ const acts = {
     summary: 'Hand it out for a patient over the counter',
     reads: IssueInput,
     command: (
-      { patient = null, emergency, override = null, reason = null, sex = null, ageYears = null },
+      {
+        patient = null,
+        emergency,
+        override = null,
+        reason = null,
+        order = null,
+        sex = null,
+        ageYears = null,
+      },
       { ctx, tx, bag, facts },
-    ) =>
-      commandToIssue(ctx, tx, bag, facts, { patient, emergency, override, reason, seen: { sex, ageYears } }),
+    ) => {
+      const asked = { patient, emergency, override, reason, order }
+      return commandToIssue(ctx, tx, bag, facts, { ...asked, seen: { sex, ageYears } })
+    },
   }),
   cancel_issue: act({
     summary: 'It was not taken after all and is seen inside still: back into stock',

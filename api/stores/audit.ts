@@ -35,6 +35,7 @@ export type AuditEntry = {
     | 'contact'
     | 'shift'
     | 'box'
+    | 'order'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

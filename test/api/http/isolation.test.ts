@@ -16,6 +16,7 @@ import { Patient, TakeOut } from '../../../schema/http/life.ts'
 import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
 import { OfflineReceipt } from '../../../schema/http/offline.ts'
+import { Order } from '../../../schema/http/orders.ts'
 import { TransfusionRecord } from '../../../schema/http/patients.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { Recall } from '../../../schema/http/recalls.ts'
@@ -58,6 +59,7 @@ type Place = {
   readonly lookBack: number
   readonly sample: string
   readonly decision: string
+  readonly order: string
 }
 
 const doc = z.object({
@@ -91,6 +93,11 @@ const anOfflineDecision = () => ({
   scanned: { din: '=A99992699999800', productCode: 'E0336V00' },
   bagId: '00000000-0000-7000-8000-000000000007',
 })
+
+const anOrder = {
+  ...{ component: 'red_cells', amount: 2, uom: 'U', indication: 'surgery', indicationText: 'hip' },
+  ...{ urgency: 'routine', neededAt: iso(noon + 86_400_000) },
+}
 
 const aRuuviFile = (at: number) => printRuuvi([{ at, celsius: 4, humidity: 40 }])
 
@@ -251,6 +258,10 @@ const bodies: Record<string, (place: Place) => unknown> = {
     ...{ patient, sample, method: 'serological', result: 'least_incompatible' },
   }),
   'POST /bags/{bagId}/traits': () => ({ traits: [{ trait: 'K', present: false }] }),
+  'POST /facilities/{code}/patients/{pseudonym}/orders': () => anOrder,
+  'POST /orders/{orderId}/approval': () => ({}),
+  'POST /orders/{orderId}/rejection': () => ({ reason: 'not needed' }),
+  'POST /orders/{orderId}/cancellation': () => ({ reason: 'not needed' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/checks': () => ({}),
   'POST /bags/{bagId}/issue-reviews': () => ({
@@ -413,6 +424,11 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     lookBack: await aLookBack(door, bagId, recall),
     sample,
     decision: await aTellingTerminal(door, device),
+    order: (
+      await door.ask(Order, 'POST', `/facilities/${code}/patients/${patient}/orders`, {
+        ...{ ...anOrder, physician: `physician-of-${code}` },
+      })
+    ).orderId,
   }
 }
 
@@ -507,6 +523,7 @@ const nowhere: Place = {
   lookBack: 2_000_000_007,
   sample: '00000000-0000-7000-8000-000000000007',
   decision: '00000000-0000-7000-8000-000000000006',
+  order: '00000000-0000-7000-8000-000000000005',
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -538,6 +555,7 @@ function fill(route: string, place: Place): string {
     number: String(place.recall),
     lookBack: String(place.lookBack),
     decisionId: place.decision,
+    orderId: place.order,
     contact: place.contact,
     shiftId: String(place.shift),
   }
