@@ -61,6 +61,7 @@ export const taskKinds = [
   'order_unfilled',
   'grouping_discrepancy',
   'sample_ending',
+  'hl7_refused',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 

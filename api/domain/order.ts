@@ -142,7 +142,7 @@ export function decideOnOrder(
   }
   const [next] = missingApprovals(order, events)
   if (next === undefined) throw new Refusal('conflict', 'the order needs no further approval')
-  if (order.by === by || order.physician === username)
+  if (order.by === by || order.physician.toLowerCase() === username.toLowerCase())
     throw new Refusal('second_person', 'you ordered it: others approve it')
   if (events.some((event) => event.by === by))
     throw new Refusal('second_person', 'you have approved it already: it takes another person')

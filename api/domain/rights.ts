@@ -72,6 +72,8 @@ const table = {
   'order.place': physicians,
   'order.approve': ['senior_physician', 'department_head', 'medical_affairs'],
   'order.cancel': ['transfusion_lab', ...physicians],
+  'hl7.import': ['transfusion_lab'],
+  'hl7.conclude': ['transfusion_lab'],
   'bag.type': ['centre', 'transfusion_lab'],
   'news.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],
   'webhook.manage': ['administrator'],

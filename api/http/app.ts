@@ -24,6 +24,7 @@ import { endRoutes } from './ends.ts'
 import type { Env, Services } from './env.ts'
 import { equipmentRoutes } from './equipment.ts'
 import { facilityRoutes } from './facilities.ts'
+import { hl7Routes } from './hl7.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
 import { issueRoutes } from './issues.ts'
 import { ledgerRoutes } from './ledgers.ts'
@@ -122,6 +123,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/facilities', patientRecordRoutes)
   app.route('/facilities', patientOrderRoutes)
   app.route('/orders', orderRoutes)
+  app.route('/', hl7Routes)
   app.route('/bags', traitRoutes)
   app.route('/bags', crossmatchRoutes)
   app.route('/facilities', takeOutRuleRoutes)

@@ -143,3 +143,11 @@ export const cnSampleEnding: Words = {
   zh: '已为患者预留血液，但标本即将或已经失效：请重新采样，或释放预留',
   en: 'Bags are kept for a patient whose sample runs out, or has: take another one, or let the bags go',
 }
+
+/** @param reason why, in a sentence */
+export function cnHl7Refused(type: string, sender: string, reason: string): Words {
+  return {
+    zh: `${sender} 的消息 ${type} 未被接收：请查明原因，更正后重发，或登记结论（${reason}）`,
+    en: `A message ${type} of ${sender} was not done: ${reason}. Find out why, have it sent again, or record the conclusion`,
+  }
+}

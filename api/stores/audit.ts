@@ -36,6 +36,7 @@ export type AuditEntry = {
     | 'shift'
     | 'box'
     | 'order'
+    | 'hl7_message'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -16,9 +16,14 @@ import { isIn } from './rows.ts'
 
 export type NewOrder = Omit<typeof bloodOrder.$inferInsert, 'actor'>
 
-/** The patient must be locked, so that of two at once each counts the other. */
+/** The patient must be locked, so that of two at once each counts the other. @throws Refusal `already_exists` */
 export async function insertOrder(tx: Transaction, actor: Actor, row: NewOrder): Promise<void> {
-  await tx.insert(bloodOrder).values({ ...row, actor })
+  const added = await tx
+    .insert(bloodOrder)
+    .values({ ...row, actor })
+    .onConflictDoNothing()
+    .returning({ id: bloodOrder.id })
+  if (added.length === 0) throw new Refusal('already_exists', 'that was ordered already')
   await appendAudit(tx, actor, {
     at: row.at,
     action: 'order.placed',
@@ -158,9 +163,18 @@ function bagOf(row: Bag): BagOfOrder {
   return { bagId: id, label: labelOf(row), component, amount, uom, state }
 }
 
+export async function orderIfThere(
+  db: Database | Transaction,
+  id: string,
+  now: number,
+): Promise<KnownOrder | null> {
+  const [found] = await known(db, eq(bloodOrder.id, id), { now, order: sql`${bloodOrder.at}`, limit: 1 })
+  return found ?? null
+}
+
 /** @throws Refusal `not_found` */
 export async function findOrder(db: Database | Transaction, id: string, now: number): Promise<KnownOrder> {
-  const [found] = await known(db, eq(bloodOrder.id, id), { now, order: sql`${bloodOrder.at}`, limit: 1 })
+  const found = await orderIfThere(db, id, now)
   if (!found) throw new Refusal('not_found', noOrder(id))
   return found
 }

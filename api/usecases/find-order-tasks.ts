@@ -4,6 +4,7 @@ import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
 import { sampleEndingSince } from '../domain/sample.ts'
 import {
   cnGroupingDiscrepancy,
+  cnHl7Refused,
   cnOrderUnapproved,
   cnOrderUnfilled,
   cnSampleEnding,
@@ -11,6 +12,7 @@ import {
   orderUnfilledMs,
 } from '../policies/orders.ts'
 import { sampleEndingMs } from '../policies/samples.ts'
+import { openHl7Refusals } from '../stores/hl7.ts'
 import {
   groupsInDoubt,
   type KnownOrder,
@@ -58,6 +60,11 @@ export const orderFinders = {
       return [{ ...about, facility, patient, kind: 'sample_ending', since, ...cnSampleEnding }]
     })
   },
+  hl7_refused: async (ctx, reach) =>
+    (await openHl7Refusals(ctx.database.db, reach)).map(({ id, facility, type, sender, reason, since }) => {
+      const words = cnHl7Refused(type ?? '?', sender, reason)
+      return { ...about, facility, message: id, kind: 'hl7_refused', since, ...words }
+    }),
 } as const satisfies Partial<Record<Task['kind'], Find>>
 
 const about = { bagId: null, label: null, device: null }

@@ -86,6 +86,8 @@ export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly patient?: string | null
   /** Of an order: which. */
   readonly order?: string
+  /** Of a message of another system: its number among the refused. */
+  readonly message?: number
   /** Of a seal: which box, and its packing. */
   readonly box?: string
   readonly boxId?: string
@@ -125,6 +127,7 @@ const toldBy: Partial<Record<TaskKind, Right>> = {
   ...Object.fromEntries(Object.keys(equipmentFinders).map((kind) => [kind, 'device.read'])),
   ...{ alarm_test_due: 'device.read', order_unapproved: 'order.read', order_unfilled: 'order.read' },
   ...{ grouping_discrepancy: 'patient.read', sample_ending: 'patient.read' },
+  hl7_refused: 'hl7.conclude',
 }
 
 /**
@@ -153,8 +156,8 @@ export async function listTasks(
     .map((task) => ({ ...task, deviceLabel: (task.device && labels.get(task.device)) || null }))
 }
 
-function nameOf({ bagId, boxId, order, patient, device, probe, alarm }: Task): string {
-  return bagId ?? boxId ?? order ?? patient ?? `${device}/${probe ?? alarm ?? ''}`
+function nameOf({ bagId, boxId, order, patient, message, device, probe, alarm }: Task): string {
+  return bagId ?? boxId ?? order ?? patient ?? message?.toString() ?? `${device}/${probe ?? alarm ?? ''}`
 }
 
 function both(one: Reach, other: Reach): Reach {

@@ -47,34 +47,33 @@ export type OrderInput = {
 export function orderBlood(ctx: Context, path: PatientPath, input: OrderInput): Promise<KnownOrder> {
   return ctx.database.db.transaction(async (tx) => {
     const facilityId = await patientPlace(ctx, tx, path.code, 'order.place', noPatient(path.pseudonym))
-    const id = await placeOrder(ctx, tx, { facilityId, pseudonym: path.pseudonym }, input)
+    const physician = await physicianOf(ctx, tx, input.physician)
+    const id = uuidv7(ctx.now())
+    await placeOrder(ctx, tx, { facilityId, pseudonym: path.pseudonym }, { ...input, id, physician })
     return findOrder(tx, id, ctx.now())
   })
 }
 
-/** The same within a transaction, of whoever may. @returns its id */
+/** The same within a transaction, of whoever may. @throws Refusal `already_exists` where an order has that id */
 export async function placeOrder(
   ctx: Context,
   tx: Transaction,
   key: PatientKey,
-  { physician: named, neededAt, ...input }: OrderInput,
-): Promise<string> {
+  { neededAt, ...input }: OrderInput & { readonly id: string; readonly physician: string },
+): Promise<void> {
   const now = ctx.now()
-  const physician = await physicianOf(ctx, tx, named)
   await lockPatient(tx, key)
   const jurisdiction = await jurisdictionOf(tx, key.facilityId)
   const rule = orderRules[jurisdiction]
   const earlier = await orderedSince(tx, key, now - rule.dayMs)
   const dayMl = [...earlier, input].reduce((sum, one) => sum + mlOf(rule, one), 0)
-  const id = uuidv7(now)
   await insertOrder(tx, ctx.actor, {
-    ...{ id, ...key, ...input, physician, dayMl },
+    ...{ ...key, ...input, dayMl },
     neededAt: neededAt ?? now,
     approvals: approvalsFor(rule, dayMl),
     policies: { jurisdiction, orders: orderRulesVersion },
     at: now,
   })
-  return id
 }
 
 /** A person orders in their own name; a key says whose it brings. @throws Refusal `invalid_request` */

@@ -38,7 +38,8 @@ const Task = z
         'unknown_product: a bag is held because the catalogue does not know its product code. ' +
         'order_unapproved: blood was ordered, and somebody is to approve it; in an emergency afterwards. order_unfilled: ' +
         'it will soon be needed, and not all of it was handed out. grouping_discrepancy: the groupings of a patient differ. ' +
-        'sample_ending: bags are kept for a patient whose sample runs out, or has',
+        'sample_ending: bags are kept for a patient whose sample runs out, or has. hl7_refused: a message of another system ' +
+        'was not done',
     }),
     bagId: orNull(z.uuid()).meta({
       description: 'null where it is about a device, a box, a patient or an order',
@@ -64,6 +65,7 @@ const Task = z
     patient: orNull(z.string())
       .optional()
       .meta({ description: 'whom it is about: told only to who may know patients there' }),
+    message: z.int().optional().meta({ description: 'of hl7_refused: its number' }),
     order: z.uuid().optional().meta({ description: 'of order_unapproved and order_unfilled: which' }),
     box: z.string().optional().meta({ description: 'of seal_mismatch: the box, as people name it' }),
     boxId: z.uuid().optional().meta({ description: 'of seal_mismatch: its packing' }),

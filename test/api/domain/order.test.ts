@@ -94,7 +94,7 @@ describe('an order', () => {
       'waits for the word of: senior_physician',
     )
     expect(decide([], says('approve', 'li', 'senior_physician'))).toThrow('you ordered it')
-    const asPhysician = { ...says('approve', 'x', 'senior_physician'), username: 'dr-li' }
+    const asPhysician = { ...says('approve', 'x', 'senior_physician'), username: 'Dr-Li' }
     expect(decide([], asPhysician)).toThrow('you ordered it')
     const first = decide([], says('approve', 'wu', 'senior_physician', 'department_head'))()
     expect(first).toEqual({ verb: 'approve', grade: 'senior_physician', by: 'wu' })
