@@ -1,53 +1,13 @@
-import { connect, type Socket } from 'node:net'
 import { describe, expect } from 'vitest'
-import { createFrames, framed } from '../../api/domain/hl7/frames.ts'
-import { parseHl7, segmentsOf, valueAt } from '../../api/domain/hl7/message.ts'
+import { framed } from '../../api/domain/hl7/frames.ts'
 import { type MllpListener, startMllp } from '../../api/mllp.ts'
 import type { Hl7Party } from '../../api/usecases/take-hl7.ts'
 import { TransfusionRecord } from '../../schema/http/patients.ts'
 import { aMessageOf, anObx, anOrderMessage, aParty, aResultMessage } from '../support/hl7.ts'
 import { aCity } from '../support/hospital.ts'
+import { aLine, told } from '../support/mllp.ts'
 import { noon } from '../support/world.ts'
 import { test as base, type Door, iso } from './http/door.ts'
-
-/** A line to the listener, as another system holds it. */
-function aLine(port: number) {
-  const socket: Socket = connect(port, '127.0.0.1')
-  const frames = createFrames(1_000_000)
-  const answers: string[] = []
-  const waiting: ((answer: string | null) => void)[] = []
-  socket.on('data', (chunk) => {
-    for (const one of frames.push(chunk) ?? []) {
-      const text = Buffer.from(one).toString()
-      const next = waiting.shift()
-      if (next) next(text)
-      else answers.push(text)
-    }
-  })
-  socket.on('error', () => {})
-  socket.on('close', () => {
-    for (const next of waiting.splice(0)) next(null)
-  })
-  return {
-    socket,
-    /** The next answer; null where the line ends without one. */
-    next: () =>
-      new Promise<string | null>((resolve) => {
-        const answer = answers.shift()
-        if (answer !== undefined || socket.closed) resolve(answer ?? null)
-        else waiting.push(resolve)
-      }),
-    send: (text: string | Buffer) => socket.write(framed(Buffer.from(text as string))),
-  }
-}
-
-/** What an answer says: its code, which message it is of, and why not. */
-function told(answer: string | null) {
-  if (answer === null) return null
-  const message = parseHl7(answer)
-  const at = (name: string, field: number) => valueAt(message, segmentsOf(message, name)[0], { field })
-  return [at('MSA', 1), at('MSA', 2), at('ERR', 8)].filter((part) => part !== '')
-}
 
 type Mllp = MllpListener & { ask(text: string | Buffer): Promise<string[] | null> }
 
