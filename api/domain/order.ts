@@ -189,10 +189,8 @@ export function unfilledSince(
   unfilledMs: number,
 ): number | null {
   const state = stateOfOrder(order, events, bags)
-  const isToFill =
-    state === 'approved' ||
-    state === 'partly_filled' ||
-    (state === 'requested' && order.urgency === 'emergency')
+  const isOpen = state === 'requested' || state === 'approved' || state === 'partly_filled'
+  const isToFill = isOpen && (order.urgency === 'emergency' || missingApprovals(order, events).length === 0)
   const since = Math.max(order.at, order.neededAt - unfilledMs)
   return isToFill && now >= since ? since : null
 }
