@@ -7,13 +7,13 @@ import {
   type Hl7Event,
   type Hl7Header,
   type Hl7Order,
-  type Hl7Result,
   type Hl7Sender,
   headerOf,
   mustBeForUs,
   patientNumber,
   readHl7,
 } from '../domain/hl7/read.ts'
+import type { Hl7Result } from '../domain/hl7/read-results.ts'
 import { instantIn } from '../domain/local-day.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Grants } from '../domain/rights.ts'

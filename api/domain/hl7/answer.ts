@@ -1,6 +1,7 @@
 import type { Refusal, RefusalCode } from '../refusal.ts'
 import { escapeHl7, type Hl7Message, type Hl7Segment, usualDelimiters, valueAt } from './message.ts'
-import { codesRead, type Hl7Header } from './read.ts'
+import type { Hl7Header } from './read.ts'
+import { codesRead } from './read-results.ts'
 
 /** What is acknowledged: it is done and stored, its content is refused, or it is not read at all. */
 export type Hl7Code = 'AA' | 'AE' | 'AR'
