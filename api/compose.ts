@@ -22,6 +22,7 @@ import { createMailer } from './jobs/send-mail.ts'
 import { startNotices } from './jobs/send-notices.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { startMllp } from './mllp.ts'
 import { openDatabase } from './stores/database.ts'
 import { findDevice } from './stores/devices.ts'
 import { influxTelemetry } from './stores/influx-telemetry.ts'
@@ -158,6 +159,7 @@ async function open(
     }),
     news,
     mayMail: mailer !== null,
+    hl7: config.hl7?.parties ?? [],
     telemetryTrouble: () => forwarding?.trouble() ?? null,
     obstacle,
   })
@@ -171,7 +173,19 @@ async function open(
     servers.push(server)
     urls[scheme] = url
   }
-  log.info({ ...urls, mqtt: broker.urls, database: database.version, telemetry: telemetry.product }, 'ready')
+  const { hl7 } = config
+  const mllp = hl7?.listen && (await startMllp(deps, { ...hl7.listen, parties: hl7.parties }))
+  if (mllp) opened.push(mllp.close)
+  log.info(
+    {
+      ...urls,
+      mllp: mllp?.port,
+      mqtt: broker.urls,
+      database: database.version,
+      telemetry: telemetry.product,
+    },
+    'ready',
+  )
 
   return {
     deps,

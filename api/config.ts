@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { groupingMethods, orderedComponents, unitsOfMeasure } from '../schema/vocabulary.ts'
 import type { MailRelay } from './jobs/send-mail.ts'
 import type { InfluxPlace } from './stores/influx-http.ts'
 import type { OpenIdProvider } from './stores/open-id.ts'
+import type { Hl7Party } from './usecases/take-hl7.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const text = z.string().min(1)
@@ -56,6 +58,10 @@ const Environment = DatabaseEnvironment.extend(InfluxEnvironment.shape).extend({
     })
     .optional(),
   MAIL_FROM: z.email().optional(),
+  HL7_PORT: port.optional(),
+  HL7_HOST: text.default('127.0.0.1'),
+  HL7_SENDERS: text.optional(),
+  HL7_PSEUDONYM_KEY: z.string().min(32, 'must be at least 32 characters').optional(),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -93,6 +99,13 @@ export type Config = {
   readonly heartbeat?: { readonly url: string; readonly everyMs: number } | undefined
   /** Who takes e-mail to be sent on; without one nobody is told of alarms by e-mail. */
   readonly mail?: MailRelay | undefined
+  /** Which systems' HL7 messages are taken, none where this is not said; where a port is, over MLLP, too. */
+  readonly hl7?:
+    | {
+        readonly parties: readonly Hl7Party[]
+        readonly listen: { readonly host: string; readonly port: number } | null
+      }
+    | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -134,6 +147,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     influx: influxOf(e),
     heartbeat: e.HEARTBEAT_URL ? { url: e.HEARTBEAT_URL, everyMs: e.HEARTBEAT_SECONDS * 1_000 } : undefined,
     mail: mailOf(e),
+    hl7: hl7Of(e),
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }
@@ -174,6 +188,55 @@ function mailOf({ SMTP_URL: url, MAIL_FROM: from }: z.infer<typeof Environment>)
   if (url && from) return { url, from }
   if (!url && !from) return undefined
   throw new Error('the configuration is not usable: SMTP_URL and MAIL_FROM need each other')
+}
+
+/** A sender as people write it. */
+const Hl7SenderText = z.strictObject({
+  application: text,
+  facility: text,
+  at: text,
+  authority: text,
+  addresses: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
+  pseudonyms: z.enum(['hashed', 'as_sent']).default('hashed'),
+  method: z.enum(groupingMethods).optional(),
+  products: z
+    .record(text, z.strictObject({ component: z.enum(orderedComponents), uom: z.enum(unitsOfMeasure) }))
+    .default({}),
+})
+
+/** @throws Error saying what of it is wrong */
+function hl7Of({
+  HL7_PORT: listenOn,
+  HL7_HOST: host,
+  HL7_SENDERS: written,
+  HL7_PSEUDONYM_KEY: key,
+}: z.infer<typeof Environment>): Config['hl7'] {
+  const wrong = (what: string) => new Error(`the configuration is not usable: ${what}`)
+  if (written === undefined) {
+    if (listenOn !== undefined) throw wrong('HL7_PORT needs HL7_SENDERS')
+    return undefined
+  }
+  const senders = z.array(Hl7SenderText).min(1).safeParse(jsonOf(written))
+  if (!senders.success) {
+    const [issue] = senders.error.issues
+    throw wrong(`HL7_SENDERS ${issue?.path.join('.')} ${issue?.message}`)
+  }
+  const names = senders.data.map(({ application, facility }) => JSON.stringify([application, facility]))
+  if (new Set(names).size < names.length) throw wrong('HL7_SENDERS names an application of a facility twice')
+  const parties = senders.data.map(({ pseudonyms, ...sender }) => {
+    if (pseudonyms === 'hashed' && key === undefined)
+      throw wrong('HL7_SENDERS with pseudonyms "hashed" needs HL7_PSEUDONYM_KEY')
+    return { ...sender, pseudonymKey: pseudonyms === 'hashed' ? (key as string) : null }
+  })
+  return { parties, listen: listenOn === undefined ? null : { host, port: listenOn } }
+}
+
+function jsonOf(written: string): unknown {
+  try {
+    return JSON.parse(written)
+  } catch {
+    return written
+  }
 }
 
 /** @throws Error where a part of it is missing, or belongs to the other way of speaking to it */

@@ -57,6 +57,11 @@ export const taskKinds = [
   'recalled_out',
   'unknown_product',
   'offline_conflict',
+  'order_unapproved',
+  'order_unfilled',
+  'grouping_discrepancy',
+  'sample_ending',
+  'hl7_refused',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -608,8 +613,52 @@ export const roles = [
   'regulator',
   'engineer',
   'administrator',
+  'physician',
+  'senior_physician',
+  'department_head',
+  'medical_affairs',
 ] as const
 export type Role = (typeof roles)[number]
+
+/** Whose word an order of blood may need besides that of the physician who orders, each after the one before it. */
+export const grades = [
+  'senior_physician',
+  'department_head',
+  'medical_affairs',
+] as const satisfies readonly Role[]
+export type Grade = (typeof grades)[number]
+
+/** How soon blood is needed. For an emergency it is handed out first, and approved afterwards. */
+export const urgencies = ['routine', 'urgent', 'emergency'] as const
+export type Urgency = (typeof urgencies)[number]
+
+/** What blood is ordered for. What it is in this patient is said in words besides. */
+export const indications = [
+  'haemorrhage',
+  'surgery',
+  'anaemia',
+  'thrombocytopenia',
+  'coagulopathy',
+  'obstetric',
+  'neonatal',
+  'plasma_exchange',
+  'infection',
+  'other',
+] as const
+export type Indication = (typeof indications)[number]
+
+/** What becomes of an order: of what may be handed out, some or all has been. */
+export const orderStates = [
+  'requested',
+  'approved',
+  'partly_filled',
+  'filled',
+  'rejected',
+  'cancelled',
+] as const
+export type OrderState = (typeof orderStates)[number]
+export const orderVerbs = ['approve', 'reject', 'cancel'] as const
+export type OrderVerb = (typeof orderVerbs)[number]
 
 /** How a patient's group was determined. */
 export const groupingMethods = ['tube', 'gel', 'slide', 'automated'] as const
@@ -689,6 +738,17 @@ export const components = [
   'granulocytes',
 ] as const
 export type Component = (typeof components)[number]
+
+/** What is ordered for a patient: what it is thawed into is not a matter of the order. */
+export const orderedComponents = [
+  'red_cells',
+  'whole_blood',
+  'plasma',
+  'platelets',
+  'cryoprecipitate',
+  'granulocytes',
+] as const satisfies readonly Component[]
+export type OrderedComponent = (typeof orderedComponents)[number]
 
 /** How bags are made of bags. */
 export const processes = ['separate', 'split', 'pool', 'wash', 'irradiate', 'thaw'] as const

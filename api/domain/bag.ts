@@ -67,7 +67,13 @@ export type Command =
     }
   | { readonly verb: 'test'; readonly donation: DonationFacts }
   | { readonly verb: 'release'; readonly donation: DonationFacts; readonly by: string }
-  | { readonly verb: 'reserve'; readonly patient: Patient; readonly until: number }
+  | {
+      readonly verb: 'reserve'
+      readonly patient: Patient
+      readonly until: number
+      /** The order it is kept for; left out where none was told. */
+      readonly order?: string | null
+    }
   | { readonly verb: 'unreserve'; readonly reason: string }
   | { readonly verb: 'distribute'; readonly to: number; readonly box: string | null }
   | { readonly verb: 'recall_shipment'; readonly reason: string }
@@ -93,6 +99,8 @@ export type Command =
       /** Why it was taken although somebody was to be called; null where nobody was. */
       readonly glassBroken: string | null
       readonly takeOut: string | null
+      /** The order it fills; left out where none was told. */
+      readonly order?: string | null
     }
   | {
       readonly verb: 'cancel_issue'
@@ -269,7 +277,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       mustFit(bag, command.patient)
       if (command.until <= now) throw new Refusal('invalid_request', 'until: is over already')
       const reservation = { patient: command.patient.pseudonym, until: command.until }
-      return { changes: { reservation }, data: reservation }
+      return { changes: { reservation }, data: { ...reservation, ...forOrder(command) } }
     }
     case 'unreserve':
       if (!bag.reservation) throw new Refusal('conflict', `bag ${bag.label} is not reserved`)
@@ -314,6 +322,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
           ...{ patient: patient?.pseudonym ?? null, emergency, override, reason, takeOut },
           ...(glassBroken === null ? {} : { glassBroken, waived }),
           ...(review === null ? {} : { review }),
+          ...forOrder(command),
         },
       }
     }
@@ -430,6 +439,11 @@ export function recipientOf({ group, antiD }: Patient): RecipientGroup {
 /** The bag one event later. */
 export function evolve(bag: BagFacts, event: BagEvent): BagFacts {
   return { ...bag, ...event.changes, state: event.to }
+}
+
+/** Events that fill no order say nothing of one. */
+function forOrder({ order = null }: { readonly order?: string | null }): { readonly order?: string } {
+  return order === null ? {} : { order }
 }
 
 /** Whose reservation still holds. */

@@ -7,6 +7,10 @@ export type Grants = readonly Grant[]
 /** Every role, everywhere. */
 export const everywhere: Grants = roles.map((role) => ({ role, facilityId: null }))
 
+/** Who may order blood: in China an attending (中级以上) or above. */
+const physicians = ['physician', 'senior_physician', 'department_head'] as const
+const clinicians = [...physicians, 'medical_affairs'] as const
+
 /** Which roles may do what: the one table every door goes by. */
 const table = {
   'facility.read': roles,
@@ -56,14 +60,20 @@ const table = {
   'look_back.identify': ['centre', 'transfusion_lab', 'regulator'],
   'alarm.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', 'administrator'],
   'alarm.handle': ['centre', 'transfusion_lab', 'nurse', 'engineer'],
-  'task.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer'],
+  'task.read': ['centre', 'transfusion_lab', 'nurse', 'regulator', 'engineer', ...clinicians],
   'alarm.test': ['centre', 'transfusion_lab', 'nurse', 'engineer'],
   'roster.read': ['centre', 'transfusion_lab', 'nurse', 'engineer', 'administrator'],
   'roster.manage': ['centre', 'transfusion_lab', 'administrator'],
-  'patient.read': ['transfusion_lab', 'nurse'],
+  'patient.read': ['transfusion_lab', 'nurse', ...physicians],
   'patient.manage': ['transfusion_lab'],
   'sample.register': ['transfusion_lab', 'nurse'],
   'crossmatch.record': ['transfusion_lab'],
+  'order.read': ['transfusion_lab', 'nurse', ...clinicians],
+  'order.place': physicians,
+  'order.approve': ['senior_physician', 'department_head', 'medical_affairs'],
+  'order.cancel': ['transfusion_lab', ...physicians],
+  'hl7.import': ['transfusion_lab'],
+  'hl7.conclude': ['transfusion_lab'],
   'bag.type': ['centre', 'transfusion_lab'],
   'news.read': ['centre', 'transfusion_lab', 'nurse', 'courier', 'regulator'],
   'webhook.manage': ['administrator'],

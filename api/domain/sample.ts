@@ -51,3 +51,11 @@ export function untilOf(
 export function isValidSample(sample: Sample, exposedAt: number | null, now: number): boolean {
   return !sample.isRejected && sample.collectedAt <= now && now < untilOf(sample, exposedAt)
 }
+
+/**
+ * Since when somebody should take another sample of a patient bags are kept for, for the one there is runs out or has; null
+ * where it lasts. Where none ever was, nothing runs out: that a scan says.
+ */
+export function sampleEndingSince(until: number | null, now: number, endingMs: number): number | null {
+  return until !== null && now >= until - endingMs ? until - endingMs : null
+}

@@ -31,7 +31,14 @@ export function admit(services: Services) {
 
 /** From here on it is known who asks. */
 export function letIn(c: Request<Env>, services: Services, caller: Caller): void {
-  const { adminKey: _adminKey, memory: _memory, obstacle: _obstacle, news: _news, ...deps } = services
+  const {
+    adminKey: _adminKey,
+    hl7: _hl7,
+    memory: _memory,
+    obstacle: _obstacle,
+    news: _news,
+    ...deps
+  } = services
   const { kind, id } = caller
   c.set('ctx', { ...deps, actor: { kind, id }, grants: grantsOf(caller) })
   c.set('caller', caller)

@@ -26,6 +26,7 @@ import type { Env, Services } from './env.ts'
 import { equipmentRoutes } from './equipment.ts'
 import { exportRoutes } from './exports.ts'
 import { facilityRoutes } from './facilities.ts'
+import { hl7Routes } from './hl7.ts'
 import { answerOnce, describeKeys } from './idempotency.ts'
 import { importRoutes } from './imports.ts'
 import { issueRoutes } from './issues.ts'
@@ -34,6 +35,7 @@ import { lifeRoutes, modificationRoutes } from './life.ts'
 import { loggerRoutes } from './loggers.ts'
 import { newsRoutes } from './news.ts'
 import { listKeyRoutes, offlineRoutes, terminalDoors } from './offline.ts'
+import { orderRoutes, patientOrderRoutes } from './orders.ts'
 import { patientRecordRoutes, traitRoutes } from './patient-records.ts'
 import { patientRoutes } from './patients.ts'
 import { peopleRoutes } from './people.ts'
@@ -125,6 +127,9 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/trace-completeness', completenessRoutes)
   app.route('/facilities', patientRoutes)
   app.route('/facilities', patientRecordRoutes)
+  app.route('/facilities', patientOrderRoutes)
+  app.route('/orders', orderRoutes)
+  app.route('/', hl7Routes)
   app.route('/bags', traitRoutes)
   app.route('/bags', crossmatchRoutes)
   app.route('/facilities', takeOutRuleRoutes)

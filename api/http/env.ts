@@ -3,6 +3,7 @@ import type { NewsWatch } from '../stores/news-watch.ts'
 import type { Sessions } from '../stores/sessions.ts'
 import type { Memory } from '../usecases/ingest/memory.ts'
 import type { ReadAhead } from '../usecases/scan-bag.ts'
+import type { Hl7Party } from '../usecases/take-hl7.ts'
 import type { Caller } from './admission.ts'
 
 /** What the HTTP door needs of the service. */
@@ -14,6 +15,8 @@ export type Services = Deps & {
   readonly sessions: Sessions
   /** Wakes those who follow the news. */
   readonly news: NewsWatch
+  /** The systems whose HL7 messages are taken. */
+  readonly hl7: readonly Hl7Party[]
   /** Whether people can be told by e-mail. */
   readonly mayMail: boolean
   /** What this process knows to be wrong with where telemetry is forwarded to; null where it knows of nothing. */

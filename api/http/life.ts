@@ -37,6 +37,7 @@ import { writeInspection } from '../usecases/inspect-bag.ts'
 import { commandToIssue, returnOf } from '../usecases/issue-bag.ts'
 import { modifyBags } from '../usecases/modify-bags.ts'
 import { commandToObserve, commandToTransfuse } from '../usecases/observe-transfusion.ts'
+import { orderForBag } from '../usecases/order-blood.ts'
 import { packWithBag, unpackWithBag } from '../usecases/pack-box.ts'
 import { processBag } from '../usecases/process-bag.ts'
 import { commandToReserve } from '../usecases/reserve-bag.ts'
@@ -103,7 +104,10 @@ const acts = {
   reserve: act({
     summary: 'Keep it for a patient until an instant',
     reads: ReserveInput,
-    command: (wish, { ctx, tx, bag, facts }) => commandToReserve(tx, bag, facts, wish, ctx.now()),
+    command: async ({ order = null, ...wish }, { ctx, tx, bag, facts }) => {
+      if (order !== null) await orderForBag(ctx, tx, bag, { order, patient: wish.patient })
+      return commandToReserve(tx, bag, facts, { ...wish, order }, ctx.now())
+    },
   }),
   unreserve: because('unreserve', 'Keep it for nobody any more'),
   distribute: act({
@@ -132,10 +136,20 @@ const acts = {
     summary: 'Hand it out for a patient over the counter',
     reads: IssueInput,
     command: (
-      { patient = null, emergency, override = null, reason = null, sex = null, ageYears = null },
+      {
+        patient = null,
+        emergency,
+        override = null,
+        reason = null,
+        order = null,
+        sex = null,
+        ageYears = null,
+      },
       { ctx, tx, bag, facts },
-    ) =>
-      commandToIssue(ctx, tx, bag, facts, { patient, emergency, override, reason, seen: { sex, ageYears } }),
+    ) => {
+      const asked = { patient, emergency, override, reason, order }
+      return commandToIssue(ctx, tx, bag, facts, { ...asked, seen: { sex, ageYears } })
+    },
   }),
   cancel_issue: act({
     summary: 'It was not taken after all and is seen inside still: back into stock',

@@ -35,7 +35,8 @@ const open = createRoute({
   responses: {
     ...everywhereWithBody,
     201: json(TakeOut, 'What may be taken'),
-    404: problem('No such device, or patient'),
+    404: problem('No such device, patient or order'),
+    409: problem('The order may not be filled'),
   },
 })
 
@@ -87,10 +88,11 @@ export const takeOutRoutes = new OpenAPIHono<Env>()
       patient = null,
       emergency,
       reason = null,
+      order = null,
       sex = null,
       ageYears = null,
     } = c.req.valid('json')
-    const asked = { device, patient, emergency, reason, seen: { sex, ageYears } }
+    const asked = { device, patient, emergency, reason, order, seen: { sex, ageYears } }
     const { id, expiresAt, checkNeeded, unlock, bags } = await openTakeOut(ctx, asked)
     const codes = await codesOf(
       ctx,

@@ -36,6 +36,8 @@ export type AuditEntry = {
     | 'contact'
     | 'shift'
     | 'box'
+    | 'order'
+    | 'hl7_message'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

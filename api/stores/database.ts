@@ -14,12 +14,14 @@ import * as duties from '../../schema/tables/duties.ts'
 import * as ends from '../../schema/tables/ends.ts'
 import * as equipment from '../../schema/tables/equipment.ts'
 import * as facilities from '../../schema/tables/facilities.ts'
+import * as hl7 from '../../schema/tables/hl7.ts'
 import * as ledgers from '../../schema/tables/ledgers.ts'
 import * as loggers from '../../schema/tables/loggers.ts'
 import * as messages from '../../schema/tables/messages.ts'
 import * as news from '../../schema/tables/news.ts'
 import * as notices from '../../schema/tables/notices.ts'
 import * as offline from '../../schema/tables/offline.ts'
+import * as orders from '../../schema/tables/orders.ts'
 import * as patients from '../../schema/tables/patients.ts'
 import * as people from '../../schema/tables/people.ts'
 import * as policies from '../../schema/tables/policies.ts'
@@ -48,12 +50,14 @@ export const tables = {
   ...ends,
   ...equipment,
   ...facilities,
+  ...hl7,
   ...ledgers,
   ...loggers,
   ...messages,
   ...news,
   ...notices,
   ...offline,
+  ...orders,
   ...patients,
   ...people,
   ...policies,

@@ -87,6 +87,23 @@ export async function findSample(db: Database | Transaction, key: PatientKey, id
   return found
 }
 
+/** A sample of the patient by the label of its tube. @throws Refusal `not_found` */
+export async function sampleLabelled(tx: Transaction, key: PatientKey, label: string): Promise<string> {
+  const [found] = await tx
+    .select({ id: patientSample.id })
+    .from(patientSample)
+    .where(
+      and(
+        eq(patientSample.facilityId, key.facilityId),
+        eq(patientSample.pseudonym, key.pseudonym),
+        eq(patientSample.label, label),
+      ),
+    )
+  if (!found)
+    throw new Refusal('not_found', `no sample of the patient is labelled ${label}: register it first`)
+  return found.id
+}
+
 /** Whose hands determined what was found in a sample. */
 export async function groupersOf(tx: Transaction, sampleId: string): Promise<readonly string[]> {
   const rows = await tx

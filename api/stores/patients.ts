@@ -189,6 +189,30 @@ export async function savePatient(
   })
 }
 
+/** Make a patient known of whom nothing is said; one who is known stays as they are. */
+export async function ensurePatient(
+  tx: Transaction,
+  actor: Actor,
+  facilityId: number,
+  pseudonym: string,
+  now: number,
+): Promise<void> {
+  const added = await tx
+    .insert(patient)
+    .values({ facilityId, pseudonym, updatedAt: now })
+    .onConflictDoNothing()
+    .returning({ pseudonym: patient.pseudonym })
+  if (added.length === 0) return
+  await appendAudit(tx, actor, {
+    at: now,
+    action: 'patient.saved',
+    subjectKind: 'patient',
+    subject: `${facilityId}/${pseudonym}`,
+    before: null,
+    after: { abo: null, rhd: null },
+  })
+}
+
 async function mustNotOverrule(
   tx: Transaction,
   facilityId: number,

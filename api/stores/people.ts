@@ -94,7 +94,7 @@ export async function findPerson(db: Database | Transaction, username: string): 
 }
 
 /** Somebody who may still do something, by id; null where they have left. */
-export async function findActive(db: Database, id: string): Promise<Person | null> {
+export async function findActive(db: Database | Transaction, id: string): Promise<Person | null> {
   const [found] = await withRoles(
     db,
     await db

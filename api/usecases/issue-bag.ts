@@ -17,6 +17,7 @@ import { keptFacts } from '../stores/scans.ts'
 import { rulesInForce } from '../stores/take-outs.ts'
 import { crossmatchFor } from './crossmatch-needed.ts'
 import { handlingMsOf, howKept } from './how-kept.ts'
+import { orderForBag } from './order-blood.ts'
 
 /** What a nurse at a fridge would be told to call for: at the counter stands who is called, and may say why. */
 const theirs: ReadonlySet<Finding> = new Set([
@@ -48,19 +49,23 @@ export async function commandToIssue(
     readonly emergency: boolean
     readonly override: string | null
     readonly reason: string | null
+    /** The order it fills; left out where none was named. */
+    readonly order?: string | null
     readonly seen: Seen
   },
 ): Promise<Command> {
   const now = ctx.now()
-  const { emergency, override, reason } = input
+  const { emergency, override, reason, order = null } = input
   const patient = input.patient === null ? null : await patientAt(tx, bag.holderId, input.patient)
   const rule = emergencyRules[await jurisdictionOf(tx, bag.holderId)]
   const isRhdAllowed = emergency && isRhdPositiveAllowed(rule, patient, input.seen)
   const waived = isRhdAllowed ? rhdWaived : []
-  const asked = { patient, emergency, override, reason, takeOut: null }
+  const asked = { patient, emergency, override, reason, takeOut: null, order }
   const command: Command = { verb: 'issue', ...asked, waived, glassBroken: null }
   // What the bag's own rules refuse is said first.
   decide(facts, command, now)
+  if (order !== null)
+    await orderForBag(ctx, tx, bag, { order, patient: input.patient, isEmergency: emergency })
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
   const known = await keptFacts(inTransaction.database, { bagId: bag.id, now })
   const kept = await howKept(inTransaction, { ...known, bagId: bag.id })

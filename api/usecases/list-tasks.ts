@@ -6,7 +6,7 @@ import type {
   TransfusionFault,
 } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { isWithin, type Reach, reachOf } from '../domain/rights.ts'
+import { isWithin, type Reach, type Right, reachOf } from '../domain/rights.ts'
 import {
   alarmTestDueSince,
   faultsOf,
@@ -64,11 +64,12 @@ import {
 import { demandRight } from './demand.ts'
 import { equipmentFinders } from './find-equipment-tasks.ts'
 import { fateFinders } from './find-fate-tasks.ts'
+import { orderFinders } from './find-order-tasks.ts'
 
 /** Something somebody must see to. Found each time it is asked for, and stored nowhere: what is done is no task. */
 export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly kind: TaskKind
-  /** Null where it is about a device or a box. */
+  /** Null where it is about a device, a box, a patient or an order. */
   readonly bagId: string | null
   readonly label: string | null
   /** Which probe of the device, where it is about one. */
@@ -78,8 +79,15 @@ export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly en: string
   /** Of a transfusion: all that spoke against it. */
   readonly discrepancies?: TransfusionFault[]
-  /** Of a transfusion: whom it was given to, as the holder calls them; null where that is not known, or not told. */
+  /**
+   * Whom it is about, as the facility calls them: of a transfusion whom it was given to. Null where that is not known, or not
+   * told.
+   */
   readonly patient?: string | null
+  /** Of an order: which. */
+  readonly order?: string
+  /** Of a message of another system: its number among the refused. */
+  readonly message?: number
   /** Of a seal: which box, and its packing. */
   readonly box?: string
   readonly boxId?: string
@@ -111,9 +119,16 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   recalled_out: bagsRecalledOut,
   unknown_product: bagsOfUnknownProduct,
   offline_conflict: offlineConflicts,
+  ...orderFinders,
 }
 
-const aboutDevices = new Set<string>([...Object.keys(equipmentFinders), 'alarm_test_due'])
+/** Which right tells of what a task is about, where that is no bag. */
+const toldBy: Partial<Record<TaskKind, Right>> = {
+  ...Object.fromEntries(Object.keys(equipmentFinders).map((kind) => [kind, 'device.read'])),
+  ...{ alarm_test_due: 'device.read', order_unapproved: 'order.read', order_unfilled: 'order.read' },
+  ...{ grouping_discrepancy: 'patient.read', sample_ending: 'patient.read' },
+  hl7_refused: 'hl7.conclude',
+}
 
 /**
  * What is to be done within reach: transfusions to be looked into, the newest first, then what waits the longest.
@@ -125,12 +140,13 @@ export async function listTasks(
   { facility, kind }: { readonly facility?: string | undefined; readonly kind?: TaskKind | undefined },
 ): Promise<(Task & { readonly deviceLabel: string | null })[]> {
   const reach = facility === undefined ? reachOf(ctx.grants, right) : await only(ctx, facility)
-  // Who looks after devices knows of no bag.
-  const bagReach = both(reach, reachOf(ctx.grants, 'bag.read'))
   const found: Task[] = []
+  // Who looks after devices knows of no bag, and who orders blood knows of neither.
   for (const [name, find] of Object.entries(finders))
     if (kind === undefined || kind === name)
-      found.push(...(await find(ctx, aboutDevices.has(name) ? reach : bagReach)))
+      found.push(
+        ...(await find(ctx, both(reach, reachOf(ctx.grants, toldBy[name as TaskKind] ?? 'bag.read')))),
+      )
   const labels = await labelsOf(
     ctx.database.db,
     found.map(({ device }) => device),
@@ -140,8 +156,8 @@ export async function listTasks(
     .map((task) => ({ ...task, deviceLabel: (task.device && labels.get(task.device)) || null }))
 }
 
-function nameOf({ bagId, boxId, device, probe, alarm }: Task): string {
-  return bagId ?? boxId ?? `${device}/${probe ?? alarm ?? ''}`
+function nameOf({ bagId, boxId, order, patient, message, device, probe, alarm }: Task): string {
+  return bagId ?? boxId ?? order ?? patient ?? message?.toString() ?? `${device}/${probe ?? alarm ?? ''}`
 }
 
 function both(one: Reach, other: Reach): Reach {

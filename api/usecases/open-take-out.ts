@@ -24,6 +24,7 @@ import { findPatient } from '../stores/patients.ts'
 import { bagsInside, insertTakeOut, rulesInForce } from '../stores/take-outs.ts'
 import { issueCommand } from './command-device.ts'
 import { demandSomebody, reachDevice } from './demand.ts'
+import { orderToFill } from './order-blood.ts'
 import { uuidv7 } from './register-bag.ts'
 import { signed } from './sign.ts'
 
@@ -36,6 +37,8 @@ export type OpenInput = {
   readonly patient: string | null
   readonly emergency: boolean
   readonly reason: string | null
+  /** The order that is filled; left out where none was named. */
+  readonly order?: string | null
   /** How the patient looks, for an emergency without a group. */
   readonly seen: Seen
 }
@@ -61,9 +64,10 @@ export type Suggestion = {
  * Say whom bags are taken out for: which of those inside may be, the best first. The door is told to open; a scan does not
  * wait for it, for the door has a key too.
  *
- * @throws Refusal `invalid_request`, `not_found`, `forbidden`, `person_required`
+ * @throws Refusal `invalid_request`, `not_found`, `forbidden`, `person_required`, `conflict` where the order may not be filled
  */
 export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opened> {
+  const { order = null } = input
   const now = ctx.now()
   if (input.patient === null && !input.emergency)
     throw new Refusal('invalid_request', 'patient: say for whom, or that it is an emergency')
@@ -77,6 +81,10 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
     const { facilityId } = inForce(device.placements, now)
     const known = await patientOf(tx, facilityId, input.patient)
     const patient = known && trusted(known, input.emergency, now)
+    if (order !== null)
+      await orderToFill(ctx, tx, order, {
+        ...{ facilityId, patient: input.patient, isEmergency: input.emergency },
+      })
     const { secondChecker, telephone, crossmatch } = await rulesInForce(tx, facilityId)
     const rule = emergencyRules[await jurisdictionOf(tx, facilityId)]
     const rhdPositiveAllowed = input.emergency && isRhdPositiveAllowed(rule, known, input.seen)
@@ -99,6 +107,7 @@ export async function openTakeOut(ctx: Context, input: OpenInput): Promise<Opene
       telephone,
       rhdPositiveAllowed,
       crossmatchNeeded: crossmatch && !input.emergency,
+      orderId: order,
     }
     const write = (actor: Actor) => insertTakeOut(tx, actor, opened)
     if (input.emergency) await signed(ctx, tx, { act: 'emergency_release', facilityId }, write)

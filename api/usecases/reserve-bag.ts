@@ -17,11 +17,15 @@ export async function commandToReserve(
   tx: Transaction,
   bag: Bag,
   facts: BagFacts,
-  { patient: pseudonym, until }: { readonly patient: string; readonly until: number },
+  {
+    patient: pseudonym,
+    until,
+    order = null,
+  }: { readonly patient: string; readonly until: number; readonly order?: string | null },
   now: number,
 ): Promise<Command> {
   const patient = await patientAt(tx, bag.holderId, pseudonym)
-  const command: Command = { verb: 'reserve', patient, until }
+  const command: Command = { verb: 'reserve', patient, until, order }
   // What the bag's own rules refuse is said first.
   decide(facts, command, now)
   const key = { facilityId: bag.holderId as number, pseudonym }

@@ -153,7 +153,7 @@ async function tryScan(
   }
   const { reason } = session
   const waived = isBroken ? findings : rhdPositiveAllowed ? rhdWaived : []
-  const asked = { patient, emergency, override, reason, takeOut: session.id }
+  const asked = { patient, emergency, override, reason, takeOut: session.id, order: session.orderId }
   const event = decide(facts, { verb: 'issue', ...asked, waived, glassBroken: told.glassBroken }, now)
   const issued = await issueAtScan(db, ctx.actor, bag, event, { ...told, patient: readOf(known) })
   const spentMs = kept?.uncontrolledMs ?? 0

@@ -79,8 +79,12 @@ export const ReleaseInput = z.strictObject({ signature: signedBy }).meta({ id: '
 
 export const NothingInput = z.strictObject({}).meta({ id: 'NothingInput' })
 
+const order = z.uuid().toLowerCase().optional().meta({
+  description: 'the order it is for: of this patient, and approved unless in an emergency',
+})
+
 export const ReserveInput = z
-  .strictObject({ patient: pseudonym, until: InstantInput })
+  .strictObject({ patient: pseudonym, until: InstantInput, order })
   .meta({ id: 'ReserveInput' })
 
 export const DistributeInput = z
@@ -116,6 +120,7 @@ export const IssueInput = z
     reason: reason
       .optional()
       .meta({ description: 'why in an emergency, or although not all of it is verified' }),
+    order,
     signature: signedBy,
     ...seen,
   })
@@ -249,6 +254,7 @@ export const TakeOutInput = z
     patient: pseudonym.optional(),
     emergency: z.boolean().default(false),
     reason: reason.optional().meta({ description: 'needed in an emergency' }),
+    order,
     signature: signedBy,
     ...seen,
   })

@@ -35,9 +35,15 @@ const Task = z
         'expires within days. expired_on_shelf: it has expired, and is in stock still. fate_unknown: it expired a week ago ' +
         'or longer, and has no fate. seal_mismatch: a box came with another seal than it was sent with. ' +
         'recalled_out: an open recall holds it, and it is in no device. ' +
-        'unknown_product: a bag is held because the catalogue does not know its product code',
+        'unknown_product: a bag is held because the catalogue does not know its product code. ' +
+        'order_unapproved: blood was ordered, and somebody is to approve it; in an emergency afterwards. order_unfilled: ' +
+        'it will soon be needed, and not all of it was handed out. grouping_discrepancy: the groupings of a patient differ. ' +
+        'sample_ending: bags are kept for a patient whose sample runs out, or has. hl7_refused: a message of another system ' +
+        'was not done',
     }),
-    bagId: orNull(z.uuid()).meta({ description: 'null where it is about a device or a box' }),
+    bagId: orNull(z.uuid()).meta({
+      description: 'null where it is about a device, a box, a patient or an order',
+    }),
     label: orNull(z.string()).meta({ description: 'donation with check character, and product' }),
     probe: z.enum(probeKinds).optional().meta({ description: 'which of the device, where it is about one' }),
     device: orNull(z.string()).meta({
@@ -58,7 +64,9 @@ const Task = z
       .meta({ description: 'of transfused_against: all that spoke against it' }),
     patient: orNull(z.string())
       .optional()
-      .meta({ description: 'of transfused_against: told only to who may know patients of the holder' }),
+      .meta({ description: 'whom it is about: told only to who may know patients there' }),
+    message: z.int().optional().meta({ description: 'of hl7_refused: its number' }),
+    order: z.uuid().optional().meta({ description: 'of order_unapproved and order_unfilled: which' }),
     box: z.string().optional().meta({ description: 'of seal_mismatch: the box, as people name it' }),
     boxId: z.uuid().optional().meta({ description: 'of seal_mismatch: its packing' }),
     alarm: z.enum(alarmKinds).optional().meta({ description: 'of alarm_test_due: which to test' }),

@@ -291,6 +291,9 @@ export const bagEvent = pgTable(
         sql`verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
       ),
     index('bag_event_issued_for').on(sql`(data->>'patient')`).where(sql`verb = 'issue'`),
+    index('bag_event_for_order')
+      .on(sql`(data->>'order')`)
+      .where(sql`verb in ('issue', 'reserve') and data ? 'order'`),
     index('bag_event_sent_in').on(sql`(data->>'box')`).where(sql`verb = 'distribute'`),
     oneOf('bag_event_verb', t.verb, ['collect', 'register', 'expire', ...bagVerbs]),
     uniqueIndex('bag_event_expired').on(t.bagId).where(sql`verb = 'expire'`),
@@ -403,6 +406,8 @@ export const takeOut = pgTable(
     rhdPositiveAllowed: boolean().notNull().default(false),
     /** By the rules and the patient's record then, what is handed out must have been crossmatched. */
     crossmatchNeeded: boolean().notNull().default(false),
+    /** The order it fills, where one was named; of the same patient. */
+    orderId: uuid(),
   },
   (t) => [
     index('take_out_device').on(t.deviceId, t.openedAt),

@@ -72,3 +72,31 @@ describe('who takes e-mail', () => {
     expect(() => mailOf(env)).toThrow(/SMTP_URL|MAIL_FROM/)
   })
 })
+
+describe('whose HL7 messages are taken', () => {
+  const hl7Of = (env: Record<string, string>) => readConfig({ ...least, ...env }).hl7
+  const sender = { application: 'HIS', facility: 'HOSP', at: 'H1', authority: 'MRN', addresses: ['10.0.0.7'] }
+  const senders = (...all: object[]) => JSON.stringify(all)
+  const key = 'a key that hashes the numbers of patients'
+
+  test('is nobody’s unless told, and over MLLP on the loopback unless told', () => {
+    expect(hl7Of({})).toBeUndefined()
+    const parties = [{ ...sender, products: {}, pseudonymKey: key }]
+    const env = { HL7_SENDERS: senders(sender), HL7_PSEUDONYM_KEY: key }
+    expect(hl7Of(env)).toEqual({ parties, listen: null })
+    expect(hl7Of({ ...env, HL7_PORT: '2575' })?.listen).toEqual({ host: '127.0.0.1', port: 2575 })
+    const asSent = { ...sender, pseudonyms: 'as_sent' }
+    expect(hl7Of({ HL7_SENDERS: senders(asSent) })?.parties[0]?.pseudonymKey).toBeNull()
+  })
+
+  test.for<Record<string, string>>([
+    { HL7_PORT: '2575' },
+    { HL7_SENDERS: senders(sender) },
+    { HL7_SENDERS: senders(sender), HL7_PSEUDONYM_KEY: 'short' },
+    { HL7_SENDERS: senders(sender, sender), HL7_PSEUDONYM_KEY: key },
+    { HL7_SENDERS: senders({ ...sender, addresses: ['his.test'] }), HL7_PSEUDONYM_KEY: key },
+    { HL7_SENDERS: '{', HL7_PSEUDONYM_KEY: key },
+  ])('is not guessed from %o', (env) => {
+    expect(() => hl7Of(env)).toThrow(/HL7/)
+  })
+})

@@ -9,6 +9,8 @@ export type LogLine = { readonly level: number; readonly msg: string; readonly [
 /** `npm start` as a process of its own, to be killed and started again on the same ports. */
 export type ServiceProcess = {
   readonly mqttPort: number
+  /** Where HL7 messages are taken since the last start, where they are. */
+  mllpPort(): number
   readonly url: string
   /** Of the process that runs, or ran last. */
   pid(): number | undefined
@@ -42,6 +44,7 @@ export async function startServiceProcess(
   const log: string[] = []
   const lines = new EventEmitter<{ line: [string] }>().setMaxListeners(0)
   let child: ChildProcess | undefined
+  let mllp = 0
 
   async function start(): Promise<void> {
     const begun = spawn(process.execPath, ['--import', 'tsx', 'api/main.ts'], {
@@ -59,6 +62,7 @@ export async function startServiceProcess(
         const line = JSON.parse(text) as LogLine
         if (line.msg !== 'ready') return
         ports.HTTP_PORT = new URL(line.http as string).port
+        mllp = Number(line.mllp)
         ports.MQTT_PORT = new URL((line.mqtt as { mqtt: string }).mqtt).port
         resolve()
       })
@@ -80,6 +84,7 @@ export async function startServiceProcess(
   const url = `http://127.0.0.1:${ports.HTTP_PORT}`
   return {
     mqttPort: Number(ports.MQTT_PORT),
+    mllpPort: () => mllp,
     url,
     key,
     pid: () => child?.pid,

@@ -38,6 +38,7 @@ export function openDoor(world: World, changes: Partial<Services> = {}): Door {
     obstacle: world.ingest.obstacle,
     telemetryTrouble: () => null,
     mayMail: true,
+    hl7: [],
     adminKey,
     sessions: createSessions(world.deps.database.db, adminKey, world.deps.now),
     news: createNewsWatch(world.deps.database, world.deps),

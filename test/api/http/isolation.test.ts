@@ -9,6 +9,7 @@ import { findFacility } from '../../../api/stores/facilities.ts'
 import { decideOnRejudgement } from '../../../api/usecases/decide-on-rejudgement.ts'
 import { judgeDue } from '../../../api/usecases/judge-due.ts'
 import { proposeRejudgement } from '../../../api/usecases/propose-rejudgement.ts'
+import { type Hl7Party, takeHl7 } from '../../../api/usecases/take-hl7.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { Box } from '../../../schema/http/boxes.ts'
 import { Facility } from '../../../schema/http/facilities.ts'
@@ -16,6 +17,7 @@ import { Patient, TakeOut } from '../../../schema/http/life.ts'
 import { LoggerImport } from '../../../schema/http/loggers.ts'
 import { NewWebhook } from '../../../schema/http/news.ts'
 import { OfflineReceipt } from '../../../schema/http/offline.ts'
+import { Order } from '../../../schema/http/orders.ts'
 import { TransfusionRecord } from '../../../schema/http/patients.ts'
 import { NewApiKey, Person } from '../../../schema/http/people.ts'
 import { Recall } from '../../../schema/http/recalls.ts'
@@ -58,6 +60,8 @@ type Place = {
   readonly lookBack: number
   readonly sample: string
   readonly decision: string
+  readonly order: string
+  readonly refusal: number
 }
 
 const doc = z.object({
@@ -90,6 +94,19 @@ const anOfflineDecision = () => ({
   ...({ emergency: true, reason: 'haemorrhage', answer: 'GO', findings: [] } as const),
   scanned: { din: '=A99992699999800', productCode: 'E0336V00' },
   bagId: '00000000-0000-7000-8000-000000000007',
+})
+
+const anOrder = {
+  ...{ component: 'red_cells', amount: 2, uom: 'U', indication: 'surgery', indicationText: 'hip' },
+  ...{ urgency: 'routine', neededAt: iso(noon + 86_400_000) },
+}
+
+const anHl7Message = (code: string, type = 'ADT^A01') =>
+  `MSH|^~\\&|HIS|${code}|||20200506120000||${type}|m-${++drawn}|P|2.5\rPID|||4711^^^MRN`
+
+const anHl7Party = (at: string): Hl7Party => ({
+  ...{ application: 'HIS', facility: at, at, authority: 'MRN', addresses: [], products: {} },
+  pseudonymKey: 'a key that hashes the numbers of patients',
 })
 
 const aRuuviFile = (at: number) => printRuuvi([{ at, celsius: 4, humidity: 40 }])
@@ -255,6 +272,13 @@ const bodies: Record<string, (place: Place) => unknown> = {
     ...{ patient, sample, method: 'serological', result: 'least_incompatible' },
   }),
   'POST /bags/{bagId}/traits': () => ({ traits: [{ trait: 'K', present: false }] }),
+  'POST /facilities/{code}/patients/{pseudonym}/orders': () => anOrder,
+  'POST /orders/{orderId}/approval': () => ({}),
+  'POST /orders/{orderId}/rejection': () => ({ reason: 'not needed' }),
+  'POST /orders/{orderId}/cancellation': () => ({ reason: 'not needed' }),
+  'POST /imports/hl7': ({ code }) => ({ message: anHl7Message(code) }),
+  'POST /hl7-refusals/{id}/conclusion': () => ({ conclusion: 'a test of theirs' }),
+  'POST /facilities/{code}/pseudonyms': () => ({ number: '4711' }),
   'POST /take-outs': ({ device, patient }) => ({ device, patient }),
   'POST /take-outs/{takeOutId}/checks': () => ({}),
   'POST /bags/{bagId}/issue-reviews': () => ({
@@ -427,6 +451,12 @@ async function aPlace(door: Door, code: string): Promise<Place> {
     lookBack: await aLookBack(door, bagId, recall),
     sample,
     decision: await aTellingTerminal(door, device),
+    order: (
+      await door.ask(Order, 'POST', `/facilities/${code}/patients/${patient}/orders`, {
+        ...{ ...anOrder, physician: `physician-of-${code}` },
+      })
+    ).orderId,
+    refusal: await anHl7Refusal(door, code),
   }
 }
 
@@ -475,6 +505,15 @@ async function aRecall(door: Door, code: string, bagId: string): Promise<number>
   return (await door.ask(Recall, 'POST', '/recalls', asked)).number
 }
 
+async function anHl7Refusal(door: Door, code: string): Promise<number> {
+  // Numbers nothing else has here: what is said of one must not be taken for another's.
+  const restart = code === 'H1' ? 9_001 : 9_501
+  await door.world.deps.database.pool.query(`alter table hl7_refusal alter column id restart with ${restart}`)
+  const message = Buffer.from(anHl7Message(code, 'ADT^A40'))
+  expect((await takeHl7(door.world.deps, anHl7Party(code), message)).code).toBe('AE')
+  return restart
+}
+
 async function anAlarm({ world }: Door, device: string, code: string): Promise<number> {
   const { db, pool } = world.deps.database
   const { id: deviceId } = await findDevice(db, device)
@@ -521,6 +560,8 @@ const nowhere: Place = {
   lookBack: 2_000_000_007,
   sample: '00000000-0000-7000-8000-000000000007',
   decision: '00000000-0000-7000-8000-000000000006',
+  order: '00000000-0000-7000-8000-000000000005',
+  refusal: 2_000_000_010,
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -528,6 +569,7 @@ const numbered: Record<string, (place: Place) => number> = {
   telemetry: ({ deadLetter }) => deadLetter,
   alarms: ({ alarm }) => alarm,
   policies: ({ rejudgement }) => rejudgement,
+  'hl7-refusals': ({ refusal }) => refusal,
 }
 
 function fill(route: string, place: Place): string {
@@ -552,6 +594,7 @@ function fill(route: string, place: Place): string {
     number: String(place.recall),
     lookBack: String(place.lookBack),
     decisionId: place.decision,
+    orderId: place.order,
     contact: place.contact,
     shiftId: String(place.shift),
   }
@@ -567,7 +610,10 @@ test('of every route every role gets what it may have of its own facility, and n
   door: { world, services },
 }) => {
   // Telemetry is kept elsewhere, so that there is somewhere to send it to again.
-  const door = openDoor(world, { telemetry: { ...services.telemetry, isElsewhere: true } })
+  const door = openDoor(world, {
+    telemetry: { ...services.telemetry, isElsewhere: true },
+    hl7: ['H1', 'H2', 'H9'].map(anHl7Party),
+  })
   const own = await aPlace(door, 'H1')
   // What is judged anew is judged for all, the bags of both: nothing of it is another's, and neither names the other's.
   const other = { ...(await aPlace(door, 'H2')), rejudgement: 2_000_000_009 }
