@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import type { Context as Request } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { z } from 'zod'
+import type { z } from 'zod'
 import {
   Hl7ConclusionInput,
   Hl7Done,
@@ -11,6 +11,7 @@ import {
   Hl7Refusals,
   Hl7RefusalsParams,
   Hl7RefusalsQuery,
+  Hl7TextInput,
   hl7MediaType,
   Pseudonym,
   PseudonymInput,
@@ -50,7 +51,7 @@ const take = createRoute({
   middleware: [mayImport.middleware, takeText] as const,
   request: {
     body: {
-      content: { 'application/json': { schema: Hl7Input }, [hl7MediaType]: { schema: z.string() } },
+      content: { 'application/json': { schema: Hl7Input }, [hl7MediaType]: { schema: Hl7TextInput } },
       required: true,
     },
   },

@@ -10,6 +10,10 @@ export const Hl7Input = z
   })
   .meta({ id: 'Hl7Input', description: `the same as ${hl7MediaType}, for who sends JSON only` })
 
+export const Hl7TextInput = z
+  .string()
+  .meta({ id: 'Hl7TextInput', description: 'one message as it is sent, segments by CR' })
+
 export const Hl7Done = z
   .object({
     code: z.literal('AA'),

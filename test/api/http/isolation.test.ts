@@ -339,7 +339,7 @@ function aLine(route: string, place: Place): string {
 }
 
 /** These refuse a file, or answer of each of its rows: what is out of sight is told of the row. */
-const byRow = /^POST \/imports\//
+const byRow = /^POST \/imports\/(bags|donations)/
 
 /** What a right for one facility never allows: it would touch all of them. */
 const networkWide = new Set([
