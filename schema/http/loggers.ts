@@ -54,10 +54,12 @@ const report = {
         .meta({ id: 'RejectedRow' }),
     )
     .meta({ description: 'by the line of the file, from 1; the first 1000' }),
-  known: Count.meta({ description: 'of the rows taken, those told before just so: they change nothing' }),
+  known: Count.meta({
+    description: 'of the rows taken, those that files told before just so: they change nothing',
+  }),
   differing: Count.meta({
     description:
-      'of the rows taken, those told otherwise before: of readings the worse rules, of days both stand',
+      'of the rows taken, those that files told otherwise before: of readings the worse rules, of days both stand; what the device itself told stands beside them',
   }),
   unknownKeys: Count.meta({ description: 'keys of no meaning known here, which were read over' }),
 }
