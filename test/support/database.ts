@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
@@ -167,10 +167,12 @@ async function ensureSnapshot(): Promise<string> {
   await pglite.close()
   const draft = `${snapshot}.${randomUUID()}`
   writeFileSync(draft, Buffer.from(await dump.arrayBuffer()))
-  for (const old of readdirSync(cache)) {
-    if (/^pglite-[0-9a-f]+\.tar$/.test(old)) rmSync(join(cache, old), { force: true })
-  }
   renameSync(draft, snapshot)
+  // Never this one, be it gone for an instant only: whoever made it first begins from it already.
+  for (const old of readdirSync(cache)) {
+    if (/^pglite-[0-9a-f]+\.tar$/.test(old) && old !== basename(snapshot))
+      rmSync(join(cache, old), { force: true })
+  }
   return snapshot
 }
 
