@@ -7,6 +7,7 @@ import type { BloodGroup } from '../domain/compatibility.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { lockAlone, lockShared } from './locks.ts'
 
 export type Donation = typeof donation.$inferSelect
 
@@ -22,9 +23,6 @@ export async function findDonation(db: Database | Transaction, identifier: strin
   return found
 }
 
-/** Whoever has to do with some donation numbers shares this with the others; who has to do with thousands has it alone. */
-const allIdentifiers = 4841
-
 /**
  * Nobody else registers, collects or calls back under this number until the transaction ends: whether the donation is
  * ours must not change between the question and what is done for the answer. Before any lock on a bag.
@@ -36,12 +34,12 @@ export async function lockIdentifier(tx: Transaction, identifier: string): Promi
 
 /** Nobody has all numbers locked until the transaction ends. Before any lock on a bag. */
 export async function shareIdentifiers(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock_shared(${allIdentifiers}::bigint)`)
+  await lockShared(tx, 'identifiers')
 }
 
 /** The same of every number there is: one lock, for a server has room for a few thousand. */
 export async function lockAllIdentifiers(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${allIdentifiers}::bigint)`)
+  await lockAlone(tx, 'identifiers')
 }
 
 /** When the donor gave, ms UTC. */

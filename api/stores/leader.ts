@@ -1,22 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { OpenDatabase } from './database.ts'
+import { dutyLocks } from './locks.ts'
 
-/** What only one process of all does at a time, and the advisory lock of whoever does it: each has one of its own. */
-const locks = {
-  deliver: 4840,
-  forward: 4841,
-  pack: 4842,
-  alarm: 4843,
-  judge: 4844,
-  notify: 4845,
-  configure: 4846,
-  holes: 4847,
-  expire: 4848,
-  recall: 4860,
-  offer: 4871,
-} as const
-export type Duty = keyof typeof locks
+/** What only one process of all does at a time, by the lock of whoever does it. */
+export type Duty = keyof typeof dutyLocks
 
 /** How long a server is waited for: to say whose the lock is, and to say goodbye, ms. */
 const lockMs = 10_000
@@ -49,7 +37,7 @@ export async function leadAlone(
   try {
     await client.connect()
     const { rows } = await client.query<{ isOurs: boolean }>('select pg_try_advisory_lock($1) as "isOurs"', [
-      locks[duty],
+      dutyLocks[duty],
     ])
     if (!rows[0]?.isOurs) return false
     if (!signal.aborted) await work(lost.signal)

@@ -5,12 +5,10 @@ import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import type { Log } from '../context.ts'
 import { type OpenDatabase, serverConnection } from './database.ts'
+import { migrationLock } from './locks.ts'
 import { sqlStateOf } from './sql-state.ts'
 
 const migrationsFolder = fileURLToPath(new URL('../../schema/migrations', import.meta.url))
-
-/** Whoever holds this advisory lock is migrating. Any number will do, so long as nobody else locks it. */
-const migrationLock = 4_711_330_921
 
 /**
  * Bring the schema up to date. Processes that start at once take turns: one migrates, the others wait and find it done.

@@ -9,6 +9,7 @@ import type { Grants } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { gathered } from './gather.ts'
+import { lockAlone } from './locks.ts'
 import { keptStatement } from './pool.ts'
 import { isOneOf } from './rows.ts'
 
@@ -159,7 +160,7 @@ export async function hasAdministrator(tx: Transaction): Promise<boolean> {
 
 /** Only one transaction at a time decides who is the first administrator. */
 export async function lockAdministrators(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(4839)`)
+  await lockAlone(tx, 'administrators')
 }
 
 export type NewPerson = {

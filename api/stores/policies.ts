@@ -8,6 +8,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { appendAudit, appendAudits } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { dueUnderPolicy } from './ledger-due.ts'
+import { lockAlone } from './locks.ts'
 import { isOneOf } from './rows.ts'
 
 export type Policy = Omit<PolicyContent, 'effectiveFrom'> & {
@@ -82,7 +83,7 @@ export const newestPolicy = sql`(select max(id) from ${policy})`
 
 /** Versions become visible in the order of their numbers: whoever adds one waits for whoever is about to. */
 async function lockPolicies(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtext('policy'))`)
+  await lockAlone(tx, 'policies')
 }
 
 /** Add the policies that are not there yet; a version that stands is never changed. */

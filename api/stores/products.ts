@@ -8,6 +8,7 @@ import type { ProductContent } from '../domain/product.ts'
 import { appendAudit, appendAudits } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
 import { usualJurisdiction } from './facilities.ts'
+import { lockAlone } from './locks.ts'
 import type { Proposal } from './policies.ts'
 import { isOneOf } from './rows.ts'
 
@@ -101,7 +102,7 @@ export async function insertProductVersion(
   now: number,
 ): Promise<void> {
   const { jurisdiction, scheme, code } = content
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtext('product'))`)
+  await lockAlone(tx, 'products')
   const [newest] = await tx
     .select({ version: product.version })
     .from(product)

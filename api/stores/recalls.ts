@@ -12,6 +12,7 @@ import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import { type Bag, concerned, lockBags } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
+import { lockAlone } from './locks.ts'
 import { appendNews } from './news.ts'
 import { type Sought, unreached } from './recall-walk.ts'
 import { isIn, isOneOf } from './rows.ts'
@@ -23,7 +24,7 @@ export const noRecall = (id: number) => `no recall has the number ${id}`
 
 /** One at a time opens, goes on or ends, so that two never wait for each other's bags. Before any other lock. */
 export async function lockRecalls(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(4861)`)
+  await lockAlone(tx, 'recalls')
 }
 
 /** @throws Refusal `not_found` */

@@ -11,6 +11,7 @@ import { appendAudit, appendAudits } from './audit.ts'
 import { labelOf } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
+import { lockAlone } from './locks.ts'
 import { appendNews } from './news.ts'
 import { isOneOf } from './rows.ts'
 
@@ -19,7 +20,7 @@ import { isOneOf } from './rows.ts'
  * taken, by one at a time.
  */
 export async function lockRescues(tx: Transaction): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(4839, 0)`)
+  await lockAlone(tx, 'rescues')
 }
 
 export type NewMove = Omit<typeof rescueMove.$inferInsert, 'rescueId' | 'state' | 'settledAt'>
