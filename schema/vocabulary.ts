@@ -208,7 +208,8 @@ export type Side = (typeof sides)[number]
  * What an alarm is about: a load or air probe beyond its limits, a load foretold to be so soon, a device that went silent,
  * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
  * controlled storage for nearly as long as it may be, or longer, or was not given in time; bags on their way for longer than
- * a journey may take; a bag that was issued and of which the bedside has said nothing.
+ * a journey may take; a bag that was issued and of which the bedside has said nothing; one that was taken although somebody
+ * was to be called first.
  */
 export const alarmKinds = [
   'load_high',
@@ -231,6 +232,7 @@ export const alarmKinds = [
   'transfusion_late',
   'transit_overdue',
   'bedside_missing',
+  'glass_broken',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

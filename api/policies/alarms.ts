@@ -61,6 +61,7 @@ export const bagTimer = { warnShare: 1 / 3, transfusionMs: 240 * minute } as con
 export const warnings: Readonly<Partial<Record<AlarmKind, EscalationStep>>> = {
   bag_out_soon: 'ward',
   bedside_missing: 'transfusion_lab',
+  glass_broken: 'transfusion_lab',
 }
 
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
@@ -116,6 +117,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   bedside_missing: {
     zh: '血袋发出后，床旁尚无任何登记',
     en: 'A bag was issued, and nothing was recorded at the bedside since',
+  },
+  glass_broken: {
+    zh: '血袋未经电话确认被强制取走',
+    en: 'A bag was taken although somebody was to be called first',
   },
 }
 
@@ -195,6 +200,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   bedside_missing: {
     zh: '请致电病区：已输注的请补登，未输注的请办理退回或报废',
     en: 'Call the ward: have it recorded where it is given; where it is not, have it returned or discarded',
+  },
+  glass_broken: {
+    zh: '请立即致电病区，确认可否输注；随后登记复核',
+    en: 'Call the ward now and say whether it may be given; then record the review',
   },
 }
 

@@ -47,6 +47,28 @@ export async function insertReview(
   })
 }
 
+/** A bag that was taken over a CALL, which nobody has reviewed yet, and who answers for it. */
+export type BrokenGlass = {
+  readonly bagId: string
+  readonly label: string
+  readonly facilityId: number
+  /** When it was issued, ms UTC. */
+  readonly at: number
+}
+
+/** All of them, in every facility. */
+export async function glassBroken(db: Database): Promise<BrokenGlass[]> {
+  const rows = await db
+    .select({ bag, at: bagEvent.at })
+    .from(bagEvent)
+    .innerJoin(bag, eq(bag.id, bagEvent.bagId))
+    .where(and(isToReview, sql`${bagEvent.data}->>'review' = 'glass_broken'`, sql`not ${isReviewed}`))
+    .orderBy(bagEvent.at, bagEvent.bagId, bagEvent.version)
+  return rows.flatMap(({ bag: row, at }) =>
+    row.holderId === null ? [] : [{ bagId: row.id, label: labelOf(row), facilityId: row.holderId, at }],
+  )
+}
+
 /** So many are found at most, the longest waiting. */
 const mostReviews = 200
 

@@ -48,6 +48,7 @@ import { bagsUnderWay, type TracedUnderWay } from '../stores/bags-under-way.ts'
 import { defrostingUntil } from '../stores/defrosts.ts'
 import { labelsOf, lookUpDevices } from '../stores/devices.ts'
 import { facilityCodes } from '../stores/facilities.ts'
+import { type BrokenGlass, glassBroken } from '../stores/issue-reviews.ts'
 import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
 import { rostersOf } from '../stores/rosters.ts'
@@ -102,6 +103,7 @@ export async function watchAlarms(
   const devices = await lookUpDevices(db, [...new Set(names)])
   const out = await bagsOut(db, now, since)
   const underWay = await bagsUnderWay(db)
+  const broken = await glassBroken(db)
   const policies = [names, out, underWay].some(({ length }) => length > 0) ? await listPolicies(db) : []
   const rulesFor = ({ device, jurisdiction }: Whose) => {
     const profiles = devices.get(device)?.profiles
@@ -113,6 +115,7 @@ export async function watchAlarms(
     ...conditionsIn(facts, rulesFor, readySince, now),
     ...out.flatMap((bag) => timersOf(bag, policies, now)),
     ...lateJourneys(underWay, policies, now),
+    ...broken.map(takenUncalled),
     ...foreseen,
   ]
   for (const condition of conditions) {
@@ -263,6 +266,13 @@ function timersOf(bag: HeldBagOut, policies: readonly Policy[], now: number): Fo
   return timerConditions(bag, { ...bagTimer, bedsideMs: fateRules.bedsideMs, longestMs }, now).map(
     (found) => ({ ...found, whose, bags }),
   )
+}
+
+/** Until somebody has reviewed it. */
+function takenUncalled({ bagId, label, facilityId, at }: BrokenGlass): Found {
+  const whose = { deviceId: null, device: null, facilityId }
+  const about = { kind: 'glass_broken', part: bagId, from: at, to: null, class: 'alert', dueAt: at } as const
+  return { ...about, whose, bags: [{ bagId, label }] }
 }
 
 /** Told at both ends, by the policies in force where and when the bags departed. */

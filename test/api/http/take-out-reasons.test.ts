@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest'
+import { watchAlarms } from '../../../api/usecases/watch-alarms.ts'
+import { Alarms } from '../../../schema/http/alarms.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { ReturnClock, ScanAnswer, TakeOut, TakeOutRules, TakeOutSession } from '../../../schema/http/life.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
@@ -185,9 +187,24 @@ describe('where nobody answers the telephone', () => {
     const told = await scan(city, takeOutId, din, { breakGlass: 'the lab does not answer' })
     expect(told).toMatchObject({ answer: 'GO', reason: null, findings: ['no_valid_sample'] })
     expect(await kindsOf(city)).toContainEqual(['glass_broken', bagId])
+    const { clock } = door.world
+    const look = () => watchAlarms(door.world.deps, { readySince: clock.now, since: 0 })
+    await look()
+    const raised = async () => {
+      const { alarms } = await done(city.lab.get('/alarms'), Alarms)
+      return alarms.filter(({ kind }) => kind === 'glass_broken')
+    }
+    expect(await raised()).toMatchObject([
+      { facility: 'H1', class: 'alert', bags: [{ bagId }], endedAt: null },
+    ])
     const review = { physician: 'Dr Wang', justification: 'bleeding', crossmatch: 'compatible' }
     expect((await city.lab.post(`/bags/${bagId}/issue-reviews`, review)).status).toBe(201)
     expect(await kindsOf(city)).not.toContainEqual(['glass_broken', bagId])
+    for (const minutes of [0, 6]) {
+      clock.now += minutes * minute
+      await look()
+    }
+    expect(await raised()).toMatchObject([{ endedAt: expect.any(String) }])
   })
 
   test('over a hold for what is not verified, and a reservation, but never over a STOP', async ({ door }) => {
