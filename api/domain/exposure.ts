@@ -105,7 +105,7 @@ function piecesOf(
   custody: Span,
   limitsAt: LimitsAt,
   asOf: number,
-  faults: readonly Span[],
+  faults: readonly Span[] = [],
 ): Piece[] {
   const doubted = merged(faults.filter(({ from, to }) => from < custody.to && to > custody.from))
   const ordered = [...readings].sort(compareReadings)
@@ -149,24 +149,42 @@ function partsOf(piece: Piece, doubted: readonly Span[]): Piece[] {
   return parts
 }
 
+/** What `piecesOf` is asked by. */
+type Told = Parameters<typeof piecesOf>
+
 /**
  * The exposure of a bag in a custody, by what `piecesOf` tells: what no reading holds for is unverified, and so is what is
  * doubted, which has no share in the extremes either.
  */
-export function exposureOf(
-  readings: readonly TimedReading[],
-  custody: Span,
-  limitsAt: LimitsAt,
-  asOf: number,
-  faults: readonly Span[] = [],
-): Exposure {
+export function exposureOf(...told: Told): Exposure {
+  return exposureBy(piecesOf(...told), told[1])
+}
+
+/**
+ * The stretches of a custody that were not within limits, by ascending `from`, each as long as it lasted: outside on one
+ * side, also for no time at all before a silence, or spoken for by no reading, or by none that is to be believed.
+ */
+export function stretchesOf(...told: Told): Stretch[] {
+  return stretchesBy(piecesOf(...told), told[1])
+}
+
+/** Both, by pieces that are made once. */
+export function accountOf(...told: Told): {
+  readonly exposure: Exposure
+  readonly stretches: readonly Stretch[]
+} {
+  const pieces = piecesOf(...told)
+  return { exposure: exposureBy(pieces, told[1]), stretches: stretchesBy(pieces, told[1]) }
+}
+
+function exposureBy(pieces: readonly Piece[], custody: Span): Exposure {
   let inRangeMs = 0
   let belowMs = 0
   let aboveMs = 0
   let wasOutside = false
   let coldest: number | null = null
   let warmest: number | null = null
-  for (const { from, to, centi, side, isDoubted } of piecesOf(readings, custody, limitsAt, asOf, faults)) {
+  for (const { from, to, centi, side, isDoubted } of pieces) {
     if (isDoubted) continue
     coldest = Math.min(coldest ?? centi, centi)
     warmest = Math.max(warmest ?? centi, centi)
@@ -179,21 +197,11 @@ export function exposureOf(
   return { inRangeMs, belowMs, aboveMs, unverifiedMs, wasOutside, coldest, warmest }
 }
 
-/**
- * The stretches of a custody that were not within limits, by ascending `from`, each as long as it lasted: outside on one
- * side, also for no time at all before a silence, or spoken for by no reading, or by none that is to be believed.
- */
-export function stretchesOf(
-  readings: readonly TimedReading[],
-  custody: Span,
-  limitsAt: LimitsAt,
-  asOf: number,
-  faults: readonly Span[] = [],
-): Stretch[] {
+function stretchesBy(pieces: readonly Piece[], custody: Span): Stretch[] {
   const stretches: Stretch[] = []
   let spokenFor = custody.from
   let before: Stretch['kind'] | null = null
-  for (const { from, to, centi, side, isDoubted } of piecesOf(readings, custody, limitsAt, asOf, faults)) {
+  for (const { from, to, centi, side, isDoubted } of pieces) {
     const isUnbroken = from <= spokenFor
     if (!isUnbroken) stretches.push(unspoken(spokenFor, from))
     spokenFor = Math.max(spokenFor, to)

@@ -556,18 +556,6 @@ export async function insertLineage(
   await tx.insert(bagLineage).values({ parentId, childId, ...how })
 }
 
-/** What a bag was made of, by ascending id, and whether its account began anew thereby. */
-export async function parentsOf(
-  db: Database | Transaction,
-  childId: string,
-): Promise<{ readonly id: string; readonly resetsExposure: boolean }[]> {
-  return db
-    .select({ id: bagLineage.parentId, resetsExposure: bagLineage.resetsExposure })
-    .from(bagLineage)
-    .where(eq(bagLineage.childId, childId))
-    .orderBy(asc(bagLineage.parentId))
-}
-
 /** Bags of a donation, and all that was made of them, by ascending id. */
 async function bagsOfDonation(tx: Transaction, donationId: string): Promise<string[]> {
   const { rows } = await tx.execute<{ id: string }>(sql`

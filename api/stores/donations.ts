@@ -42,15 +42,6 @@ export async function lockAllIdentifiers(tx: Transaction): Promise<void> {
   await lockAlone(tx, 'identifiers')
 }
 
-/** When the donor gave, ms UTC. */
-export async function collectedAt(db: Database | Transaction, donationId: string): Promise<number> {
-  const [found] = await db
-    .select({ at: donation.collectedAt })
-    .from(donation)
-    .where(eq(donation.id, donationId))
-  return (found as { at: number }).at
-}
-
 /** Is the donation of this number one of ours? Sure only under `lockIdentifier`. */
 export async function isCollectedHere(tx: Transaction, identifier: string): Promise<boolean> {
   const [found] = await tx

@@ -6,6 +6,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
+import { keptStatement } from './pool.ts'
 import { isIn, isOneOf } from './rows.ts'
 
 export type Facility = {
@@ -82,13 +83,16 @@ export async function findFacility(
   db: Database | Transaction,
   code: string,
 ): Promise<Facility & { id: number }> {
-  const [found] = await db
-    .select({ id: facility.id, ...view })
-    .from(facility)
-    .where(eq(facility.code, code))
+  const { rows } = await db.execute<Facility & { id: number }>(facilityStatement({ code }))
+  const [found] = rows
   if (!found) throw new Refusal('not_found', noFacility(code))
   return found
 }
+
+const facilityStatement = keptStatement<{ readonly code: string }>(
+  ({ code }) => sql`
+    select id, code, name, kind, time_zone as "timeZone", jurisdiction from ${facility} where code = ${code}`,
+)
 
 /** Those with one of these codes or ids. */
 export async function facilitiesBy(

@@ -4,11 +4,11 @@ import { device } from '../../schema/tables/devices.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { lookBack } from '../../schema/tables/ledgers.ts'
 import { recall, recallBag } from '../../schema/tables/recalls.ts'
-import type { BagState, RecallWhere } from '../../schema/vocabulary.ts'
+import { type BagState, type RecallScope, type RecallWhere, recallScopes } from '../../schema/vocabulary.ts'
 import { isWithin, type Reach } from '../domain/rights.ts'
 import { labelOf } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-import { kept } from './pool.ts'
+import { keptStatement } from './pool.ts'
 import { type Sought, walk } from './recall-walk.ts'
 import { isIn } from './rows.ts'
 import type { About } from './tasks.ts'
@@ -50,30 +50,43 @@ export type Findings = {
 const current = sql`left join ${bagPlace} place on place.bag_id = b.id and place.known_to is null and place."to" is null`
 
 /** What a recall would reach now, whatever it has reached. */
-export function foundBy(db: Database | Transaction, sought: Sought, reach: Reach, limit: number) {
-  const none = sql`select id as bag_id, null::integer as hold_id, null::integer as recall_id from (${walk(sought)}) w`
-  return findings(db, none, reach, limit)
+export async function foundBy(db: Database | Transaction, sought: Sought, reach: Reach, limit: number) {
+  const { scope, subject, lotKind, from, to, facilityId } = sought
+  const asked = { subject, lotKind, from, to, facilityId, limit, within: withinOf(reach) }
+  return findings(db, foundStatements[scope](asked))
 }
 
 /** What a recall has reached, as it is now. */
-export function reachedBy(db: Database | Transaction, id: number, reach: Reach, limit: number) {
-  const reached = sql`select bag_id, hold_id, recall_id from ${recallBag} where recall_id = ${id}`
-  return findings(db, reached, reach, limit)
+export async function reachedBy(db: Database | Transaction, id: number, reach: Reach, limit: number) {
+  return findings(db, reachedStatement({ id, limit, within: withinOf(reach) }))
 }
+
+/** Whose bags are listed one by one, of all facilities where it is null, and how many. */
+type Listed = { readonly within: string | null; readonly limit: number }
+
+function withinOf(reach: Reach): string | null {
+  return reach === 'all' ? null : `{${[...reach].join()}}`
+}
+
+const foundStatements = Object.fromEntries(
+  recallScopes.map((scope) => [
+    scope,
+    keptStatement<Omit<Sought, 'scope'> & Listed>((given) => {
+      const none = sql`select id as bag_id, null::integer as hold_id, null::integer as recall_id`
+      return findingsOf(sql`${none} from (${walk(scope, given)}) w`, given)
+    }),
+  ]),
+) as Record<RecallScope, (asked: Omit<Sought, 'scope'> & Listed) => SQL>
+
+const reachedStatement = keptStatement<Listed & { readonly id: number }>((given) =>
+  findingsOf(sql`select bag_id, hold_id, recall_id from ${recallBag} where recall_id = ${given.id}`, given),
+)
 
 type Row = Omit<ReachedBag, 'label'> & Parameters<typeof labelOf>[0]
 
-async function findings(
-  db: Database | Transaction,
-  reached: SQL,
-  reach: Reach,
-  limit: number,
-): Promise<Findings> {
-  const within = [sql`b.holder_id`, sql`b.origin_id`, sql`b.destination_id`].map(
-    (id) => isIn(reach, id) ?? sql`true`,
-  )
-  const { rows } = await db.execute<{ tallies: Tally[]; bags: Row[] }>(sql`
-    ${kept}
+function findingsOf(reached: SQL, { within, limit }: { readonly [Name in keyof Listed]: SQL }): SQL {
+  const isWithin = (id: SQL) => sql`${id} = any(${within}::integer[])`
+  return sql`
     with reached as materialized (${reached}), known as materialized (
       select b.*, place.device_id, r.recall_id, ${whereOf} as "where",
         exists (select from ${bagHold} h where h.id = r.hold_id and h.lifted_at is null) as "isHeld"
@@ -96,10 +109,15 @@ async function findings(
           b.division, b.state, f.code as facility, d.name as device, b."where", b."isHeld",
           (select l.id from ${lookBack} l where l.recall_id = b.recall_id and l.bag_id = b.id) as "lookBack"
         from known b left join ${facility} f on f.id = b.holder_id left join ${device} d on d.id = b.device_id
-        where ${sql.join(within, sql` or `)}
+        where ${within}::integer[] is null or ${isWithin(sql`b.holder_id`)} or ${isWithin(sql`b.origin_id`)}
+          or ${isWithin(sql`b.destination_id`)}
         order by b.id limit ${limit}
       ) s
-    ) as bags`)
+    ) as bags`
+}
+
+async function findings(db: Database | Transaction, statement: SQL): Promise<Findings> {
+  const { rows } = await db.execute<{ tallies: Tally[]; bags: Row[] }>(statement)
   const [row] = rows
   return {
     tallies: row?.tallies ?? [],

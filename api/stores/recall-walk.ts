@@ -17,6 +17,9 @@ export type Sought = Pick<
   'scope' | 'subject' | 'lotKind' | 'from' | 'to' | 'facilityId'
 >
 
+/** The same, or what stands for it in a statement that is made before anybody asks. */
+export type Given = { readonly [Name in Exclude<keyof Sought, 'scope'>]: Sought[Name] | SQL }
+
 type Start = {
   /** Named queries it goes by, each with a comma behind it. */
   readonly first: SQL
@@ -26,7 +29,7 @@ type Start = {
   readonly but?: SQL
 }
 
-const isWithin = (at: SQL, { from, to }: Sought) =>
+const isWithin = (at: SQL, { from, to }: Given) =>
   sql`${at} >= coalesce(${from}::bigint, ${at}) and (${to}::bigint is null or ${at} < ${to}::bigint)`
 
 /*
@@ -45,13 +48,13 @@ const bagsOfDins = sql`
   ) d, lateral (select id from ${bag} where donation_id = d.id offset 0) b`
 
 /** Was it in a device, or last seen in it with nobody knowing since, at some time of the span? */
-const placedIn = (sought: Sought) => sql`
+const placedIn = (sought: Given) => sql`
   select place.bag_id from ${bagPlace} place join ${device} d on d.id = place.device_id
   where d.name = ${sought.subject} and place.known_to is null and place.state in ('inside', 'unknown')
     and (${sought.to}::bigint is null or place."from" < ${sought.to}::bigint)
     and (place."to" is null or place."to" > ${sought.from}::bigint)`
 
-const starts: Readonly<Record<RecallScope, (sought: Sought) => Start>> = {
+const starts: Readonly<Record<RecallScope, (sought: Given) => Start>> = {
   donor: (sought) => ({
     first: sql`dins (scheme, identifier) as (
       select scheme, identifier from ${donation}
@@ -106,7 +109,7 @@ const starts: Readonly<Record<RecallScope, (sought: Sought) => Start>> = {
 }
 
 /** What a patient was given where they are known by this pseudonym. */
-export function givenTo(sought: Sought): SQL {
+export function givenTo(sought: Given): SQL {
   return sql`select e.bag_id from ${bagEvent} e join ${bag} b on b.id = e.bag_id
     where e.verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')
       and e.data->>'patient' = ${sought.subject} and b.holder_id = ${sought.facilityId}
@@ -114,8 +117,8 @@ export function givenTo(sought: Sought): SQL {
 }
 
 /** A query of the ids of all bags that are sought, with what was made of them, to stand in parentheses. */
-export function walk(sought: Sought): SQL {
-  const { first, bags, but = sql`true` } = starts[sought.scope](sought)
+export function walk(scope: RecallScope, sought: Given): SQL {
+  const { first, bags, but = sql`true` } = starts[scope](sought)
   return sql`
     with recursive ${first}family (id) as (
       ${bags}
@@ -133,7 +136,7 @@ export type Standing = Sought & { readonly id: number }
 export async function unreached(db: Database | Transaction, one: Standing): Promise<string[]> {
   const { rows } = await db.execute<{ id: string }>(sql`
     ${kept}
-    select id from (${walk(one)}) sought
+    select id from (${walk(one.scope, one)}) sought
     where not exists (select from ${recallBag} r where r.recall_id = ${one.id} and r.bag_id = sought.id)`)
   return rows.map(({ id }) => id)
 }

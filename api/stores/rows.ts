@@ -98,3 +98,20 @@ export function isIn(reach: Reach, facilityId: AnyPgColumn | SQL): SQL | undefin
   if (reach === 'all') return undefined
   return sql`${facilityId} = any(${`{${[...reach].join()}}`}::integer[])`
 }
+
+/** A row as JSON has it, by the names it has here. */
+export function camel<T>(row: Record<string, unknown>): T {
+  const named: Record<string, unknown> = {}
+  for (const name in row) {
+    let ours = ourNames.get(name)
+    if (ours === undefined) {
+      ours = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+      ourNames.set(name, ours)
+    }
+    named[ours] = row[name]
+  }
+  return named as T
+}
+
+/** Of columns, by their names in the database. */
+const ourNames = new Map<string, string>()

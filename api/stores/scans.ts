@@ -46,6 +46,7 @@ import { type ShownSession, type SignedIn, whoseSession } from './people.ts'
 import { newestPolicy, type PolicyBook, policyBook } from './policies.ts'
 import { kept, keptStatement } from './pool.ts'
 import { hoursAfter, hoursBefore } from './readings.ts'
+import { camel } from './rows.ts'
 
 /*
  * What a scan at a fridge needs, in as few statements as can tell it: a nurse waits for the answer. Rows come as JSON.
@@ -433,20 +434,3 @@ export async function waitForScan(
     where t.id = ${takeOutId}
     for share of ${patient}`)
 }
-
-/** A row as JSON has it, by the names it has here. */
-function camel<T>(row: Record<string, unknown>): T {
-  const named: Record<string, unknown> = {}
-  for (const name in row) {
-    let ours = ourNames.get(name)
-    if (ours === undefined) {
-      ours = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
-      ourNames.set(name, ours)
-    }
-    named[ours] = row[name]
-  }
-  return named as T
-}
-
-/** Of columns, by their names in the database. */
-const ourNames = new Map<string, string>()

@@ -10,7 +10,6 @@ import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import { type ClockFault, clockFaultsOf, isTimeVerified, offsetInSql } from './clocks.ts'
 import type { Database, Transaction } from './database.ts'
-import type { DeviceReads } from './device-reads.ts'
 import { standsIn } from './devices.ts'
 import { dueForBags } from './ledger-due.ts'
 import { settleMoves } from './rescues.ts'
@@ -201,12 +200,8 @@ function signature({ state, deviceId, from, to }: Omit<Place, 'believed'>): stri
 }
 
 /** Where a bag was, oldest first, and what of it holds whatever the clocks now in doubt turn out to be. */
-export async function datedPlacesOf(
-  db: Database,
-  bagId: string,
-  reads?: Pick<DeviceReads, 'faults'>,
-): Promise<(Place & { device: string })[]> {
-  const places = foldPlaces((await sightingsOf(db, [bagId], reads)).get(bagId) ?? [])
+export async function datedPlacesOf(db: Database, bagId: string): Promise<(Place & { device: string })[]> {
+  const places = foldPlaces((await sightingsOf(db, [bagId])).get(bagId) ?? [])
   if (places.length === 0) return []
   const rows = await db
     .select({ id: device.id, name: device.name })
@@ -229,14 +224,10 @@ function carries(tags: readonly Assignment[], at: number, tag?: string): boolean
   return tags.some((on) => (tag ?? on.tag) === on.tag && at >= on.from && (on.to === null || at < on.to))
 }
 
-/**
- * All that was seen of bags, by event time, through the tags they carried at the time; with the inventories that read
- * none of them.
- */
+/** All that was seen of bags, through the tags they carried at the time; with the inventories that read none of them. */
 async function sightingsOf(
   db: Database | Transaction,
   bagIds: readonly string[],
-  reads: Pick<DeviceReads, 'faults'> = { faults: clockFaultsOf },
 ): Promise<Map<string, Sighting[]>> {
   const assigned = await assignmentsOf(db, bagIds)
   const tags = new Set([...assigned.values()].flat().map(({ tag }) => tag))
@@ -255,34 +246,69 @@ async function sightingsOf(
     .leftJoin(message, and(eq(message.bootId, inventory.bootId), eq(message.seq, inventory.seq)))
     .where(isOneOf(inventory.deviceId, devices))
   const facts = await clockFactsOf(db, devices)
-  const faults = new Map<number, readonly ClockFault[]>()
-  for (const deviceId of devices) faults.set(deviceId, await reads.faults(db, deviceId))
+  const clocks = new Map<number, Clock>()
+  for (const deviceId of devices)
+    clocks.set(deviceId, { facts: facts.get(deviceId) ?? [], faults: await clockFaultsOf(db, deviceId) })
+  return sightingsFrom({
+    assigned: [...assigned.values()].flat(),
+    seen: rows.map(({ sighting: row, boot: name }) => ({ ...row, boot: name })),
+    inventories: inventories.map(({ inventory: row, ...told }) => ({ ...row, ...told })),
+    clocks,
+  })
+}
 
+/** What is known, and what is in doubt, of a device's clock. */
+type Clock = { readonly facts: readonly ClockFact[]; readonly faults: readonly ClockFault[] }
+
+/** What was seen of bags' tags, as it is kept. */
+export type Seen = {
+  readonly assigned: readonly Assignment[]
+  /** Of any of these tags, at any time. */
+  readonly seen: readonly (Observation & { readonly tag: string })[]
+  /** Of the devices that saw one of them. */
+  readonly inventories: readonly (InventoryRow & {
+    readonly boot: string
+    readonly receivedAt: number | null
+  })[]
+  /** Of the same, by id. */
+  readonly clocks: ReadonlyMap<number, Clock>
+}
+
+/** Where bags were by what was seen of them, as `datedPlacesOf` tells it; nothing of those nobody has seen. */
+export function placesFrom(seen: Seen): ReadonlyMap<string, readonly Place[]> {
+  return new Map([...sightingsFrom(seen)].map(([bagId, sightings]) => [bagId, foldPlaces(sightings)]))
+}
+
+/** By event time, of each bag that ever had a tag. */
+function sightingsFrom({ assigned, seen: observed, inventories, clocks }: Seen): Map<string, Sighting[]> {
+  if (observed.length === 0) return new Map()
   const dated = (row: Observation): Dated => {
     const { deviceId, boot: name, seq } = row
-    const isDoubtful = name !== null && !isTimeVerified(faults.get(deviceId) ?? [], name, seq ?? 0)
+    const { facts, faults } = clocks.get(deviceId) as Clock
+    const isDoubtful = name !== null && !isTimeVerified(faults, name, seq ?? 0)
     return {
       kind: row.kind,
       source: row.source,
       deviceId,
-      at: row.at + (name === null ? 0 : offsetOf(facts.get(deviceId) ?? [], name, seq ?? 0)),
+      at: row.at + (name === null ? 0 : offsetOf(facts, name, seq ?? 0)),
       key: observationKey(row),
       doubtfulUntil: isDoubtful ? row.receivedAt : null,
       message: `${row.bootId}/${seq}`,
     }
   }
   const seen = groupedBy(
-    rows.map(({ sighting: row, boot: name }) => ({ tag: row.tag, ...dated({ ...row, boot: name }) })),
+    observed.map((row) => ({ tag: row.tag, ...dated(row) })),
     ({ tag }) => tag,
   )
   const missing = groupedBy(
-    inventories.map(({ inventory: row, boot: name, receivedAt }) => {
+    inventories.map(({ receivedAt, ...row }) => {
       const never = { kind: 'missing', source: 'rfid', element: 0, id: 0 } as const
-      return dated({ ...row, ...never, boot: name, receivedAt: receivedAt ?? Number.POSITIVE_INFINITY })
+      return dated({ ...row, ...never, receivedAt: receivedAt ?? Number.POSITIVE_INFINITY })
     }),
     ({ deviceId }) => deviceId,
   )
-  return new Map([...assigned].map(([bagId, on]) => [bagId, sightingsThrough(on, seen, missing)]))
+  const tags = groupedBy(assigned, ({ bagId }) => bagId)
+  return new Map([...tags].map(([bagId, on]) => [bagId, sightingsThrough(on, seen, missing)]))
 }
 
 /** @param missing what the inventories of each device say of whatever they do not name */

@@ -2,34 +2,29 @@ import type { EntryKind, Jurisdiction, PlaceState, ProbeKind } from '../../schem
 import { inForce } from '../domain/effective.ts'
 import {
   type Exposure,
-  exposureOf,
   extremesOf,
   nothing,
   phaseIn,
   type Span,
   type Stretch,
-  speakersFor,
-  stretchesOf,
   sumOf,
   unspoken,
 } from '../domain/exposure.ts'
 import type { LedgerEntry } from '../domain/ledger.ts'
 import { isFinal } from '../domain/lifecycle.ts'
 import { Refusal } from '../domain/refusal.ts'
-import type { Limits } from '../domain/series.ts'
-import { type Bag, eventsOf, findBag, parentsOf } from '../stores/bags.ts'
-import { isTimeVerified } from '../stores/clocks.ts'
+import type { Bag } from '../stores/bags.ts'
 import type { Database, Transaction } from '../stores/database.ts'
-import { createDeviceReads, type DeviceReads } from '../stores/device-reads.ts'
-import type { Device, Probe } from '../stores/devices.ts'
-import { collectedAt } from '../stores/donations.ts'
-import type { Policy } from '../stores/policies.ts'
-import { datedPlacesOf } from '../stores/sightings.ts'
+import { createLoneReads, type DeviceReads, type TracedDevice } from '../stores/device-reads.ts'
+import type { Device } from '../stores/devices.ts'
+import { type Policy, policyBook } from '../stores/policies.ts'
+import { type TracedLife, traceFacts } from '../stores/trace-facts.ts'
+import { exposureInside, type Inside, type Summaries, summariesFor } from './exposure-inside.ts'
 import { momentOf } from './read-series.ts'
 
 /** Where to read: also a transaction, as of a moment of its own, and together with others. */
 type Readers = {
-  readonly database: { readonly db: Database | Transaction }
+  readonly database: { readonly db: Database | Transaction; readonly pool?: object }
   readonly reads?: DeviceReads
   now(): number
 }
@@ -89,7 +84,7 @@ export type Account = Exposure & {
  * @throws Refusal `not_found`, `invalid_request` for a moment still to come
  */
 export async function traceBag(
-  { reads = createDeviceReads(), ...readers }: Readers,
+  { reads = createLoneReads(), ...readers }: Readers,
   input: {
     readonly bagId: string
     readonly jurisdiction: Jurisdiction
@@ -98,37 +93,108 @@ export async function traceBag(
     readonly since?: ReadonlyMap<string, number> | undefined
   },
 ): Promise<Trace> {
-  const deps = { ...readers, reads }
-  const { db } = deps.database
-  const bag = await findBag(db, input.bagId)
-  const asOf = momentOf(input.asOf, deps.now())
-  const fate = isFinal(bag.state)
-    ? (await eventsOf(db, bag.id)).findLast(({ from, to }) => to === bag.state && from !== to)
-    : undefined
-  const until = Math.min(asOf, fate?.at ?? asOf)
-  const isOver = fate !== undefined && fate.at <= asOf
-  const storage = await reads.policies(db, input.jurisdiction, bag.component, 'storage')
-  if (storage.length === 0) {
-    throw new Refusal('not_found', `no storage policy of ${input.jurisdiction} speaks of ${bag.component}`)
-  }
-  const journey = await reads.policies(db, input.jurisdiction, bag.component, 'transport')
+  const { db, pool } = readers.database
+  const facts = await traceFacts(db, input.bagId)
+  const asOf = momentOf(input.asOf, readers.now())
+  reads.know(facts.devices, pool ? await policyBook({ pool, db }, facts.newestPolicy) : null)
+  const asked = { jurisdiction: input.jurisdiction, asOf, since: input.since }
+  const lives = new Map<string, Lived>()
+  for (const [id, life] of facts.lives) lives.set(id, await livedBy({ db, reads }, life, asked))
+  const custodies = [...lives.values()].flatMap((life) => life.custodies)
+  const summaries = await summariesFor(
+    { db, reads },
+    custodies.flatMap(({ whole, parts }) => [...(whole ? [whole] : []), ...parts]),
+  )
+  return traceLife({ db, reads, summaries, lives }, input.bagId, asked)
+}
+
+type Asked = {
+  readonly jurisdiction: Jurisdiction
+  readonly asOf: number
+  readonly since: ReadonlyMap<string, number> | undefined
+}
+
+/** A bag's own life, as far as it is told. */
+type Lived = TracedLife & {
+  readonly since: number
+  /** Its fate, or the moment asked for. */
+  readonly until: number
+  readonly isOver: boolean
+  readonly versions: Readonly<Record<ContainerPhase, readonly Policy[]>>
+  readonly custodies: readonly Custody[]
+}
+
+/** A place it was in, and what of that is told. */
+type Custody = Span & {
+  readonly place: TracedLife['places'][number]
+  readonly device: TracedDevice
+  readonly phase: ContainerPhase | null
+  /** No clock in doubt has a say in this part. */
+  readonly believed: Span
+  /** Where the device stood meanwhile, in turn. */
+  readonly stays: ReturnType<typeof staysOf>
+  /** What probes are asked of, where it was in a container; and of each stay, where there are several. */
+  readonly whole: Inside | null
+  readonly parts: readonly Inside[]
+}
+
+async function livedBy(
+  { db, reads }: Pick<Lives, 'db' | 'reads'>,
+  life: TracedLife,
+  { jurisdiction, asOf, ...asked }: Asked,
+): Promise<Lived> {
+  const { id, state, component } = life.bag
+  const fateAt = isFinal(state) ? life.stateSince : null
+  const until = Math.min(asOf, fateAt ?? asOf)
+  const storage = await reads.policies(db, jurisdiction, component, 'storage')
+  if (storage.length === 0)
+    throw new Refusal('not_found', `no storage policy of ${jurisdiction} speaks of ${component}`)
+  const journey = await reads.policies(db, jurisdiction, component, 'transport')
   // Where nothing is said of a journey it is no worse than storage.
   const versions = { storage, transport: journey.length > 0 ? journey : storage }
-  const since = input.since?.get(bag.id) ?? Number.NEGATIVE_INFINITY
-  const places: TracedPlace[] = []
-  const entries: LedgerEntry[] = []
-  for (const place of await datedPlacesOf(db, bag.id, reads)) {
+  const since = asked.since?.get(id) ?? Number.NEGATIVE_INFINITY
+  const custodies: Custody[] = []
+  for (const place of life.places) {
     const from = Math.max(place.from, since)
     const to = Math.min(place.to ?? until, until)
     if (from >= to) continue
-    const { state } = place
     const device = await reads.device(db, place.device)
-    const { facility } = inForce(device.placements, from)
-    const phase = state === 'inside' ? phaseIn(device.kind) : null
+    const phase = place.state === 'inside' ? phaseIn(device.kind) : null
     const believed = {
       from: Math.min(Math.max(place.believed?.from ?? to, from), to),
       to: Math.max(from, Math.min(place.believed ? (place.believed.to ?? to) : to, to)),
     }
+    const stays = staysOf(device.placements, { from, to })
+    const inside = (custody: Span): Inside[] =>
+      phase ? [{ device: place.device, custody, versions: versions[phase] }] : []
+    custodies.push({
+      ...{ from, to, place, device, phase, believed, stays },
+      whole: inside(believed)[0] ?? null,
+      parts: stays.length === 1 ? [] : stays.flatMap((stay) => inside(partOf(believed, stay))),
+    })
+  }
+  return { ...life, since, until, isOver: fateAt !== null && fateAt <= asOf, versions, custodies }
+}
+
+/** All that is told by. */
+type Lives = {
+  readonly db: Database | Transaction
+  readonly reads: DeviceReads
+  readonly summaries: Summaries
+  /** By the bag's id. */
+  readonly lives: ReadonlyMap<string, Lived>
+}
+
+async function traceLife(deps: Lives, bagId: string, asked: Asked): Promise<Trace> {
+  const { asOf, jurisdiction } = asked
+  const life = deps.lives.get(bagId) as Lived
+  const { bag, parents, until, isOver, since, versions } = life
+  const places: TracedPlace[] = []
+  const entries: LedgerEntry[] = []
+  for (const custody of life.custodies) {
+    const { place, device, phase, from, to, believed, stays } = custody
+    const { state } = place
+    const { facility } = inForce(device.placements, from)
     const believedMs = believed.to - believed.from
     const doubtfulMs = to - from - believedMs
     const seen = {
@@ -149,17 +215,13 @@ export async function traceBag(
     }
     const spans = (...all: [number, number][]) => all.filter(([a, b]) => a < b).map((one) => unspoken(...one))
     const doubtful = spans([from, believed.from], [believed.to, to])
-    if (phase) {
-      const limits = versions[phase]
-      const { probe, exposure, stretches } = await exposureInside(deps, device.name, believed, limits, asOf)
-      const stays = staysOf(device.placements, { from, to })
-      for (const stay of stays) {
-        const part = { from: within(believed.from, stay), to: within(believed.to, stay) }
-        const told =
-          stays.length === 1
-            ? { probe, exposure }
-            : await exposureInside(deps, device.name, part, limits, asOf)
-        const doubtMs = stay.to - stay.from - (part.to - part.from)
+    if (custody.whole) {
+      const { probe, exposure, stretches } = await exposureInside(deps, custody.whole, asOf)
+      for (const [index, stay] of stays.entries()) {
+        const part = custody.parts[index]
+        const told = part ? await exposureInside(deps, part, asOf) : { probe, exposure }
+        const { from: begins, to: ends } = part?.custody ?? believed
+        const doubtMs = stay.to - stay.from - (ends - begins)
         const unverifiedMs = told.exposure.unverifiedMs + doubtMs
         const ongoing = seen.ongoing && stay.to === to
         const at = { ...seen, ...stay, ongoing, timeVerified: doubtMs === 0, probe: told.probe }
@@ -181,15 +243,13 @@ export async function traceBag(
   entries.push(...journeysIn(places).map((journey) => ({ ...journey, bagId: bag.id })))
   const placesIn = (phase: ContainerPhase) => places.filter((place) => place.phase === phase)
   const firstSeen = places[0]?.from ?? until
-  const parents = await parentsOf(db, bag.id)
-  const isGiven = bag.donationId !== null && parents.length === 0
-  const born = isGiven ? await collectedAt(db, bag.donationId as string) : bag.registeredAt
+  const isGiven = life.donatedAt !== null && parents.length === 0
+  const born = isGiven ? (life.donatedAt as number) : bag.registeredAt
   const known = Math.max(Math.min(born, until), since)
   const beforeFirstSeen = known < firstSeen ? { from: known, to: firstSeen } : null
   const unseenMs = beforeFirstSeen ? beforeFirstSeen.to - beforeFirstSeen.from : 0
   const own = places.map(({ exposure, uncontrolledMs }) => ({ ...exposure, uncontrolledMs, unseenMs: 0 }))
   own.push({ ...nothing, uncontrolledMs: 0, unseenMs, unverifiedMs: unseenMs })
-  const rest = { jurisdiction: input.jurisdiction, asOf, since: input.since }
   if (beforeFirstSeen) {
     const nowhere = { phase: null, device: null, probe: null, coldest: null, warmest: null }
     const ongoing = !isOver && firstSeen === until
@@ -197,12 +257,12 @@ export async function traceBag(
   }
   entries.sort((a, b) => a.from - b.from || a.to - b.to)
   const kept = parents.filter(({ resetsExposure }) => !resetsExposure).map(({ id }) => id)
-  const { inherited, ledgers } = await inheritance(deps, kept, rest)
+  const { inherited, ledgers } = await inheritance(deps, kept, asked)
   return {
     bag,
     asOf,
     policy: {
-      jurisdiction: input.jurisdiction,
+      jurisdiction,
       storage: versionsUsed(versions.storage, placesIn('storage')),
       transport: versionsUsed(versions.transport, placesIn('transport')),
     },
@@ -227,8 +287,10 @@ function staysOf(
   })
 }
 
-function within(at: number, { from, to }: Span): number {
-  return Math.min(Math.max(at, from), to)
+/** What a stay has of a span. */
+function partOf(span: Span, { from, to }: Span): Span {
+  const within = (at: number) => Math.min(Math.max(at, from), to)
+  return { from: within(span.from), to: within(span.to) }
 }
 
 /** From the first box to the last one, without storage between. */
@@ -248,18 +310,14 @@ function journeysIn(places: readonly TracedPlace[]): Omit<LedgerEntry, 'bagId'>[
 
 /** The account of what a bag was made of, which ended with that; of several the worst of each. */
 async function inheritance(
-  deps: Readers,
+  deps: Lives,
   parents: readonly string[],
-  input: {
-    readonly jurisdiction: Jurisdiction
-    readonly asOf: number
-    readonly since?: ReadonlyMap<string, number> | undefined
-  },
+  asked: Asked,
 ): Promise<{ readonly inherited: Account | null; readonly ledgers: Trace['ledgers'] }> {
   const accounts: Account[] = []
   const told: (readonly LedgerEntry[])[] = []
   for (const bagId of parents) {
-    const { total, ledgers } = await traceBag(deps, { bagId, ...input })
+    const { total, ledgers } = await traceLife(deps, bagId, asked)
     accounts.push(total)
     told.push(...ledgers)
   }
@@ -276,65 +334,6 @@ async function inheritance(
     ...extremesOf(accounts),
   }
   return { inherited, ledgers: told }
-}
-
-/** What probes say of a part of a custody, and which of them says what. */
-type Told = {
-  readonly exposure: Exposure
-  readonly stretches: readonly (Stretch & { readonly by: ProbeKind | null })[]
-}
-
-async function exposureInside(
-  deps: Pick<Required<Readers>, 'database' | 'reads'>,
-  name: string,
-  custody: Span,
-  versions: readonly Policy[],
-  asOf: number,
-): Promise<Told & { readonly probe: ProbeKind | null }> {
-  const { db } = deps.database
-  const device = await deps.reads.device(db, name)
-  const probes = await deps.reads.probes(db, device.id)
-  const [load, air] = (['load', 'air'] as const).map((kind) => probes.find((probe) => probe.kind === kind))
-  const parts = speakersFor(load, air, custody)
-  const told: Told[] = []
-  for (const { probe, from, to } of parts)
-    if (probe) told.push(await exposureBy(deps, device, probe, { from, to }, versions, asOf))
-    else {
-      const stretches = from < to ? [{ ...unspoken(from, to), by: null }] : []
-      told.push({ exposure: { ...nothing, unverifiedMs: to - from }, stretches })
-    }
-  return {
-    probe: parts.at(-1)?.probe?.kind ?? null,
-    exposure: sumOf(told.map(({ exposure }) => exposure)),
-    stretches: told.flatMap(({ stretches }) => stretches),
-  }
-}
-
-async function exposureBy(
-  { database: { db }, reads }: Pick<Required<Readers>, 'database' | 'reads'>,
-  device: Device,
-  { id: probeId, kind: by }: Probe,
-  custody: Span,
-  versions: readonly Policy[],
-  asOf: number,
-): Promise<Told> {
-  const facts = device.clockFacts
-  const { before, during, after } = await reads.around(db, probeId, facts, custody)
-  const readings = after && after.at <= asOf ? [...before, ...during, after] : [...before, ...during]
-  const faults = await reads.faults(db, device.id)
-  const doubts = await reads.doubts(db, probeId)
-  const timed = readings.map((reading) => ({
-    ...reading,
-    timeVerified: isTimeVerified(faults, reading.boot, reading.seq),
-  }))
-  const limitsAt = (at: number): Limits => {
-    const { low, high, maxSilenceMs } = inForce(versions, at)
-    return { low, high, maxSilenceMs: Math.min(maxSilenceMs, inForce(device.profiles, at).maxSilenceMs) }
-  }
-  return {
-    exposure: exposureOf(timed, custody, limitsAt, asOf, doubts),
-    stretches: stretchesOf(timed, custody, limitsAt, asOf, doubts).map((stretch) => ({ ...stretch, by })),
-  }
 }
 
 function versionsUsed(versions: readonly Policy[], places: readonly TracedPlace[]): number[] {
