@@ -209,7 +209,7 @@ export type Side = (typeof sides)[number]
  * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
  * controlled storage for nearly as long as it may be, or longer, or was not given in time; bags on their way for longer than
  * a journey may take; a bag that was issued and of which the bedside has said nothing; one that was taken although somebody
- * was to be called first.
+ * was to be called first, or by key from a device whose door is opened by a scan.
  */
 export const alarmKinds = [
   'load_high',
@@ -233,6 +233,7 @@ export const alarmKinds = [
   'transit_overdue',
   'bedside_missing',
   'glass_broken',
+  'taken_by_key',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

@@ -62,6 +62,7 @@ export const warnings: Readonly<Partial<Record<AlarmKind, EscalationStep>>> = {
   bag_out_soon: 'ward',
   bedside_missing: 'transfusion_lab',
   glass_broken: 'transfusion_lab',
+  taken_by_key: 'transfusion_lab',
 }
 
 /** Who is paged when nobody has acknowledged an alarm: the ward, the transfusion lab, the duty manager, the centre. */
@@ -121,6 +122,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   glass_broken: {
     zh: '血袋未经电话确认被强制取走',
     en: 'A bag was taken although somebody was to be called first',
+  },
+  taken_by_key: {
+    zh: '未经刷卡开门即取走血袋（可能使用机械钥匙）',
+    en: 'A bag was taken without a door session, perhaps by key',
   },
 }
 
@@ -204,6 +209,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   glass_broken: {
     zh: '请立即致电病区，确认可否输注；随后登记复核',
     en: 'Call the ward now and say whether it may be given; then record the review',
+  },
+  taken_by_key: {
+    zh: '请立即致电病区找到血袋：放回或办理发血，并说明原因',
+    en: 'Call the ward now and find it: have it put back or issued, and ask why',
   },
 }
 

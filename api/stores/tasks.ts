@@ -139,6 +139,9 @@ export function takenWithoutIssue(
   })
 }
 
+/** A bag that left such a container, and when the last session there that had begun by then ended, ms UTC. */
+export type TakenFromLocked = Seen & { readonly sessionUntil: number | null }
+
 /**
  * The bags that may be issued, were not, and left a container whose door sessions open: one that was unlocked once.
  * Rule: `takenFromLocked`.
@@ -147,7 +150,7 @@ export async function takenFromLockedDoors(
   db: Database,
   reach: Reach,
   now: number,
-): Promise<(Seen & { readonly sessionUntil: number | null })[]> {
+): Promise<TakenFromLocked[]> {
   const seen = await choose(db, reach, now, {
     states: ['available'],
     places: ['in_hand'],

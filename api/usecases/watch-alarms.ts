@@ -19,6 +19,7 @@ import {
 import { outSince, timerConditions } from '../domain/bag-timer.ts'
 import { inForce } from '../domain/effective.ts'
 import { overdueJourneys } from '../domain/journey.ts'
+import { takenFromLocked } from '../domain/task.ts'
 import {
   bagTimer,
   defrosts,
@@ -52,6 +53,7 @@ import { type BrokenGlass, glassBroken } from '../stores/issue-reviews.ts'
 import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
 import { rostersOf } from '../stores/rosters.ts'
+import { type TakenFromLocked, takenFromLockedDoors } from '../stores/tasks.ts'
 import { anyRules, rulesOf } from './alarm-rules.ts'
 import { contactsOnDuty, noticesOf } from './write-notices.ts'
 
@@ -104,6 +106,7 @@ export async function watchAlarms(
   const out = await bagsOut(db, now, since)
   const underWay = await bagsUnderWay(db)
   const broken = await glassBroken(db)
+  const left = await takenFromLockedDoors(db, 'all', now)
   const policies = [names, out, underWay].some(({ length }) => length > 0) ? await listPolicies(db) : []
   const rulesFor = ({ device, jurisdiction }: Whose) => {
     const profiles = devices.get(device)?.profiles
@@ -116,6 +119,7 @@ export async function watchAlarms(
     ...out.flatMap((bag) => timersOf(bag, policies, now)),
     ...lateJourneys(underWay, policies, now),
     ...broken.map(takenUncalled),
+    ...left.flatMap(takenByKey),
     ...foreseen,
   ]
   for (const condition of conditions) {
@@ -270,9 +274,25 @@ function timersOf(bag: HeldBagOut, policies: readonly Policy[], now: number): Fo
 
 /** Until somebody has reviewed it. */
 function takenUncalled({ bagId, label, facilityId, at }: BrokenGlass): Found {
+  return takenBag('glass_broken', { bagId, label, facilityId }, at)
+}
+
+/** Until it is back, or issued. */
+function takenByKey(seen: TakenFromLocked): Found[] {
+  const found = takenFromLocked(seen, seen.sessionUntil)
+  const { bagId, label, holderId: facilityId } = seen
+  if (found?.kind !== 'taken_by_key' || facilityId === null) return []
+  return [takenBag(found.kind, { bagId, label, facilityId }, found.since)]
+}
+
+function takenBag(
+  kind: 'glass_broken' | 'taken_by_key',
+  { bagId, label, facilityId }: Omit<BrokenGlass, 'at'>,
+  at: number,
+): Found {
   const whose = { deviceId: null, device: null, facilityId }
-  const about = { kind: 'glass_broken', part: bagId, from: at, to: null, class: 'alert', dueAt: at } as const
-  return { ...about, whose, bags: [{ bagId, label }] }
+  const bags = [{ bagId, label }]
+  return { kind, part: bagId, from: at, to: null, class: 'alert', dueAt: at, whose, bags }
 }
 
 /** Told at both ends, by the policies in force where and when the bags departed. */

@@ -4,6 +4,7 @@ import { Alarms } from '../../../schema/http/alarms.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { ReturnClock, ScanAnswer, TakeOut, TakeOutRules, TakeOutSession } from '../../../schema/http/life.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
+import type { AlarmKind } from '../../../schema/vocabulary.ts'
 import {
   aBagInStock,
   aCity,
@@ -21,6 +22,11 @@ import { type Door, iso, test } from './door.ts'
 
 const minute = 60_000
 const day = 86_400_000
+
+async function raised({ lab }: City, kind: AlarmKind) {
+  const { alarms } = await done(lab.get('/alarms'), Alarms)
+  return alarms.filter((alarm) => alarm.kind === kind)
+}
 
 /** A bag in a fridge of the hospital, cold since it came. */
 async function aBagInside(door: Door, city: City) {
@@ -190,11 +196,7 @@ describe('where nobody answers the telephone', () => {
     const { clock } = door.world
     const look = () => watchAlarms(door.world.deps, { readySince: clock.now, since: 0 })
     await look()
-    const raised = async () => {
-      const { alarms } = await done(city.lab.get('/alarms'), Alarms)
-      return alarms.filter(({ kind }) => kind === 'glass_broken')
-    }
-    expect(await raised()).toMatchObject([
+    expect(await raised(city, 'glass_broken')).toMatchObject([
       { facility: 'H1', class: 'alert', bags: [{ bagId }], endedAt: null },
     ])
     const review = { physician: 'Dr Wang', justification: 'bleeding', crossmatch: 'compatible' }
@@ -204,7 +206,7 @@ describe('where nobody answers the telephone', () => {
       clock.now += minutes * minute
       await look()
     }
-    expect(await raised()).toMatchObject([{ endedAt: expect.any(String) }])
+    expect(await raised(city, 'glass_broken')).toMatchObject([{ endedAt: expect.any(String) }])
   })
 
   test('over a hold for what is not verified, and a reservation, but never over a STOP', async ({ door }) => {
@@ -266,8 +268,17 @@ describe('of a fridge whose door sessions open', () => {
     door.world.clock.now += 6 * minute
     await leaves(door)
     expect(await kindsOf(city)).toEqual([['taken_by_key', bagId]])
+    const { clock } = door.world
+    const look = () => watchAlarms(door.world.deps, { readySince: clock.now, since: 0 })
+    await look()
+    expect(await raised(city, 'taken_by_key')).toMatchObject([{ bags: [{ bagId }], endedAt: null }])
     await step(city.lab, bagId, 'issue', { patient: 'P1', reason: 'taken by key' })
     expect(await kindsOf(city)).toEqual([])
+    for (const minutes of [0, 6]) {
+      clock.now += minutes * minute
+      await look()
+    }
+    expect(await raised(city, 'taken_by_key')).toMatchObject([{ endedAt: expect.any(String) }])
   })
 })
 
