@@ -104,7 +104,17 @@ export function unescapeHl7(
   text: string,
   { field, component, repetition, escaping, subcomponent }: Delimiters,
 ): string {
-  const said: Record<string, string> = { F: field, S: component, R: repetition, E: escaping, T: subcomponent }
+  const said = new Map<string, string>([
+    ...([
+      ['F', field],
+      ['S', component],
+      ['R', repetition],
+    ] as const),
+    ...([
+      ['E', escaping],
+      ['T', subcomponent],
+    ] as const),
+  ])
   const parts = text.split(escaping)
   // Escapes come in pairs of the escaping character: what stands between two of them is one.
   if (parts.length < 3) return text
@@ -112,9 +122,14 @@ export function unescapeHl7(
     .map((part, index) => {
       if (index % 2 === 0) return part
       if (index === parts.length - 1) return escaping + part
-      return said[part] ?? (/^(\.|H$|N$)/.test(part) ? ' ' : escaping + part + escaping)
+      return said.get(part) ?? (/^(\.|H$|N$)/.test(part) ? ' ' : escaping + part + escaping)
     })
     .join('')
+}
+
+/** The beginning of a text, without half a character at its end: of that no database keeps anything. */
+export function beginningOf(text: string, most: number): string {
+  return text.slice(0, most).replace(/\p{Surrogate}/gu, '')
 }
 
 /** Text as a field of a message of ours: one line, nothing in it that would be taken for a delimiter. */
