@@ -122,6 +122,20 @@ async function bagsFor(db: Database | Transaction, ids: readonly string[], now: 
     .orderBy(bagEvent.at, bag.id)
 }
 
+/** An order and the bags that fill it, as a value of a larger statement; null where there is none. */
+export function orderToFill(id: SQL): SQL {
+  return sql`(
+    select json_build_object('component', o.component, 'amount', o.amount, 'uom', o.uom, 'approvals', o.approvals,
+      'events', (select coalesce(json_agg(json_build_object('verb', e.verb, 'grade', e.grade, 'by', e.actor->>'id')
+        order by e.id), '[]') from ${bloodOrderEvent} e where e.order_id = o.id),
+      'bags', (select coalesce(json_agg(json_build_object('component', b.component, 'amount', b.amount, 'uom', b.uom)), '[]')
+        from ${bagEvent} e join ${bag} b on b.id = e.bag_id
+        where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = o.id::text
+          and e.verb = 'issue' and b.state in ('issued', 'transfused')
+          and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue')))
+    from ${bloodOrder} o where o.id = ${id})`
+}
+
 async function known(
   db: Database | Transaction,
   where: SQL | undefined,
