@@ -124,6 +124,20 @@ describe('an order', () => {
     ])
   })
 
+  test('that was called off once part of it was handed out counts as that part', async ({ door }) => {
+    const city = await aHospital(door)
+    const first = await order(city.physician, { amount: 3 })
+    await approve(city.senior, first)
+    const { bagId } = await aBagOf(door, city, 1)
+    const issue = { patient: 'P1', reason: 'x', order: first.orderId }
+    await done(city.lab.post(`/bags/${bagId}/issue`, issue), BagDetail)
+    await done(say(city.physician, first, 'cancellation', { reason: 'to order anew' }), Order)
+    expect(await order(city.physician, { amount: 3 })).toMatchObject({
+      dayMl: 1_000,
+      approvals: ['senior_physician', 'department_head'],
+    })
+  })
+
   test('is refused in a unit its component is not measured in, in another’s name, or for nobody', async ({
     door,
   }) => {
