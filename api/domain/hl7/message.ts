@@ -99,6 +99,40 @@ export function segmentsOf({ segments }: Pick<Hl7Message, 'segments'>, name: str
   return segments.filter((segment) => segment.name === name)
 }
 
+/**
+ * The segments that begin with one of a name, each with what follows it; what stands before the first of them is the
+ * message's.
+ *
+ * @param isTheirs belongs below one, and is not to be overlooked
+ * @throws Refusal `invalid_request` where there is none, or one that belongs below stands before the first
+ */
+export function groupsOf(
+  message: Hl7Message,
+  name: string,
+  isTheirs: (segment: Hl7Segment) => boolean,
+): Hl7Message[] {
+  const groups: Hl7Segment[][] = []
+  for (const segment of message.segments) {
+    if (segment.name === name) groups.push([segment])
+    else if (groups.length > 0) groups.at(-1)?.push(segment)
+    else if (isTheirs(segment))
+      throw new Refusal('invalid_request', `${segment.name}: stands before any ${name}`)
+  }
+  if (groups.length === 0) throw new Refusal('invalid_request', `${name}: is missing`)
+  return groups.map((segments) => ({ ...message, segments }))
+}
+
+/** What is read of one must not leave a second unread. @throws Refusal `invalid_request` */
+export function mustStandOnce(group: Hl7Message, names: readonly string[]): void {
+  const [first] = group.segments
+  const twice = names.find((name) => segmentsOf(group, name).length > 1)
+  if (twice)
+    throw new Refusal(
+      'invalid_request',
+      `${twice}: stands twice below one ${first?.name}, and only one is read`,
+    )
+}
+
 /** Text without escapes (HL7 2.5.1 ch. 2.7). What is formatting is a space; what cannot be read is left as it is. */
 export function unescapeHl7(
   text: string,

@@ -1,6 +1,14 @@
 import { type Abo, type GroupingMethod, groupingMethods, type Rhd } from '../../../schema/vocabulary.ts'
 import { Refusal } from '../refusal.ts'
-import { beginningOf, type Hl7Message, type Hl7Segment, segmentsOf, valueAt } from './message.ts'
+import {
+  beginningOf,
+  groupsOf,
+  type Hl7Message,
+  type Hl7Segment,
+  mustStandOnce,
+  segmentsOf,
+  valueAt,
+} from './message.ts'
 
 /** What was found in one sample. */
 export type Hl7Result = {
@@ -19,13 +27,10 @@ export type Hl7Result = {
  * @throws Refusal `invalid_request`, `conflict`
  */
 export function resultsOf(message: Hl7Message, method: GroupingMethod | undefined): Hl7Result[] {
-  const groups: Hl7Segment[][] = []
-  for (const segment of message.segments) {
-    if (segment.name === 'OBR') groups.push([segment])
-    else groups.at(-1)?.push(segment)
-  }
-  if (groups.length === 0) throw new Refusal('invalid_request', 'OBR: is missing')
-  return groups.map((segments) => resultOf({ ...message, segments }, method))
+  const isResult = (segment: Hl7Segment) =>
+    segment.name === 'SPM' ||
+    (segment.name === 'OBX' && codesRead.has(valueAt(message, segment, { field: 3 })))
+  return groupsOf(message, 'OBR', isResult).map((group) => resultOf(group, method))
 }
 
 /** LOINC: ABO, Rh, both at once, and whether there are antibodies at all. */
@@ -37,6 +42,7 @@ const mostOfAValue = 100
 
 function resultOf(group: Hl7Message, usual: GroupingMethod | undefined): Hl7Result {
   const [obr, specimen] = ['OBR', 'SPM'].map((name) => segmentsOf(group, name)[0])
+  mustStandOnce(group, ['SPM'])
   const sample =
     valueAt(group, specimen, { field: 2, component: 2 }) ||
     valueAt(group, specimen, { field: 2 }) ||

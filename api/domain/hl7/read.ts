@@ -12,8 +12,10 @@ import { Refusal } from '../refusal.ts'
 import {
   type At,
   beginningOf,
+  groupsOf,
   type Hl7Message,
   type Hl7Segment,
+  mustStandOnce,
   repetitionsAt,
   segmentsOf,
   valueAt,
@@ -167,13 +169,8 @@ const mostOfAText = 1_000
 
 /** Each ORC with what follows it. */
 function ordersOf(message: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl7Order[] {
-  const groups: Hl7Segment[][] = []
-  for (const segment of message.segments) {
-    if (segment.name === 'ORC') groups.push([segment])
-    else groups.at(-1)?.push(segment)
-  }
-  if (groups.length === 0) throw new Refusal('invalid_request', 'ORC: is missing')
-  return groups.map((segments) => orderOf({ ...message, segments }, sender, readLocal))
+  const groups = groupsOf(message, 'ORC', ({ name }) => name === 'OBR' || name === 'TQ1')
+  return groups.map((group) => orderOf(group, sender, readLocal))
 }
 
 function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl7Order {
@@ -190,6 +187,13 @@ function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl
   if (control !== 'NW')
     throw new Refusal('invalid_request', `ORC-1: ${control || 'nothing'}: only NW, CA and DC are read here`)
   if (!obr) throw new Refusal('invalid_request', 'OBR: is missing')
+  mustStandOnce(group, ['OBR', 'TQ1'])
+  for (const [segment, field] of [
+    [orc, 7],
+    [obr, 27],
+  ] as const)
+    if (repetitionsAt(group, segment, field) > 1)
+      throw new Refusal('invalid_request', `${segment?.name}-${field}: says more than one quantity and time`)
   const code = at(obr, { field: 4 })
   const known = sender.products[code]
   const component = known?.component ?? orderedComponents.find((one) => one === code)
@@ -244,7 +248,9 @@ function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl
 
 /** HL7 2.5.1 ch. 2.A.22: to the minute at least, with an offset or as clocks show it there. */
 export function instantOf(text: string, readLocal: ReadLocal): number {
-  const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d{1,4})?([+-]\d{4})?$/.exec(text)
+  const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d{1,4})?([+-](?:0\d|1[0-4])[0-5]\d)?$/.exec(
+    text,
+  )
   const [year, month, day, hour, minute, second] = (found?.slice(1, 7) ?? []).map((part) => Number(part ?? 0))
   const offset = found?.[7]
   if (found) {
