@@ -258,7 +258,12 @@ async function doOrder(
   order: Hl7Order,
 ): Promise<void> {
   if (order.control === 'new') {
-    const { control: _, placer: __, ...input } = order
+    const { control: _, placer, ...input } = order
+    if (await orderIfThere(tx, id, ctx.now()))
+      throw new Refusal(
+        'already_exists',
+        `ORC-2: an order of the number ${placer} was placed already: call it off, and order anew by another number`,
+      )
     return placeOrder(ctx, tx, key, { ...input, id })
   }
   const known = await orderIfThere(tx, id, ctx.now())
