@@ -4,7 +4,7 @@ import { acknowledge } from './domain/hl7/answer.ts'
 import { createFrames, framed } from './domain/hl7/frames.ts'
 import { Refusal } from './domain/refusal.ts'
 import { uuidv7 } from './usecases/register-bag.ts'
-import { type Hl7Party, partyOf, takeHl7 } from './usecases/take-hl7.ts'
+import { type Hl7Party, headerIn, partyOf, takeHl7 } from './usecases/take-hl7.ts'
 
 export type MllpListener = { readonly port: number; close(): Promise<void> }
 
@@ -118,7 +118,7 @@ async function answer(deps: Deps, parties: readonly Hl7Party[], message: Uint8Ar
     if (!(refusal instanceof Refusal)) throw refusal
     const now = deps.now()
     deps.log.warn({ bytes: message.length, code: refusal.code }, 'an HL7 message of nobody known was refused')
-    return acknowledge(null, { code: 'AR', refusal, id: uuidv7(now), now })
+    return acknowledge(headerIn(message), { code: 'AR', refusal, id: uuidv7(now), now })
   }
 }
 

@@ -1,5 +1,6 @@
 import type {
   Component,
+  Finding,
   Grade,
   OrderedComponent,
   OrderState,
@@ -170,6 +171,25 @@ export function mustBeToFill(
       'conflict',
       `order: is not approved yet: it waits for the word of ${missing.join(', ')}`,
     )
+}
+
+/** An order as a scan finds it. */
+export type OrderToFill = Pick<Order, 'approvals' | 'component' | 'amount' | 'uom'> & {
+  readonly events: readonly OrderEvent[]
+  readonly bags: readonly FillingBag[]
+}
+
+/**
+ * What speaks against handing a bag out for the order its door was opened for: that has become of it since, or is another
+ * order's. What it waits for was asked when the door was opened, and no word that was given is taken back.
+ */
+export function findingsOfOrder(order: OrderToFill, component: Component): readonly Finding[] {
+  const state = stateOfOrder(order, order.events, order.bags)
+  const found: Finding[] = []
+  if (state === 'rejected' || state === 'cancelled') found.push('order_ended')
+  if (state === 'filled') found.push('order_filled')
+  if (!fills(component, order.component)) found.push('order_differs')
+  return found
 }
 
 /** Since when an order waits for somebody's word, be it that the blood is given; null where it does not. */

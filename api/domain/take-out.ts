@@ -19,6 +19,7 @@ import {
   standingOfCrossmatches,
 } from './crossmatch.ts'
 import { meaningOfGroup } from './isbt128/group.ts'
+import { findingsOfOrder, type OrderToFill } from './order.ts'
 
 export type Answer = 'GO' | 'STOP' | 'CALL'
 
@@ -54,6 +55,8 @@ export type Scan = {
   readonly isUnchecked: boolean
   /** What of the bag matters for this patient only; left out where nothing is known. */
   readonly fit?: BagFit
+  /** The order it is taken out for; left out where there is none. */
+  readonly order?: OrderToFill | null
   /** What must be crossmatched, by the policy in force there; left out where nothing need be. */
   readonly crossmatch?: Pick<CrossmatchRule, 'components'> | undefined
 }
@@ -74,6 +77,7 @@ export function findingsOfScan({
   isUnchecked,
   label,
   fit = nothingKnown,
+  order = null,
   crossmatch,
 }: Scan): readonly Finding[] {
   if (!bag) return ['unknown_bag']
@@ -99,6 +103,8 @@ export function findingsOfScan({
   if (kept?.wasOutOfRange) found.push('out_of_range')
   if (isElsewhere) found.push('seen_elsewhere')
   if (kept && kept.uncontrolledMs > handlingMs) found.push('uncontrolled_too_long')
+  // Who bleeds to death waits for no order either.
+  if (order && !emergency) found.push(...findingsOfOrder(order, bag.component))
   if (isUnchecked && !emergency) found.push('second_checker_missing')
   return [...new Set(found)]
 }

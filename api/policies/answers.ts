@@ -169,6 +169,27 @@ const rules: readonly AnswerRule[] = [
     en: 'No valid sample of the patient: call the transfusion lab',
   },
   {
+    code: 'order_ended',
+    answer: 'CALL',
+    rank: 152,
+    zh: '用血申请已取消或被驳回，请致电输血科',
+    en: 'The order was called off or rejected: call the transfusion lab',
+  },
+  {
+    code: 'order_filled',
+    answer: 'CALL',
+    rank: 154,
+    zh: '用血申请的血量已全部发出，请致电输血科',
+    en: 'All that was ordered is handed out already: call the transfusion lab',
+  },
+  {
+    code: 'order_differs',
+    answer: 'CALL',
+    rank: 156,
+    zh: '与用血申请的血液成分不符，请致电输血科',
+    en: 'Not the component that was ordered: call the transfusion lab',
+  },
+  {
     code: 'second_checker_missing',
     answer: 'CALL',
     rank: 160,
@@ -188,7 +209,7 @@ const rules: readonly AnswerRule[] = [
  * What is said at the fridge of each finding, the gravest first: policy, in the words a nurse reads. The version is kept
  * with every answer that was given by it: another wording, rank or answer is another version.
  */
-export const cnAnswers = { version: 4, rules } as const
+export const cnAnswers = { version: 5, rules } as const
 
 /** A bag may be in hands for so long on its way into or between fridges, ms (WS/T 433: 30 minutes). */
 export const cnHandlingMs = 30 * 60_000

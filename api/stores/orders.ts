@@ -52,17 +52,32 @@ export async function insertOrderEvent(
   })
 }
 
-/** What was ordered for a patient since then, what was rejected or called off not counted. */
+const isOpen = sql`not exists (
+  select from ${bloodOrderEvent} e where e.order_id = ${bloodOrder.id} and e.verb <> 'approve')`
+
+/** `filledAmount` in SQL. */
+const filled = sql<number>`(
+  select round(coalesce(sum(b.amount), 0)::numeric, 2)::double precision from ${bagEvent} e join ${bag} b on b.id = e.bag_id
+  where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = ${bloodOrder.id}::text
+    and e.verb = 'issue' and b.state in ('issued', 'transfused') and b.uom = ${bloodOrder.uom}
+    and b.component in (${bloodOrder.component}, 'thawed_' || ${bloodOrder.component})
+    and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue'))`
+
+/** What was ordered for a patient since then; of what was rejected or called off only what was handed out all the same. */
 export async function orderedSince(tx: Transaction, key: PatientKey, since: number) {
   return tx
-    .select({ component: bloodOrder.component, amount: bloodOrder.amount, uom: bloodOrder.uom })
+    .select({
+      component: bloodOrder.component,
+      amount: sql<number>`case when ${isOpen} then ${bloodOrder.amount} else ${filled} end`,
+      uom: bloodOrder.uom,
+    })
     .from(bloodOrder)
     .where(
       and(
         eq(bloodOrder.facilityId, key.facilityId),
         eq(bloodOrder.pseudonym, key.pseudonym),
         gt(bloodOrder.at, since),
-        sql`not exists (select from ${bloodOrderEvent} e where e.order_id = ${bloodOrder.id} and e.verb <> 'approve')`,
+        sql`(${isOpen} or ${filled} > 0)`,
       ),
     )
 }
@@ -120,6 +135,20 @@ async function bagsFor(db: Database | Transaction, ids: readonly string[], now: 
       ),
     )
     .orderBy(bagEvent.at, bag.id)
+}
+
+/** An order and the bags that fill it, as a value of a larger statement; null where there is none. */
+export function orderToFill(id: SQL): SQL {
+  return sql`(
+    select json_build_object('component', o.component, 'amount', o.amount, 'uom', o.uom, 'approvals', o.approvals,
+      'events', (select coalesce(json_agg(json_build_object('verb', e.verb, 'grade', e.grade, 'by', e.actor->>'id')
+        order by e.id), '[]') from ${bloodOrderEvent} e where e.order_id = o.id),
+      'bags', (select coalesce(json_agg(json_build_object('component', b.component, 'amount', b.amount, 'uom', b.uom)), '[]')
+        from ${bagEvent} e join ${bag} b on b.id = e.bag_id
+        where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = o.id::text
+          and e.verb = 'issue' and b.state in ('issued', 'transfused')
+          and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue')))
+    from ${bloodOrder} o where o.id = ${id})`
 }
 
 async function known(
@@ -197,8 +226,6 @@ export async function listOrders(
 /** So many of a kind are found at most, those that wait longest. */
 const mostOfAKind = 200
 
-const isOpen = sql`not exists (
-  select from ${bloodOrderEvent} e where e.order_id = ${bloodOrder.id} and e.verb <> 'approve')`
 const missing = sql`jsonb_array_length(${bloodOrder.approvals}) - (
   select count(*) from ${bloodOrderEvent} e where e.order_id = ${bloodOrder.id} and e.verb = 'approve')`
 
@@ -215,12 +242,6 @@ export function ordersUnfilled(
   needed: { readonly from: number; readonly until: number },
   now: number,
 ): Promise<KnownOrder[]> {
-  const filled = sql`(
-    select round(coalesce(sum(b.amount), 0)::numeric, 2) from ${bagEvent} e join ${bag} b on b.id = e.bag_id
-    where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = ${bloodOrder.id}::text
-      and e.verb = 'issue' and b.state in ('issued', 'transfused') and b.uom = ${bloodOrder.uom}
-      and b.component in (${bloodOrder.component}, 'thawed_' || ${bloodOrder.component})
-      and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue'))`
   const where = and(
     isIn(reach, bloodOrder.facilityId),
     sql`${bloodOrder.neededAt} >= ${needed.from} and ${bloodOrder.neededAt} < ${needed.until}`,

@@ -16,7 +16,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { appendAudit } from './audit.ts'
 import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
-import { noPatient } from './patients.ts'
+import { isOfHolder, noPatient } from './patients.ts'
 
 /*
  * What is on record of a patient. Every row is written for good; the patient's own row only says that there are some, so
@@ -260,8 +260,8 @@ async function bagsOf(db: Database | Transaction, { facilityId, pseudonym }: Pat
         eq(bag.holderId, facilityId),
         or(
           eq(bag.reservedFor, pseudonym),
-          sql`${bag.id} in (select e.bag_id from ${bagEvent} e where e.verb = 'issue' and e.data->>'patient' = ${pseudonym})`,
-          sql`${bag.id} in (select e.bag_id from ${bagEvent} e where ${given} and e.data->>'patient' = ${pseudonym})`,
+          sql`${bag.id} in (select e.bag_id from ${bagEvent} e where e.verb = 'issue' and e.data->>'patient' = ${pseudonym} and ${isOfHolder})`,
+          sql`${bag.id} in (select e.bag_id from ${bagEvent} e where ${given} and e.data->>'patient' = ${pseudonym} and ${isOfHolder})`,
         ),
       ),
     )

@@ -43,6 +43,11 @@ export type Bounds = {
 export const notAfter = (at: SQL, end: number | undefined) =>
   end === undefined ? sql`` : sql` and ${at} <= ${end}::bigint`
 
+/** An event `e` of a bag is of who holds it still: of whom it names another facility may know somebody else by that name. */
+export const isOfHolder = sql`not exists (
+  select from ${bagEvent} later where later.bag_id = e.bag_id and later.version > e.version
+    and later.verb in ('receive', 'refuse'))`
+
 /**
  * A patient of a facility with all that is on record of them, as one row of one statement. Of who has no record nothing more
  * is looked for.
@@ -80,10 +85,10 @@ export function knownPatient(facilityId: SQL, pseudonym: SQL, { knownAt, givenBy
     'exposedAt', greatest(
       (select max(${givenAt})
        from ${bagEvent} e join ${bag} b on b.id = e.bag_id
-       where ${given} and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id${counts}),
+       where ${given} and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id and ${isOfHolder}${counts}),
       (select max(e.at) from ${bagEvent} e join ${bag} b on b.id = e.bag_id
        where e.verb = 'issue' and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id
-         and b.state in ('issued', 'transfused')${counts}))
+         and b.state in ('issued', 'transfused') and ${isOfHolder}${counts}))
   )`
   // The word is as it is now: what it was before is not kept. Of anti-D the antibody says since when.
   const antiD =

@@ -33,6 +33,7 @@ import type {
 import type { Hold, Patient } from '../domain/bag.ts'
 import type { BagFit } from '../domain/crossmatch.ts'
 import type { Span } from '../domain/exposure.ts'
+import type { OrderToFill } from '../domain/order.ts'
 import { patientOf } from '../domain/patient-record.ts'
 import type { Limits, Reading } from '../domain/series.ts'
 import { type Bag, vouchingVerbs } from './bags.ts'
@@ -40,6 +41,7 @@ import { fitOf } from './crossmatches.ts'
 import type { Database, Transaction } from './database.ts'
 import { jurisdictionAt } from './facilities.ts'
 import { gathered } from './gather.ts'
+import { orderToFill } from './orders.ts'
 import { type PackedHours, unpackHours } from './packed-hour.ts'
 import { knownOf, knownPatient, type PatientRow } from './patients.ts'
 import { type ShownSession, type SignedIn, whoseSession } from './people.ts'
@@ -127,6 +129,8 @@ export type ScanFacts = KeptFacts & {
   readonly patientRevision: number | null
   /** What of the bag matters for this patient only; null where nothing is on record of them. */
   readonly fit: BagFit | null
+  /** The order that is filled; null where none was named. */
+  readonly order: OrderToFill | null
   /** In which its label is read: that of whoever registered or made the bag. */
   readonly timeZone: string | null
 }
@@ -172,6 +176,7 @@ async function factsOf(database: Readable, row: FoundRow): Promise<ScanFacts> {
     patient: row.patient && patientOf(knownOf(row.patient)),
     patientRevision: row.patient?.revision ?? null,
     fit: row.fit,
+    order: row.order,
   }
 }
 
@@ -272,6 +277,7 @@ type FoundRow = KeptRow & {
   readonly time_zone: string | null
   readonly patient: PatientRow | null
   readonly fit: BagFit | null
+  readonly order: OrderToFill | null
 }
 
 /** Without a session there is nothing more. */
@@ -301,6 +307,7 @@ const scansStatement = keptStatement<{ readonly asked: string }>(
       (select f.time_zone from ${facility} f where f.id = coalesce(subject.origin_id, subject.holder_id)) as time_zone,
       (select row_to_json(known) from (${knownPatient(sql`session.facility_id`, sql`session.pseudonym`)}) known) as patient,
       ${fitOf(sql`subject`, { facilityId: sql`session.facility_id`, pseudonym: sql`session.pseudonym`, now: sql`asked.now` })} as fit,
+      ${orderToFill(sql`session.order_id`)} as "order",
       ${keptColumns(jurisdictionAt(sql`session.facility_id`))}
     from ${takeOut} session left join subject on true
     where session.id = asked."takeOutId"
@@ -432,5 +439,13 @@ export async function waitForScan(
     with patience as materialized (select set_config('lock_timeout', ${`${patienceMs}`}, true))
     select from ${takeOut} t join ${patient} on patient.facility_id = t.facility_id and patient.pseudonym = t.pseudonym, patience
     where t.id = ${takeOutId}
+      and t.order_id is null
     for share of ${patient}`)
+  // Who fills an order is alone with its patient, and so waits for those as well who only read of them.
+  await db.execute(sql`
+    ${kept}
+    with patience as materialized (select set_config('lock_timeout', ${`${patienceMs}`}, true))
+    select from ${takeOut} t join ${patient} on patient.facility_id = t.facility_id and patient.pseudonym = t.pseudonym, patience
+    where t.id = ${takeOutId} and t.order_id is not null
+    for no key update of ${patient}`)
 }

@@ -161,7 +161,11 @@ export async function issueAtScan(
   actor: Actor,
   before: Bag,
   event: BagEvent,
-  { patient: read, ...told }: Told & { readonly patient: ReadPatient },
+  {
+    patient: read,
+    orderId,
+    ...told
+  }: Told & { readonly patient: ReadPatient /** The order it fills. */; readonly orderId: string | null },
 ): Promise<Bag | null> {
   const after = afterEvent(before, event)
   const values = {
@@ -170,6 +174,7 @@ export async function issueAtScan(
     patientOf: read?.facilityId ?? null,
     pseudonym: read?.pseudonym ?? null,
     patientRevision: read?.revision ?? null,
+    orderId,
   }
   return (await issued(db, values)) ? after : null
 }
@@ -184,6 +189,7 @@ type PatientValues = {
   readonly patientOf: number | null
   readonly pseudonym: string | null
   readonly patientRevision: number | null
+  readonly orderId: string | null
 }
 
 const issued = gathered<EventValues & AnswerValues & PatientValues, boolean>(async (db, values) => {
@@ -216,23 +222,38 @@ const answerStatement = keptStatement<{ readonly asked: string }>(
 /**
  * Of two that would issue one bag, one is `moved`; which is for the database to choose. Of a patient whose record is being
  * written none is, and until those that are `moved` are committed nobody writes into it. The patient comes after the bag, as
- * for all who lock both.
+ * for all who lock both. Who fills an order is alone with its patient, and moves their revision: of two bags for one order
+ * the second is decided anew, by an order the first has filled.
  */
 const issueStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`
     with asked as (
       select * from json_to_recordset(${asked}::json) as asked (number integer, ${eventColumns}, ${answerColumns},
-        "patientOf" integer, pseudonym text, "patientRevision" integer)
+        "patientOf" integer, pseudonym text, "patientRevision" integer, "orderId" uuid)
     ), free as (
       select id from ${bag} where id in (select "bagId" from asked) for no key update skip locked
     ), known as (
       select facility_id, pseudonym, revision from ${patient}
-      where (facility_id, pseudonym) in (select "patientOf", pseudonym from asked where "bagId" in (select id from free))
+      where (facility_id, pseudonym) in (
+        select "patientOf", pseudonym from asked where "orderId" is null and "bagId" in (select id from free))
       order by facility_id, pseudonym for share skip locked
-    ), ${writtenOfEvents(sql`and bag.id in (select id from free) and (asked.pseudonym is null or exists (
-      select from known where known.facility_id = asked."patientOf" and known.pseudonym = asked.pseudonym
-        and known.revision = asked."patientRevision"))`)},
-    answered as (${answersOfAll(sql`moved`)})
+    ), alone as (
+      select facility_id, pseudonym, revision from ${patient}
+      where (facility_id, pseudonym) in (
+        select "patientOf", pseudonym from asked where "orderId" is not null and "bagId" in (select id from free))
+      order by facility_id, pseudonym for no key update skip locked
+    ), ${writtenOfEvents(sql`and bag.id in (select id from free) and (asked.pseudonym is null
+      or asked."orderId" is null and exists (
+        select from known where known.facility_id = asked."patientOf" and known.pseudonym = asked.pseudonym
+          and known.revision = asked."patientRevision")
+      or asked.number = (select min(first.number) from asked first where first."orderId" = asked."orderId") and exists (
+        select from alone where alone.facility_id = asked."patientOf" and alone.pseudonym = asked.pseudonym
+          and alone.revision = asked."patientRevision"))`)},
+    filled as (
+      update ${patient} set revision = patient.revision + 1
+      from (select distinct "patientOf", pseudonym from moved where "orderId" is not null) filler
+      where patient.facility_id = filler."patientOf" and patient.pseudonym = filler.pseudonym
+    ), answered as (${answersOfAll(sql`moved`)})
     select number from moved`,
 )
 

@@ -11,6 +11,7 @@ import type { Bag } from '../stores/bags.ts'
 import { fitsOf } from '../stores/crossmatches.ts'
 import type { Transaction } from '../stores/database.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
+import { lockPatient } from '../stores/patient-records.ts'
 import { holdPatient, noPatient } from '../stores/patients.ts'
 import { policyVersions } from '../stores/policies.ts'
 import { keptFacts } from '../stores/scans.ts'
@@ -56,6 +57,9 @@ export async function commandToIssue(
 ): Promise<Command> {
   const now = ctx.now()
   const { emergency, override, reason, order = null } = input
+  // Who only holds them could not lock them after that, where two do.
+  if (order !== null && input.patient !== null && bag.holderId !== null)
+    await lockPatient(tx, { facilityId: bag.holderId, pseudonym: input.patient })
   const patient = input.patient === null ? null : await patientAt(tx, bag.holderId, input.patient)
   const rule = emergencyRules[await jurisdictionOf(tx, bag.holderId)]
   const isRhdAllowed = emergency && isRhdPositiveAllowed(rule, patient, input.seen)

@@ -95,7 +95,8 @@ export async function facilityFacts(
     validUntil: now + cnOffline.freshMs,
     refuseFrom: now + cnOffline.refuseMs,
     policy: { offline: cnOffline.version, answers: cnAnswers.version },
-    rules: cnAnswers.rules.map((rule) => ({ ...rule })),
+    // Nothing is filled without the network: a terminal is told of no order.
+    rules: cnAnswers.rules.filter(({ code }) => !code.startsWith('order_')).map((rule) => ({ ...rule })),
     ...{ secondChecker, telephone, handlingMs },
     rhdPositive: emergencyRules[jurisdiction].rhdPositive,
     crossmatch: { components: [...crossmatchRules[jurisdiction].components], isForAll: crossmatch },

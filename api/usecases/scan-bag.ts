@@ -133,6 +133,7 @@ async function tryScan(
       expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
     },
     fit: known.fit ?? nothingKnown,
+    order: known.order,
     crossmatch: crossmatchFor(known.jurisdiction, patient, session.crossmatchNeeded),
   })
   const { answer, rule, isBroken } = verdictOn(findings, cnAnswers.rules, glassBroken !== null)
@@ -155,7 +156,10 @@ async function tryScan(
   const waived = isBroken ? findings : rhdPositiveAllowed ? rhdWaived : []
   const asked = { patient, emergency, override, reason, takeOut: session.id, order: session.orderId }
   const event = decide(facts, { verb: 'issue', ...asked, waived, glassBroken: told.glassBroken }, now)
-  const issued = await issueAtScan(db, ctx.actor, bag, event, { ...told, patient: readOf(known) })
+  const issued = await issueAtScan(db, ctx.actor, bag, event, {
+    ...told,
+    ...{ patient: readOf(known), orderId: session.orderId },
+  })
   const spentMs = kept?.uncontrolledMs ?? 0
   const clock = returnClock(clockRulesOf(known, bag.component, now), {
     since: now,

@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import type { Context, Deps } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import { acknowledge, type Hl7Code, shownOf } from '../domain/hl7/answer.ts'
-import { type Hl7Message, parseHl7 } from '../domain/hl7/message.ts'
+import { beginningOf, type Hl7Message, parseHl7 } from '../domain/hl7/message.ts'
 import {
   type Hl7Event,
   type Hl7Header,
@@ -46,19 +46,29 @@ export type Hl7Answer = {
 }
 
 /** Charsets by MSH-18 (HL7 table 0211); what names none is UTF-8, of which ASCII is a part. */
-const charsets: Readonly<Record<string, string>> = {
-  ...{ '': 'utf-8', ASCII: 'utf-8', 'UNICODE UTF-8': 'utf-8', 'UTF-8': 'utf-8' },
-  ...{ 'GB 18030-2000': 'gb18030', GB18030: 'gb18030', GBK: 'gb18030', '8859/1': 'latin1' },
+const charsets: ReadonlyMap<string, string> = new Map([
+  ...['', 'ASCII', 'UNICODE UTF-8', 'UTF-8'].map((name) => [name, 'utf-8'] as const),
+  ...['GB 18030-2000', 'GB18030', 'GBK'].map((name) => [name, 'gb18030'] as const),
+  ['8859/1', 'latin1'],
+])
+
+/** The bytes before the first segment ends, as far as a header may go. */
+function headerBytes(bytes: Uint8Array): Buffer {
+  const start = Buffer.from(bytes.subarray(0, 4_096))
+  const end = start.findIndex((byte) => byte === 0x0d || byte === 0x0a)
+  return end < 0 ? start : start.subarray(0, end)
+}
+
+/** As MSH-18 names it. */
+function charsetNamed(bytes: Uint8Array): string {
+  const header = headerBytes(bytes).toString('latin1')
+  return (header.split(header[3] ?? '|')[17] ?? '').split('~')[0]?.trim() ?? ''
 }
 
 /** The text of a message, by what its header says of itself. @throws Refusal `invalid_request` */
 export function textOf(bytes: Uint8Array): string {
-  const header =
-    Buffer.from(bytes.subarray(0, 4_096))
-      .toString('latin1')
-      .split(/[\r\n]/)[0] ?? ''
-  const named = (header.split(header[3] ?? '|')[17] ?? '').split('~')[0]?.trim() ?? ''
-  const charset = charsets[named]
+  const named = charsetNamed(bytes)
+  const charset = charsets.get(named)
   if (charset === undefined)
     throw new Refusal('invalid_request', `MSH-18: ${named.slice(0, 40)} is not understood`)
   try {
@@ -71,12 +81,32 @@ export function textOf(bytes: Uint8Array): string {
 export const noParty = ({ application, facility }: Hl7Header) =>
   `MSH-3, MSH-4: nobody is known as ${application} of ${facility}`
 
-/** By whom it says it is. @throws Refusal `invalid_request` where it cannot be read, `not_found` where nobody known sent it */
+/** What the header says, whatever follows it. @throws Refusal `invalid_request` */
+function readHeader(bytes: Uint8Array): Hl7Header {
+  const decoder = new TextDecoder(charsets.get(charsetNamed(bytes)) ?? 'utf-8')
+  return headerOf(parseHl7(decoder.decode(headerBytes(bytes))))
+}
+
+/** The same; null where it cannot be read. */
+export function headerIn(bytes: Uint8Array): Hl7Header | null {
+  try {
+    return readHeader(bytes)
+  } catch (error) {
+    if (error instanceof Refusal) return null
+    throw error
+  }
+}
+
+/**
+ * By whom it says it is, be the rest of it readable or not: what somebody known sends is theirs to answer for.
+ *
+ * @throws Refusal `invalid_request` where its header cannot be read, `not_found` where nobody known sent it
+ */
 export function partyOf(
   parties: readonly Hl7Party[],
   bytes: Uint8Array,
 ): { readonly party: Hl7Party; readonly header: Hl7Header } {
-  const header = headerOf(parseHl7(textOf(bytes).split(/[\r\n]/)[0] ?? ''))
+  const header = readHeader(bytes)
   const { application, facility } = header
   const party = parties.find((one) => one.application === application && one.facility === facility)
   if (!party) throw new Refusal('not_found', noParty(header))
@@ -124,7 +154,7 @@ export async function takeHl7(
   const sender = `${party.application}/${party.facility}`
   const { id: facilityId, timeZone } = await findFacility(db, party.at)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
-  let header: Hl7Header | null = null
+  let header = headerIn(bytes)
   let message: Hl7Message | null = null
   try {
     message = parseHl7(textOf(bytes))
@@ -147,10 +177,10 @@ export async function takeHl7(
     }
   } catch (error) {
     const refusal = refusalOf(error)
-    const code = header === null || refusal.code === 'key_reused' ? 'AR' : 'AE'
+    const code = message === null || refusal.code === 'key_reused' ? 'AR' : 'AE'
     const told = {
-      controlId: header?.controlId.slice(0, 199) || null,
-      type: header?.type.slice(0, 100) || null,
+      controlId: beginningOf(header?.controlId ?? '', 199) || null,
+      type: beginningOf(header?.type ?? '', 100) || null,
     }
     await db.transaction((tx) =>
       keepRefusal(
@@ -171,9 +201,12 @@ export async function takeHl7(
   }
 }
 
+/** So long is a sentence that says why not, at most: it may quote what was sent. */
+const mostOfAReason = 500
+
 /** What the message is refused for. What is no matter of its content is thrown on. */
 function refusalOf(error: unknown): Refusal {
-  if (error instanceof Refusal) return error
+  if (error instanceof Refusal) return new Refusal(error.code, beginningOf(error.message, mostOfAReason))
   if (failureClass(error) === 'data')
     return new Refusal('invalid_request', 'something in it cannot be stored')
   throw error
@@ -225,7 +258,12 @@ async function doOrder(
   order: Hl7Order,
 ): Promise<void> {
   if (order.control === 'new') {
-    const { control: _, placer: __, ...input } = order
+    const { control: _, placer, ...input } = order
+    if (await orderIfThere(tx, id, ctx.now()))
+      throw new Refusal(
+        'already_exists',
+        `ORC-2: an order of the number ${placer} was placed already: call it off, and order anew by another number`,
+      )
     return placeOrder(ctx, tx, key, { ...input, id })
   }
   const known = await orderIfThere(tx, id, ctx.now())

@@ -78,7 +78,9 @@ describe('a message over MLLP', () => {
     expect(await count(door, 'blood_order')).toBe(1)
     const other = anOrderMessage({ id: 'M7', placer: 'O-2' })
     expect(await second.ask(other)).toEqual(['AR', 'M7', expect.stringContaining('another message')])
-    expect(await second.ask(anOrderMessage({ id: 'M8' }))).toEqual(['AE', 'M8', 'that was ordered already'])
+    expect(await second.ask(anOrderMessage({ id: 'M8' }))).toEqual([
+      ...['AE', 'M8', expect.stringContaining('of the number O-1 was placed already')],
+    ])
     expect(await count(door, 'blood_order')).toBe(1)
     expect(await rows(door, 'select physician, approvals from blood_order')).toEqual([
       { physician: 'dr-zhao', approvals: ['senior_physician'] },
@@ -129,6 +131,53 @@ describe('a message over MLLP', () => {
     expect(record.samples[0]?.groupings).toHaveLength(1)
   })
 
+  test('that cannot be read is refused by its number, and kept for those of its sender to look at', async ({
+    door,
+    mllp,
+  }) => {
+    const ofGbk = Buffer.from(aMessageOf([], { id: 'M2' }).replace('小明', '??'), 'utf8')
+    ofGbk.set([0xd0, 0xd0], ofGbk.indexOf('??'))
+    expect(await mllp.ask(ofGbk)).toEqual(['AR', 'M2', 'MSH-18: the bytes are not of UTF-8'])
+    const noSegment = aMessageOf(['what is this'], { id: 'M3' })
+    expect(await mllp.ask(noSegment)).toEqual(['AR', 'M3', 'has a line that is no segment'])
+    const charset = aMessageOf([], { id: 'M4', header: 'P|2.5||||||constructor' })
+    expect(await mllp.ask(charset)).toEqual(['AR', 'M4', 'MSH-18: constructor is not understood'])
+    expect(await rows(door, 'select control_id, type from hl7_refusal order by control_id')).toEqual(
+      ['M2', 'M3', 'M4'].map((id) => ({ control_id: id, type: 'ADT^A01' })),
+    )
+  })
+
+  test('is answered though it is cut where a rare character stands', async ({ door, mllp }) => {
+    // Outside the Basic Multilingual Plane, as in some names: two code units.
+    const rare = '𠮷'
+    const group = aResultMessage([anObx('882-1', `${'Z'.repeat(39)}${rare}`)], { id: 'R1' })
+    expect(await mllp.ask(group)).toEqual(['AE', 'R1', expect.stringContaining('is no group')])
+    const type = `ADT^A01${'x'.repeat(92)}${rare}`
+    expect(await mllp.ask(aMessageOf([], { id: 'M2', type }))).toEqual(['AE', 'M2', expect.any(String)])
+    const why = `surgery^${'x'.repeat(999)}${rare}`
+    const order = anOrderMessage({ id: 'O1' }).replace('surgery^hip replacement', why)
+    expect(await mllp.ask(order)).toEqual(['AA', 'O1'])
+    const shown = anOrderMessage({ id: 'O2' }).replace(
+      'surgery^hip replacement',
+      `x^${'y'.repeat(197)}${rare}`,
+    )
+    expect(await mllp.ask(shown)).toEqual(['AE', 'O2', expect.stringContaining('placed already')])
+    expect(await count(door, 'hl7_refusal')).toBe(3)
+  })
+
+  test('of endless repetitions, or an endless value, is refused and holds up nobody', async ({ mllp }) => {
+    const numbers = Array(150_000).fill('1^^^X').join('~')
+    expect(await mllp.ask(aMessageOf([], { patient: numbers }))).toEqual([
+      ...['AE', 'M1', 'PID-3: has more than 200 numbers'],
+    ])
+    const group = aResultMessage([anObx('882-1', `A${','.repeat(900_000)}\u2028x`)], { id: 'R1' })
+    expect(await mllp.ask(group)).toEqual(['AE', 'R1', expect.stringContaining('longer than 100')])
+    const placer = 'x'.repeat(900_000)
+    const cancel = anOrderMessage({ id: 'O1', control: 'CA', placer: 'PLACER' }).replace('PLACER', placer)
+    const [code, id, why = ''] = (await mllp.ask(cancel)) ?? []
+    expect([code, id, why.length]).toEqual(['AE', 'O1', 500])
+  })
+
   test('groups a patient by two samples only where two people there answer for them', async ({
     door,
     mllp,
@@ -171,7 +220,7 @@ describe('a line', () => {
     line.send('MSH')
     expect(told(await line.next())?.[0]).toBe('AR')
     line.send(aMessageOf([]).replace('HOSP', 'ELSE'))
-    expect(told(await line.next())).toEqual(['AR', 'MSH-3, MSH-4: nobody is known as HIS of ELSE'])
+    expect(told(await line.next())).toEqual(['AR', 'M1', 'MSH-3, MSH-4: nobody is known as HIS of ELSE'])
     const bytes = framed(Buffer.from(aMessageOf([])))
     for (let at = 0; at < bytes.length; at += 7) line.socket.write(bytes.subarray(at, at + 7))
     expect(told(await line.next())).toEqual(['AA', 'M1'])

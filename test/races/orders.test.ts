@@ -4,7 +4,17 @@ import { findFacility } from '../../api/stores/facilities.ts'
 import { listOrders } from '../../api/stores/orders.ts'
 import { orderBlood, orderToFill, sayOfOrder } from '../../api/usecases/order-blood.ts'
 import { setPatient } from '../../api/usecases/set-patient.ts'
+import { ScanAnswer, TakeOut } from '../../schema/http/life.ts'
+import { iso, openDoor } from '../api/http/door.ts'
 import { testOnServer } from '../support/database.ts'
+import {
+  aBagInStock,
+  aCity,
+  aPatient as aPatientOf,
+  done,
+  putInFridge,
+  signedIn,
+} from '../support/hospital.ts'
 import { aWorld, noon, type World } from '../support/world.ts'
 
 const path = { code: 'H1', pseudonym: 'P1' }
@@ -84,5 +94,62 @@ testOnServer(
     await expect(
       database.db.transaction((tx) => orderToFill(world.ctx, tx, id, { facilityId, patient: 'P1' })),
     ).rejects.toThrow('is cancelled already')
+  },
+)
+
+/** Bags of two units each of whom an order of two units is approved for. */
+async function anOrderAndBags(world: World, count: number) {
+  const door = openDoor(world)
+  const city = await aCity(door)
+  await aPatientOf(city, 'P1', { sampleUntil: iso(noon + 86_400_000) })
+  const bags = []
+  for (let number = 1; number <= count; number++) bags.push(await aBagInStock(city, number))
+  await world.deps.database.pool.query(`update bag set amount = 2, uom = 'U'`)
+  const { id } = await order(world, 2)
+  await sayOfOrder(as(world, 'dr-wu'), id, 'approve', null)
+  const token = await signedIn(door, 'nurse-2', 'nurse', 'H1')
+  return { door, city, bags, id, token }
+}
+
+for (const keyed of [false, true])
+  testOnServer(
+    `of bags scanned at several fridges at once for one order${keyed ? ', each by a key,' : ''} those that fill it are GO, and no more`,
+    async ({ database }) => {
+      const { door, city, bags, id, token } = await anOrderAndBags(await aWorld(database, 60_000), 4)
+      const sessions: string[] = []
+      for (const [index, { bagId }] of bags.entries()) {
+        await putInFridge(door, `fridge-${index}`, [bagId])
+        const opened = city.nurse.post('/take-outs', { device: `fridge-${index}`, patient: 'P1', order: id })
+        sessions.push((await done(opened, TakeOut)).takeOutId)
+      }
+      const answers = await Promise.all(
+        bags.map(async ({ din }, index) => {
+          const asked = door.raw(`/take-outs/${sessions[index]}/scans`, {
+            method: 'POST',
+            headers: {
+              authorization: `Bearer ${token}`,
+              'content-type': 'application/json',
+              ...(keyed ? { 'idempotency-key': `key-${index}` } : {}),
+            },
+            body: JSON.stringify({ din, productCode: 'E0336V00' }),
+          })
+          const { answer, findings } = await done(asked, ScanAnswer)
+          return [answer, ...findings].join()
+        }),
+      )
+      expect(answers.sort()).toEqual([...Array(3).fill('CALL,order_filled'), 'GO'])
+    },
+  )
+
+testOnServer(
+  'of bags handed out over the counter at once for one order none waits for the other for ever',
+  async ({ database }) => {
+    const { city, bags, id } = await anOrderAndBags(await aWorld(database, 60_000), 4)
+    const issued = await Promise.all(
+      bags.map(({ bagId }) =>
+        city.lab.post(`/bags/${bagId}/issue`, { patient: 'P1', reason: 'x', order: id }),
+      ),
+    )
+    expect(issued.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409])
   },
 )

@@ -152,6 +152,23 @@ export async function aBagInFridge(door: Door, city: City, group: Group = { abo:
   return { bagId, label, fridge, open, scan }
 }
 
+/** Put bags into a new fridge of the hospital, cold since they came. */
+export async function putInFridge(door: Door, device: string, bagIds: readonly string[]): Promise<void> {
+  const { clock, ingest } = door.world
+  const { now: receivedAt } = clock
+  await aDevice(door.world, device, {}, noon - day)
+  const tags = bagIds.map((bagId) => `of-${bagId}`)
+  for (const [index, bagId] of bagIds.entries())
+    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: tags[index], from: iso(receivedAt) })
+  await ingest.accept([
+    aMessage({ device, seq: 0, channel: 'readings', receivedAt, body: [aReading(receivedAt, 4)] }),
+    aMessage({
+      ...{ device, seq: 1, channel: 'bags', receivedAt },
+      body: [{ at: receivedAt, added: tags, removed: [] }],
+    }),
+  ])
+}
+
 export function step(worker: Worker, bagId: string, verb: string, body: unknown = {}) {
   return done(worker.post(`/bags/${bagId}/${verb}`, body), BagDetail)
 }

@@ -1,5 +1,12 @@
 import type { Refusal, RefusalCode } from '../refusal.ts'
-import { escapeHl7, type Hl7Message, type Hl7Segment, usualDelimiters, valueAt } from './message.ts'
+import {
+  beginningOf,
+  escapeHl7,
+  type Hl7Message,
+  type Hl7Segment,
+  usualDelimiters,
+  valueAt,
+} from './message.ts'
 import type { Hl7Header } from './read.ts'
 import { codesRead } from './read-results.ts'
 
@@ -72,7 +79,7 @@ export function shownOf(message: Hl7Message, pseudonymOf: (name: 'PID' | 'MRG') 
     const kept = shownFields[name]
     return kept ? [shownSegment(message, segment, kept)] : []
   })
-  return lines.join('\n').slice(0, mostShown)
+  return beginningOf(lines.join('\n'), mostShown)
 }
 
 function shownSegment(message: Hl7Message, segment: Hl7Segment, kept: readonly number[]): string {
@@ -81,11 +88,10 @@ function shownSegment(message: Hl7Message, segment: Hl7Segment, kept: readonly n
   const values = segment.fields.map((_, field) => {
     if (!kept.includes(field) || (isOther && field === 5)) return ''
     const components = (segment.fields[field] ?? '').split(message.delimiters.component).length
-    return Array.from({ length: Math.min(components, 6) }, (_, index) =>
+    const told = Array.from({ length: Math.min(components, 6) }, (_, index) =>
       escapeHl7(valueAt(message, segment, { field, component: index + 1 })),
     )
-      .join(usualDelimiters.component)
-      .slice(0, mostOfAField)
+    return beginningOf(told.join(usualDelimiters.component), mostOfAField)
   })
   // MSH-1 is the delimiter itself.
   const fields = segment.name === 'MSH' ? ['^~\\&', ...values.slice(3)] : values.slice(1)

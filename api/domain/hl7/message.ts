@@ -99,12 +99,56 @@ export function segmentsOf({ segments }: Pick<Hl7Message, 'segments'>, name: str
   return segments.filter((segment) => segment.name === name)
 }
 
+/**
+ * The segments that begin with one of a name, each with what follows it; what stands before the first of them is the
+ * message's.
+ *
+ * @param isTheirs belongs below one, and is not to be overlooked
+ * @throws Refusal `invalid_request` where there is none, or one that belongs below stands before the first
+ */
+export function groupsOf(
+  message: Hl7Message,
+  name: string,
+  isTheirs: (segment: Hl7Segment) => boolean,
+): Hl7Message[] {
+  const groups: Hl7Segment[][] = []
+  for (const segment of message.segments) {
+    if (segment.name === name) groups.push([segment])
+    else if (groups.length > 0) groups.at(-1)?.push(segment)
+    else if (isTheirs(segment))
+      throw new Refusal('invalid_request', `${segment.name}: stands before any ${name}`)
+  }
+  if (groups.length === 0) throw new Refusal('invalid_request', `${name}: is missing`)
+  return groups.map((segments) => ({ ...message, segments }))
+}
+
+/** What is read of one must not leave a second unread. @throws Refusal `invalid_request` */
+export function mustStandOnce(group: Hl7Message, names: readonly string[]): void {
+  const [first] = group.segments
+  const twice = names.find((name) => segmentsOf(group, name).length > 1)
+  if (twice)
+    throw new Refusal(
+      'invalid_request',
+      `${twice}: stands twice below one ${first?.name}, and only one is read`,
+    )
+}
+
 /** Text without escapes (HL7 2.5.1 ch. 2.7). What is formatting is a space; what cannot be read is left as it is. */
 export function unescapeHl7(
   text: string,
   { field, component, repetition, escaping, subcomponent }: Delimiters,
 ): string {
-  const said: Record<string, string> = { F: field, S: component, R: repetition, E: escaping, T: subcomponent }
+  const said = new Map<string, string>([
+    ...([
+      ['F', field],
+      ['S', component],
+      ['R', repetition],
+    ] as const),
+    ...([
+      ['E', escaping],
+      ['T', subcomponent],
+    ] as const),
+  ])
   const parts = text.split(escaping)
   // Escapes come in pairs of the escaping character: what stands between two of them is one.
   if (parts.length < 3) return text
@@ -112,9 +156,14 @@ export function unescapeHl7(
     .map((part, index) => {
       if (index % 2 === 0) return part
       if (index === parts.length - 1) return escaping + part
-      return said[part] ?? (/^(\.|H$|N$)/.test(part) ? ' ' : escaping + part + escaping)
+      return said.get(part) ?? (/^(\.|H$|N$)/.test(part) ? ' ' : escaping + part + escaping)
     })
     .join('')
+}
+
+/** The beginning of a text, without half a character at its end: of that no database keeps anything. */
+export function beginningOf(text: string, most: number): string {
+  return text.slice(0, most).replace(/\p{Surrogate}/gu, '')
 }
 
 /** Text as a field of a message of ours: one line, nothing in it that would be taken for a delimiter. */

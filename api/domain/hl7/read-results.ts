@@ -1,6 +1,14 @@
 import { type Abo, type GroupingMethod, groupingMethods, type Rhd } from '../../../schema/vocabulary.ts'
 import { Refusal } from '../refusal.ts'
-import { type Hl7Message, type Hl7Segment, segmentsOf, valueAt } from './message.ts'
+import {
+  beginningOf,
+  groupsOf,
+  type Hl7Message,
+  type Hl7Segment,
+  mustStandOnce,
+  segmentsOf,
+  valueAt,
+} from './message.ts'
 
 /** What was found in one sample. */
 export type Hl7Result = {
@@ -19,21 +27,22 @@ export type Hl7Result = {
  * @throws Refusal `invalid_request`, `conflict`
  */
 export function resultsOf(message: Hl7Message, method: GroupingMethod | undefined): Hl7Result[] {
-  const groups: Hl7Segment[][] = []
-  for (const segment of message.segments) {
-    if (segment.name === 'OBR') groups.push([segment])
-    else groups.at(-1)?.push(segment)
-  }
-  if (groups.length === 0) throw new Refusal('invalid_request', 'OBR: is missing')
-  return groups.map((segments) => resultOf({ ...message, segments }, method))
+  const isResult = (segment: Hl7Segment) =>
+    segment.name === 'SPM' ||
+    (segment.name === 'OBX' && codesRead.has(valueAt(message, segment, { field: 3 })))
+  return groupsOf(message, 'OBR', isResult).map((group) => resultOf(group, method))
 }
 
 /** LOINC: ABO, Rh, both at once, and whether there are antibodies at all. */
 const loinc = { abo: '883-9', rhd: '10331-7', both: '882-1', screen: '890-4' } as const
 export const codesRead: ReadonlySet<string> = new Set(Object.values(loinc))
 
+/** A group, a sign, the number of a person: none is longer. */
+const mostOfAValue = 100
+
 function resultOf(group: Hl7Message, usual: GroupingMethod | undefined): Hl7Result {
   const [obr, specimen] = ['OBR', 'SPM'].map((name) => segmentsOf(group, name)[0])
+  mustStandOnce(group, ['SPM'])
   const sample =
     valueAt(group, specimen, { field: 2, component: 2 }) ||
     valueAt(group, specimen, { field: 2 }) ||
@@ -54,6 +63,12 @@ function resultOf(group: Hl7Message, usual: GroupingMethod | undefined): Hl7Resu
         `OBX-11: ${code} is ${status || 'nothing'}, and only what is final is taken`,
       )
     if (found.has(code)) throw new Refusal('conflict', `OBX-3: ${code} stands there twice`)
+    for (const field of [5, 16])
+      if (at(field).length > mostOfAValue)
+        throw new Refusal(
+          'invalid_request',
+          `OBX-${field}: of ${code} is longer than ${mostOfAValue} characters`,
+        )
     found.set(code, { value: at(5), method: at(17), observer: at(16) })
   }
   if (found.size === 0)
@@ -97,7 +112,7 @@ function groupOfResults(found: ReadonlyMap<string, { readonly value: string }>):
 
 function aboOf(value: string): Abo {
   const found = /^(?:GROUP |TYPE )?(AB|A|B|O)(?: ?型)?$/.exec(value.toUpperCase())?.[1]
-  if (!found) throw new Refusal('invalid_request', `OBX-5: ${value.slice(0, 40)} is no ABO group`)
+  if (!found) throw new Refusal('invalid_request', `OBX-5: ${beginningOf(value, 40)} is no ABO group`)
   return found as Abo
 }
 
@@ -107,7 +122,7 @@ function rhdOf(value: string): Rhd {
 
 function bothOf(value: string): { abo: Abo; rhd: Rhd } {
   const parts = /^(AB|A|B|O) ?(?:型)?[ ,]*(\S.*)$/i.exec(value)
-  if (!parts) throw new Refusal('invalid_request', `OBX-5: ${value.slice(0, 40)} is no group`)
+  if (!parts) throw new Refusal('invalid_request', `OBX-5: ${beginningOf(value, 40)} is no group`)
   return { abo: aboOf(parts[1] as string), rhd: rhdOf(parts[2] as string) }
 }
 
@@ -118,6 +133,6 @@ function signOf(value: string, code: string): boolean {
   if (['neg', 'negative', 'n', '-', '阴性', '阴'].includes(word)) return false
   throw new Refusal(
     'invalid_request',
-    `OBX-5: ${value.slice(0, 40)} of ${code} is neither positive nor negative`,
+    `OBX-5: ${beginningOf(value, 40)} of ${code} is neither positive nor negative`,
   )
 }

@@ -9,7 +9,17 @@ import {
   unitsOfMeasure,
 } from '../../../schema/vocabulary.ts'
 import { Refusal } from '../refusal.ts'
-import { type At, type Hl7Message, type Hl7Segment, repetitionsAt, segmentsOf, valueAt } from './message.ts'
+import {
+  type At,
+  beginningOf,
+  groupsOf,
+  type Hl7Message,
+  type Hl7Segment,
+  mustStandOnce,
+  repetitionsAt,
+  segmentsOf,
+  valueAt,
+} from './message.ts'
 import { type Hl7Result, resultsOf } from './read-results.ts'
 
 /** Another system that sends messages, and what is known of its ways. */
@@ -119,6 +129,9 @@ export function readHl7(message: Hl7Message, sender: Hl7Sender, readLocal: ReadL
   }
 }
 
+/** So many numbers no patient has. */
+const mostNumbers = 200
+
 /** The number of the configured authority; one that names none counts only where it is the only one. */
 export function patientNumber(
   message: Hl7Message,
@@ -130,6 +143,8 @@ export function patientNumber(
   if (!segment) throw new Refusal('invalid_request', `${name}: is missing`)
   if (others.length > 0) throw new Refusal('invalid_request', `${name}: names more than one patient`)
   const count = repetitionsAt(message, segment, field)
+  if (count > mostNumbers)
+    throw new Refusal('invalid_request', `${name}-${field}: has more than ${mostNumbers} numbers`)
   const numbers = new Set<string>()
   for (let repetition = 1; repetition <= count; repetition++) {
     const number = valueAt(message, segment, { field, repetition })
@@ -142,22 +157,20 @@ export function patientNumber(
   return number
 }
 
-const urgencyOf: Readonly<Record<string, Urgency>> = {
-  S: 'emergency',
-  A: 'urgent',
-  R: 'routine',
-  '': 'routine',
-}
+const urgencyOf: ReadonlyMap<string, Urgency> = new Map([
+  ['S', 'emergency'],
+  ['A', 'urgent'],
+  ['R', 'routine'],
+  ['', 'routine'],
+])
+
+/** As long as what people write of an order. */
+const mostOfAText = 1_000
 
 /** Each ORC with what follows it. */
 function ordersOf(message: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl7Order[] {
-  const groups: Hl7Segment[][] = []
-  for (const segment of message.segments) {
-    if (segment.name === 'ORC') groups.push([segment])
-    else groups.at(-1)?.push(segment)
-  }
-  if (groups.length === 0) throw new Refusal('invalid_request', 'ORC: is missing')
-  return groups.map((segments) => orderOf({ ...message, segments }, sender, readLocal))
+  const groups = groupsOf(message, 'ORC', ({ name }) => name === 'OBR' || name === 'TQ1')
+  return groups.map((group) => orderOf(group, sender, readLocal))
 }
 
 function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl7Order {
@@ -167,10 +180,20 @@ function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl
   if (placer === '') throw new Refusal('invalid_request', 'ORC-2: is missing: an order has a number')
   const control = at(orc, { field: 1 })
   if (control === 'CA' || control === 'DC')
-    return { control: 'cancel', placer, reason: at(orc, { field: 16, component: 2 }) || `ORC-1 ${control}` }
+    return {
+      ...{ control: 'cancel', placer },
+      reason: beginningOf(at(orc, { field: 16, component: 2 }), mostOfAText) || `ORC-1 ${control}`,
+    }
   if (control !== 'NW')
     throw new Refusal('invalid_request', `ORC-1: ${control || 'nothing'}: only NW, CA and DC are read here`)
   if (!obr) throw new Refusal('invalid_request', 'OBR: is missing')
+  mustStandOnce(group, ['OBR', 'TQ1'])
+  for (const [segment, field] of [
+    [orc, 7],
+    [obr, 27],
+  ] as const)
+    if (repetitionsAt(group, segment, field) > 1)
+      throw new Refusal('invalid_request', `${segment?.name}-${field}: says more than one quantity and time`)
   const code = at(obr, { field: 4 })
   const known = sender.products[code]
   const component = known?.component ?? orderedComponents.find((one) => one === code)
@@ -204,7 +227,7 @@ function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl
     )
   const priority =
     at(timing, { field: 9 }) || at(orc, { field: 7, component: 6 }) || at(obr, { field: 27, component: 6 })
-  const urgency = urgencyOf[priority]
+  const urgency = urgencyOf.get(priority)
   if (!urgency) throw new Refusal('invalid_request', `TQ1-9: ${priority}: the priority is S, A or R`)
   const when =
     at(timing, { field: 7 }) || at(orc, { field: 7, component: 4 }) || at(obr, { field: 27, component: 4 })
@@ -219,13 +242,15 @@ function orderOf(group: Hl7Message, sender: Hl7Sender, readLocal: ReadLocal): Hl
   return {
     ...{ control: 'new', placer, component, amount, uom, urgency, neededAt, physician },
     indication: indications.find((one) => one === told) ?? 'other',
-    indicationText: (words || told).slice(0, 1_000),
+    indicationText: beginningOf(words || told, mostOfAText),
   }
 }
 
 /** HL7 2.5.1 ch. 2.A.22: to the minute at least, with an offset or as clocks show it there. */
 export function instantOf(text: string, readLocal: ReadLocal): number {
-  const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d{1,4})?([+-]\d{4})?$/.exec(text)
+  const found = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d{1,4})?([+-](?:0\d|1[0-4])[0-5]\d)?$/.exec(
+    text,
+  )
   const [year, month, day, hour, minute, second] = (found?.slice(1, 7) ?? []).map((part) => Number(part ?? 0))
   const offset = found?.[7]
   if (found) {
@@ -241,5 +266,5 @@ export function instantOf(text: string, readLocal: ReadLocal): number {
     const at = isReal ? (offsetMs === null ? readLocal(local) : utc - offsetMs) : null
     if (at !== null && at >= 0) return at
   }
-  throw new Refusal('invalid_request', `${text.slice(0, 30)}: is no instant, to the minute at least`)
+  throw new Refusal('invalid_request', `${beginningOf(text, 30)}: is no instant, to the minute at least`)
 }

@@ -12,10 +12,11 @@ import {
   aWorker,
   type City,
   done,
+  putInFridge,
   refusal,
   type Worker,
 } from '../../support/hospital.ts'
-import { aDevice, aMessage, aReading, noon } from '../../support/world.ts'
+import { noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 const hour = 3_600_000
@@ -121,6 +122,20 @@ describe('an order', () => {
       'requested',
       'requested',
     ])
+  })
+
+  test('that was called off once part of it was handed out counts as that part', async ({ door }) => {
+    const city = await aHospital(door)
+    const first = await order(city.physician, { amount: 3 })
+    await approve(city.senior, first)
+    const { bagId } = await aBagOf(door, city, 1)
+    const issue = { patient: 'P1', reason: 'x', order: first.orderId }
+    await done(city.lab.post(`/bags/${bagId}/issue`, issue), BagDetail)
+    await done(say(city.physician, first, 'cancellation', { reason: 'to order anew' }), Order)
+    expect(await order(city.physician, { amount: 3 })).toMatchObject({
+      dayMl: 1_000,
+      approvals: ['senior_physician', 'department_head'],
+    })
   })
 
   test('is refused in a unit its component is not measured in, in another’s name, or for nobody', async ({
@@ -233,13 +248,7 @@ describe('what is handed out for an order', () => {
   test('at a fridge fills the order its door was opened for', async ({ door }) => {
     const city = await aHospital(door)
     const { bagId, din } = await aBagOf(door, city, 1)
-    const { clock } = door.world
-    await aDevice(door.world, 'fridge-or', {}, noon - day)
-    await door.ask(BagDetail, 'POST', `/bags/${bagId}/tags`, { tag: 'T1', from: iso(clock.now) })
-    const tell = (seq: number, channel: 'readings' | 'bags', body: unknown) =>
-      door.world.ingest.accept([aMessage({ device: 'fridge-or', seq, channel, receivedAt: clock.now, body })])
-    await tell(0, 'readings', [aReading(clock.now, 4)])
-    await tell(1, 'bags', [{ at: clock.now, added: ['T1'], removed: [] }])
+    await putInFridge(door, 'fridge-or', [bagId])
     const placed = await order(city.physician, { amount: 2 })
     const open = { device: 'fridge-or', patient: 'P1', order: placed.orderId }
     expect(await refusal(city.nurse.post('/take-outs', open))).toMatchObject({ code: 'conflict' })
@@ -249,6 +258,57 @@ describe('what is handed out for an order', () => {
     const { answer } = await done(city.nurse.post(`/take-outs/${takeOutId}/scans`, label), ScanAnswer)
     expect(answer).toBe('GO')
     expect(await done(city.nurse.get(`/orders/${placed.orderId}`), Order)).toMatchObject({ state: 'filled' })
+  })
+})
+
+describe('a scan at a door that was opened for an order', () => {
+  async function atTheDoor(door: Door, amount: number, said: object = {}) {
+    const city = await aHospital(door)
+    const bags = [await aBagOf(door, city, 1), await aBagOf(door, city, 2)]
+    await putInFridge(
+      door,
+      'fridge-or',
+      bags.map(({ bagId }) => bagId),
+    )
+    const placed = await order(city.physician, { amount, ...said })
+    await approve(city.senior, placed)
+    const open = (more: object = {}) =>
+      done(
+        city.nurse.post('/take-outs', { device: 'fridge-or', patient: 'P1', order: placed.orderId, ...more }),
+        TakeOut,
+      )
+    const scan = async ({ takeOutId }: { takeOutId: string }, number: 0 | 1, more: object = {}) => {
+      const label = { din: bags[number]?.din, productCode: 'E0336V00', ...more }
+      const { answer, findings } = await done(
+        city.nurse.post(`/take-outs/${takeOutId}/scans`, label),
+        ScanAnswer,
+      )
+      return [answer, ...findings]
+    }
+    return { city, placed, open, scan }
+  }
+
+  test('is a CALL once it is called off, but in an emergency, and where the glass is broken', async ({
+    door,
+  }) => {
+    const { city, placed, open, scan } = await atTheDoor(door, 2)
+    const [session, emergency] = [await open(), await open({ emergency: true, reason: 'bleeds' })]
+    await done(say(city.physician, placed, 'cancellation', { reason: 'no need' }), Order)
+    expect(await scan(session, 0)).toEqual(['CALL', 'order_ended'])
+    expect(await scan(session, 0, { breakGlass: 'nobody answers' })).toEqual(['GO', 'order_ended'])
+    expect(await scan(emergency, 1)).toEqual(['GO'])
+  })
+
+  test('is a CALL for a bag more than was ordered', async ({ door }) => {
+    const { open, scan } = await atTheDoor(door, 2)
+    const session = await open()
+    expect(await scan(session, 0)).toEqual(['GO'])
+    expect(await scan(session, 1)).toEqual(['CALL', 'order_filled'])
+  })
+
+  test('is a CALL for another component than was ordered', async ({ door }) => {
+    const { open, scan } = await atTheDoor(door, 200, { component: 'plasma', uom: 'mL' })
+    expect(await scan(await open(), 0)).toEqual(['CALL', 'order_differs'])
   })
 })
 

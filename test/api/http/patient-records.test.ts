@@ -12,7 +12,9 @@ import {
   aWorker,
   type City,
   done,
+  putInFridge,
   refusal,
+  step,
 } from '../../support/hospital.ts'
 import { noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
@@ -322,4 +324,33 @@ test('the record of a patient is their hospital’s alone, and every word of it 
     'patient.grouped',
     'patient.screened',
   ])
+})
+
+test('a bag that was handed out for a patient elsewhere, and not taken, is none of who bears that name here', async ({
+  door,
+}) => {
+  const city = await aHospital(door, { sampleUntil: iso(noon + day) })
+  const h2 = { code: 'H2', name: 'H2', kind: 'hospital', timeZone: 'Asia/Shanghai' }
+  await door.ask(Facility, 'POST', '/facilities', h2)
+  const other = await aWorker(door, 'lab-h2', 'transfusion_lab', 'H2')
+  const anybody = { parse: (value: unknown) => value }
+  await done(other.put('/facilities/H2/patients/P1', {}), anybody)
+  const input = { label: 'tube-of-h2', collectedAt: iso(noon), collector: 'Bob', exposed: false }
+  await done(other.post('/facilities/H2/patients/P1/samples', input), TransfusionRecord)
+  const { bagId } = await aBagInStock(city, 1)
+  await putInFridge(door, 'fridge-or', [bagId])
+  await step(city.lab, bagId, 'issue', { patient: 'P1', reason: 'x' })
+  const theirs = async () => {
+    const { bags, samples } = await done(other.get('/facilities/H2/patients/P1/record'), TransfusionRecord)
+    return [bags.map((bag) => bag.bagId), samples.map(({ until }) => until)]
+  }
+  const before = await theirs()
+  await step(city.lab, bagId, 'cancel-issue', { reason: 'not taken' })
+  await step(city.lab, bagId, 'distribute', { to: 'H2' })
+  await step(await aWorker(door, 'courier-h1', 'courier', 'H1'), bagId, 'depart')
+  await step(other, bagId, 'receive')
+  expect(await theirs()).toEqual(before)
+  await done(other.put('/facilities/H2/patients/P2', {}), anybody)
+  await step(other, bagId, 'issue', { patient: 'P2', reason: 'x', emergency: true })
+  expect(await theirs()).toEqual(before)
 })

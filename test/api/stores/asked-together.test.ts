@@ -88,7 +88,7 @@ test('of issues at once each bag goes once, signed by who is told so, and only w
             glassBroken: null,
             policies: {},
             knownAt: instant + index,
-            patient: null,
+            ...{ patient: null, orderId: null },
           }
           const issued = issueAtScan(db, nurseOf(nurse), known, event, answer)
           return issued.then(

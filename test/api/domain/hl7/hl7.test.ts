@@ -208,8 +208,25 @@ describe('what a message says', () => {
       ['surgery^hip replacement', '', 'OBR-31'],
       ['20200507080000+0800', '', 'TQ1-7'],
       ['20200507080000+0800', '20201332', 'no instant'],
+      ['20200507080000+0800', '20200507080000+0860', 'no instant'],
+      ['20200507080000+0800', '20200507080000+9900', 'no instant'],
     ] as const)
       expect(() => read(anOrderMessage().replace(from, to)), what).toThrow(what)
+  })
+
+  test('is all that it says: what would be left unread makes it refused', () => {
+    const [msh, pid, orc, tq1, obr] = anOrderMessage().split('\r') as [string, string, string, string, string]
+    const asked = (...segments: string[]) => read([msh, pid, ...segments].join('\r'))
+    expect(asked(orc, tq1, obr)).toMatchObject({ orders: [{ amount: 2 }] })
+    expect(() => asked(orc, tq1, tq1, obr)).toThrow('TQ1: stands twice below one ORC')
+    expect(() => asked(orc, tq1, obr, obr.replace('RBC', 'plasma'))).toThrow('OBR: stands twice')
+    expect(() => asked(obr, orc, tq1, obr)).toThrow('OBR: stands before any ORC')
+    const twice = 'ORC|NW|O-2|||||1&U^^^202005071200~2&U^^^202005072200|||||dr-zhao'
+    expect(() => asked(twice, obr)).toThrow('ORC-7: says more than one')
+    const tubes = ['OBR|1|O-9|tube-1|GROUP', 'SPM|1|tube-1', 'SPM|2|tube-2', anObx('882-1', 'A POS')]
+    expect(() => read(aMessageOf(tubes, { type: 'ORU^R01' }))).toThrow('SPM: stands twice')
+    const early = [anObx('882-1', 'A POS'), 'OBR|1|O-9|tube-1|GROUP', anObx('890-4', 'NEG')]
+    expect(() => read(aMessageOf(early, { type: 'ORU^R01' }))).toThrow('OBX: stands before any OBR')
   })
 
   test.each([
