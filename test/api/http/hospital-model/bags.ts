@@ -15,7 +15,7 @@ import {
   silenceMs,
   type Unit,
 } from './account.ts'
-import { ask, newest, one, say, signed } from './hospital.ts'
+import { ask, newest, one, read, say, signed } from './hospital.ts'
 import { orderOf } from './orders.ts'
 import { labOf, patientOf } from './patients.ts'
 import {
@@ -73,8 +73,7 @@ export function compareBag(hospital: Hospital, unit: Unit, body: unknown): void 
 }
 
 export async function lookAt(hospital: Hospital, unit: Unit): Promise<void> {
-  const told = await hospital.door.ask(BagDetail, 'GET', `/bags/${unit.id}`)
-  compareBag(hospital, unit, told)
+  compareBag(hospital, unit, await read(hospital, `/bags/${unit.id}`))
 }
 
 /** A verb of a bag that is one request. */
@@ -139,8 +138,8 @@ export const ofBags = {
     const { bagId: id, ...bag } = BagDetail.parse(body)
     await hospital.door.ask(BagDetail, 'POST', `/bags/${id}/tags`, { tag, from: iso(now) })
     hear(hospital)
-    await say(hospital, 'readings', [aReading(now, 4)])
-    await say(hospital, 'bags', [{ at: now, added: [tag], removed: [] }])
+    const seen = [{ at: now, added: [tag], removed: [] }]
+    await say(hospital, ['readings', [aReading(now, 4)]], ['bags', seen])
     const unit: Unit = {
       ...{ id, din, code: product, abo, rhd, tag, expiresAt: Date.parse(bag.expiresAt) },
       ...{ state: 'available', version: 1, holds: [], kept: null, traits: new Map(), crossmatches: [] },
@@ -156,7 +155,6 @@ export const ofBags = {
     }
     expect(unit.expiresAt).toBeLessThanOrEqual(expiresAt)
     units.push(unit)
-    await lookAt(hospital, unit)
   },
   async type(hospital, step) {
     const unit = unitOf(hospital, step)

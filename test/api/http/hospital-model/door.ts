@@ -125,7 +125,7 @@ export const atDoors = {
       happened(hospital, unit, { verb: 'issue', by, to: 'issued', action: 'issued' })
       issued(hospital, unit, { patient, order: session.order, session, by, review })
     }
-    await lookAt(hospital, unit)
+    if (answer === 'GO') await lookAt(hospital, unit)
   },
   /** It leaves the fridge, as its radio tag shows. */
   async take(hospital, step) {
@@ -215,7 +215,7 @@ export const lastIssued = (hospital: Hospital, step: Step): Unit | undefined =>
 
 async function reply(hospital: Hospital, session: Session, state: 'done' | 'failed'): Promise<void> {
   session.reply = { state, at: nowOf(hospital) }
-  await say(hospital, 'replies', { command: session.unlock, state })
+  await say(hospital, ['replies', { command: session.unlock, state }])
   count(`unlock ${state}`)
 }
 
@@ -223,10 +223,9 @@ async function carry(hospital: Hospital, unit: Unit, isIn: boolean): Promise<voi
   hospital.door.world.clock.now += 1_000
   const at = nowOf(hospital)
   const tags = { added: isIn ? [unit.tag] : [], removed: isIn ? [] : [unit.tag] }
-  await say(hospital, 'bags', [{ at, ...tags }])
+  await say(hospital, ['bags', [{ at, ...tags }]])
   const stay = unit.stays.at(-1)
   if (stay) stay.to = at
   unit.stays.push({ isInside: isIn, from: at, to: null })
   count(isIn ? 'put' : 'take')
-  await lookAt(hospital, unit)
 }

@@ -120,6 +120,14 @@ export async function ask(
   return told.body
 }
 
+/** What is told of something, to be compared with what the model has of it. */
+export async function read({ city }: Pick<Hospital, 'city'>, path: string): Promise<unknown> {
+  const response = await city.door.raw(path, { headers: { authorization: `Bearer ${city.keys.lab1}` } })
+  const body: unknown = await response.json()
+  expect(response.status, JSON.stringify(body)).toBe(200)
+  return body
+}
+
 /** A hospital with a fridge that is read, and two patients. Of whom something was said in a word, or nothing. */
 export async function aHospital(
   city: City,
@@ -154,7 +162,7 @@ export async function aHospital(
       ...{ abo, rhd, antiD, ...(sampleUntil === null ? {} : { sampleUntil: iso(sampleUntil) }) },
     })
   if (secondChecker) await setRules(hospital, { secondChecker, crossmatch: false })
-  await say(hospital, 'readings', [aReading(noon, 4)])
+  await say(hospital, ['readings', [aReading(noon, 4)]])
   return hospital
 }
 
@@ -164,16 +172,17 @@ export function wordOf({ abo, rhd, flag, other, seldom }: Step): Partial<Patient
   return { ...(other ? { abo, rhd } : {}), ...(flag ? { sampleUntil: noon + 3 * day } : {}) }
 }
 
-/** What the fridge sends. */
+type Channel = 'readings' | 'bags' | 'replies'
+
+/** What the fridge sends, all at once. */
 export async function say(
   hospital: Hospital,
-  channel: 'readings' | 'bags' | 'replies',
-  ...bodies: unknown[]
+  ...messages: readonly (readonly [Channel, unknown])[]
 ): Promise<void> {
   const { world } = hospital.door
   const at = nowOf(hospital)
   await world.ingest.accept(
-    bodies.map((body) =>
+    messages.map(([channel, body]) =>
       aMessage({
         ...{ device: hospital.device, channel, seq: hospital.seq++, body, receivedAt: at },
         uptimeMs: at - noon + 3_600_000,
@@ -197,11 +206,7 @@ export async function wait(hospital: Hospital, ms: number, isHeard: boolean): Pr
   const [first = until] = instants
   const { heardAt, silences } = hospital
   if (first - heardAt > silenceMs) silences.push({ from: heardAt, to: first })
-  await say(
-    hospital,
-    'readings',
-    instants.map((at) => aReading(at, 4)),
-  )
+  await say(hospital, ['readings', instants.map((at) => aReading(at, 4))])
   hospital.heardAt = until
 }
 
