@@ -274,6 +274,20 @@ export const walks: readonly Walk[] = [
     ],
   },
   {
+    name: 'who was handed a bag that came back and went to another was given nothing of it',
+    land: 'UK',
+    words: [known, known],
+    steps: [
+      born,
+      { kind: 'sample' },
+      { kind: 'issue', flag: true },
+      { kind: 'return' },
+      { kind: 'reinstate' },
+      { kind: 'issue', flag: true, ...other },
+      { kind: 'start', flag: true, ...other },
+    ],
+  },
+  {
     name: 'what was handed out in China does not come back into stock',
     land: 'CN',
     words: [known, known],
