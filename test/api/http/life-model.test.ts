@@ -28,8 +28,8 @@ import { aDevice, aMessage, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 /*
- * Bags live random lives over HTTP while the pure functions live them too. After every step both must say the same: what
- * was refused and with which word, and how the bag stands.
+ * Bags live random lives over HTTP while the pure functions live them too. Both must say the same: after every step what was
+ * refused and with which word, or how the bag stands; and at the end of each life how it stands, whatever was refused.
  */
 
 const minute = 60_000
