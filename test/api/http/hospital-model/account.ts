@@ -6,6 +6,7 @@ import type {
   Grade,
   Requirement,
   Rhd,
+  Role,
   TransfusionVerb,
   Urgency,
 } from '../../../../schema/vocabulary.ts'
@@ -72,6 +73,10 @@ export const people = {
   affairs: 'medical_affairs',
 } as const
 export type Person = keyof typeof people
+
+/** The senior physician stands in for the head of the department as well. */
+export const rolesOf = (name: Person): readonly Role[] =>
+  name === 'senior' ? ['senior_physician', 'department_head'] : [people[name]]
 
 export type Sample = {
   readonly id: string

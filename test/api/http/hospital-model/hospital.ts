@@ -20,6 +20,7 @@ import {
   type Patient,
   type Person,
   people,
+  rolesOf,
   silenceMs,
 } from './account.ts'
 import type { Step } from './steps.ts'
@@ -39,6 +40,9 @@ export async function aCity(door: Door): Promise<City> {
   const keys: [Person, string][] = []
   for (const name of names) keys.push([name, await signedIn(door, name, people[name], null)])
   const city = { door, keys: Object.fromEntries(keys) as City['keys'], drawn: 0, signatures: 0 }
+  for (const name of names)
+    for (const role of rolesOf(name).slice(1))
+      await door.ask(PersonView, 'POST', `/people/${name}/roles`, { role, facility: null })
   for (const name of ['lab1', 'lab2', 'nurse1', 'nurse2'])
     await door.ask(PersonView, 'PUT', `/people/${name}/badge`, { badge: `badge-${name}`, pin })
   await seldomRead({ ...city, ids: {} as City['ids'] })

@@ -1,7 +1,17 @@
 import { expect } from 'vitest'
 import { Order as OrderView } from '../../../../schema/http/orders.ts'
 import { iso } from '../door.ts'
-import { day, type Hospital, hour, nowOf, type Order, type Patient, type Person, people } from './account.ts'
+import {
+  day,
+  type Hospital,
+  hour,
+  nowOf,
+  type Order,
+  type Patient,
+  type Person,
+  people,
+  rolesOf,
+} from './account.ts'
 import { ask, newest } from './hospital.ts'
 import { labOf, pathOf, patientOf } from './patients.ts'
 import { filledBy, isFilled, keeperOf, missingOf } from './rules.ts'
@@ -29,7 +39,7 @@ function refusalOf(order: Order, by: Person): string | null {
   const [next] = missingOf(order)
   if (order.ended !== null || next === undefined) return 'conflict'
   if (order.by === by || order.given.some((one) => one.by === by)) return 'second_person'
-  return people[by] === next ? null : 'conflict'
+  return rolesOf(by).includes(next) ? null : 'conflict'
 }
 
 /** Who is asked: seldom anybody, else whose turn it is. */

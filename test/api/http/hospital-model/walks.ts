@@ -360,6 +360,16 @@ export const walks: readonly Walk[] = [
     ],
   },
   {
+    name: 'nobody approves an order twice, whatever they are',
+    land: 'CN',
+    steps: [
+      { kind: 'order', amount: 4, flag: true },
+      { kind: 'approve', pick: 0 },
+      { kind: 'approve', pick: 0 },
+      { kind: 'approve', pick: 1 },
+    ],
+  },
+  {
     name: 'whatever is told of the bedside is written down, with what spoke against it',
     land: 'CN',
     words: [known, known],
