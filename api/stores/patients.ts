@@ -60,6 +60,11 @@ export function knownPatient(facilityId: SQL, pseudonym: SQL, { knownAt, givenBy
   const given = sql.raw(
     `e.verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
   )
+  // It came back, and was handed out anew: whoever had it first was given nothing of it.
+  const handedOutAnew = sql`
+    select from ${bagEvent} back join ${bagEvent} anew on anew.bag_id = back.bag_id and anew.version > back.version
+    where back.bag_id = e.bag_id and back.version > e.version and back.verb in ('return', 'cancel_issue')
+      and anew.verb = 'issue'${known('anew.at')}`
   const record = sql`json_build_object(
     'samples', ${listed(
       sql`json_build_object('id', s.id, 'collectedAt', s.collected_at, 'exposed', s.exposed,
@@ -88,7 +93,8 @@ export function knownPatient(facilityId: SQL, pseudonym: SQL, { knownAt, givenBy
        where ${given} and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id and ${isOfHolder}${counts}),
       (select max(e.at) from ${bagEvent} e join ${bag} b on b.id = e.bag_id
        where e.verb = 'issue' and e.data->>'patient' = p.pseudonym and b.holder_id = p.facility_id
-         and b.state in ('issued', 'transfused') and ${isOfHolder}${counts}))
+         and b.state in ('issued', 'transfused') and ${isOfHolder}${counts} and not exists (${handedOutAnew}))
+    )
   )`
   // The word is as it is now: what it was before is not kept. Of anti-D the antibody says since when.
   const antiD =

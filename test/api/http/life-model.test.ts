@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
+import type { z } from 'zod'
 import { type BagFacts, type Command, decide, evolve, type Patient } from '../../../api/domain/bag.ts'
 import { isFinal, moves } from '../../../api/domain/lifecycle.ts'
 import { Refusal } from '../../../api/domain/refusal.ts'
@@ -27,8 +28,8 @@ import { aDevice, aMessage, noon } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
 
 /*
- * Bags live random lives over HTTP while the pure functions live them too. After every step both must say the same: what
- * was refused and with which word, and how the bag stands.
+ * Bags live random lives over HTTP while the pure functions live them too. Both must say the same: after every step what was
+ * refused and with which word, or how the bag stands; and at the end of each life how it stands, whatever was refused.
  */
 
 const minute = 60_000
@@ -106,21 +107,23 @@ test(
     await walk(door, city)
     expect([...done].sort()).toEqual([...bagVerbs].sort())
     let drawn = 10_000
-    done.clear()
     await fc.assert(
       fc.asyncProperty(fc.array(Step, { minLength: steps, maxLength: steps + 5 }), async (drawnSteps) => {
         door.world.clock.now = noon
         let model = await born(door, city, ++drawn)
         for (const step of drawnSteps) {
           const isOver = isFinal(model.facts.state) && (step.isEnd || step.kind !== 'any')
-          if (isOver) model = await born(door, city, ++drawn)
+          if (isOver) {
+            await compare(door, model)
+            model = await born(door, city, ++drawn)
+          }
           await take(door, city, model, step)
         }
+        await compare(door, model)
       }),
-      { numRuns: runs },
+      // To shrink fifty steps takes longer than to read them: the seed draws them again.
+      { numRuns: runs, endOnFailure: true },
     )
-    // Lives that never come as far as a patient would show nothing.
-    if (runs >= 500) expect([...done]).toEqual(expect.arrayContaining(['receive', 'issue', 'transfuse']))
   },
   20 * minute,
 )
@@ -147,6 +150,7 @@ async function walk(door: Door, city: City): Promise<void> {
       if (verb === 'see') await take(door, city, model, { ...step, kind: 'see', flag: true })
       else await act(door, city, model, { ...step, flag: true }, verb)
     }
+    await compare(door, model)
   }
 }
 
@@ -314,8 +318,8 @@ async function take(door: Door, city: City, model: Model, step: Step): Promise<v
       else {
         expect(status, JSON.stringify(body)).toBe(201)
         model.facts = { ...model.facts, holds: model.facts.holds.filter(({ id }) => id !== hold.id) }
+        isAsTold(model, BagDetail.parse(body), step.worker)
       }
-      await compare(door, model)
       return
     }
     case 'see': {
@@ -394,7 +398,6 @@ async function act(door: Door, city: City, model: Model, step: Step, verb: BagVe
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     expect(answer.body.code, what).toBe(error.code)
-    await compare(door, model)
     return
   }
   expect(answer.status, what).toBe(201)
@@ -403,7 +406,9 @@ async function act(door: Door, city: City, model: Model, step: Step, verb: BagVe
   if (verb === 'issue') model.issuedAt = now
   done.add(verb)
   model.events += 1
-  await compare(door, model)
+  // What was made of it is answered, and not what has become of it.
+  if (verb === 'process') await compare(door, model)
+  else isAsTold(model, BagDetail.parse(answer.body), by)
 }
 
 function patientOf(pseudonym: Pseudonym): Patient {
@@ -514,17 +519,26 @@ function asked(
   }
 }
 
-/** The bag as it is told, beside the bag as the model has it. */
-async function compare(door: Door, { facts, events }: Model) {
-  const told = await door.ask(BagDetail, 'GET', `/bags/${facts.id}`)
+/**
+ * The bag as a request has answered, beside the bag as the model has it: it need not be asked for once more. Whom it is kept
+ * for is told to who may know the patients there, and to nobody of the centre.
+ */
+function isAsTold({ facts }: Model, told: z.output<typeof BagDetail>, by: Worker | 'lab' = 'lab'): void {
   const { reservation } = facts
   expect(told).toMatchObject({
     state: facts.state,
     group: facts.group,
-    reservedFor: reservation?.patient ?? null,
+    reservedFor: by === 'lab' ? (reservation?.patient ?? null) : null,
     reservedUntil: reservation ? iso(reservation.until) : null,
   })
   expect(told.holds.map(({ holdId }) => holdId)).toEqual(facts.holds.map(({ id }) => id))
+}
+
+/** The bag as it stands, whatever was refused of it: as many events as were told of it, and no more. */
+async function compare(door: Door, model: Model) {
+  const { facts, events } = model
+  const told = await door.ask(BagDetail, 'GET', `/bags/${facts.id}`)
+  isAsTold(model, told)
   const { rows } = await door.world.deps.database.pool.query(
     'select holder_id, destination_id, version from bag where id = $1',
     [facts.id],

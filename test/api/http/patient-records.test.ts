@@ -114,6 +114,28 @@ describe('a sample of a patient', () => {
     const after = await done(city.nurse.get(`${ofP1}/record`), TransfusionRecord)
     expect(after.sampleUntil).toBe(iso(noon + 3 * day))
   })
+
+  test('does not last shorter for a bag that came back and was handed out for another patient', async ({
+    door,
+  }) => {
+    const city = await aHospital(door)
+    await aPatient(city, 'P2', { abo: undefined, rhd: undefined, sampleUntil: undefined })
+    await door.world.deps.database.pool.query(`update facility set jurisdiction = 'UK' where code = 'H1'`)
+    await aSample(city, noon, { exposed: false })
+    const { bagId } = await aBagInStock(city, 1, { abo: 'O', rhd: 'negative' })
+    const act = (verb: string, body: object) => done(city.lab.post(`/bags/${bagId}/${verb}`, body), BagDetail)
+    const lasts = async () => (await done(city.nurse.get(`${ofP1}/record`), TransfusionRecord)).sampleUntil
+    await act('issue', { patient: 'P1', reason: 'urgent' })
+    await act('return', { reason: 'put off' })
+    await act('reinstate', { reason: 'looks well' })
+    expect(await lasts()).toBe(iso(noon + 7 * day))
+    await act('issue', { patient: 'P2', reason: 'urgent' })
+    expect(await lasts()).toBe(iso(noon + 7 * day))
+    await act('return', { reason: 'put off' })
+    await act('reinstate', { reason: 'looks well' })
+    await act('issue', { patient: 'P1', reason: 'urgent' })
+    expect(await lasts()).toBe(iso(noon + 3 * day))
+  })
 })
 
 describe('the group of a patient', () => {
