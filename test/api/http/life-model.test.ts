@@ -34,7 +34,7 @@ import { type Door, iso, test } from './door.ts'
 
 const minute = 60_000
 const day = 86_400_000
-const runs = serverUrl() === undefined ? 25 : 500
+const runs = Number(process.env.LIFE_RUNS ?? (serverUrl() === undefined ? 25 : 500))
 const steps = 50
 
 const places = ['C1', 'H1', 'H2'] as const

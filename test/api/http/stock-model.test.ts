@@ -30,7 +30,7 @@ import {
  * all is over.
  */
 
-const runs = serverUrl() === undefined ? 15 : 500
+const runs = Number(process.env.STOCK_RUNS ?? (serverUrl() === undefined ? 15 : 500))
 
 const steps = 50
 

@@ -6,7 +6,7 @@ import { act, compareBag, happened, lookAt, unitOf } from './bags.ts'
 import { ask, newest, otherOf, say, signed } from './hospital.ts'
 import { orderOf } from './orders.ts'
 import { labOf, nurseOf, patientOf } from './patients.ts'
-import { answerTo, atCounter, findingsOf, isRhdAllowed, toFill } from './rules.ts'
+import { answerTo, atCounter, findingsOf, findingsOfOrder, isRhdAllowed, toFill } from './rules.ts'
 import type { Kind, Step } from './steps.ts'
 
 /* A bag is handed out: at the fridge, where scan, door and radio tags tell of it, or over the counter. */
@@ -101,11 +101,13 @@ export const atDoors = {
       refusal: isOver ? 'session_over' : null,
     })
     if (!body) return
-    const found = findingsOf(hospital, unit, {
+    const ofBag = findingsOf(hospital, unit, {
       ...{ patient, emergency, hasWord: step.other || session.isRhdAllowed },
       isUnchecked: session.isCheckNeeded && !session.isChecked,
       isCrossmatchNeeded: session.isCrossmatchNeeded,
     })
+    const ofOrder = session.order && !emergency ? findingsOfOrder(hospital, session.order) : []
+    const found = [...ofBag, ...ofOrder].sort()
     const { answer, reason } = answerTo(found, isGlassBroken)
     const told = ScanAnswer.parse(body)
     const what = `scan of ${unit.told.join(', ')} for ${patient?.name}`

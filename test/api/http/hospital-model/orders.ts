@@ -23,12 +23,12 @@ import type { Kind, Step } from './steps.ts'
 export const orderOf = ({ orders }: Hospital, step: Step): Order | null =>
   step.other ? (newest(orders, step.pick) ?? null) : null
 
-/** What was ordered for the patient in the last 24 hours and stands, mL. */
-function dayMlOf({ orders, ...hospital }: Hospital, patient: Patient, amount: number): number {
-  const counted = orders.filter(
-    (one) => one.patient === patient && one.ended === null && one.at > nowOf(hospital) - day,
-  )
-  return counted.reduce((all, one) => all + one.amount, amount) * 200
+/** What was ordered for the patient in the last 24 hours and stands, or was handed out all the same, mL. */
+function dayMlOf(hospital: Hospital, patient: Patient, amount: number): number {
+  const { orders } = hospital
+  const theirs = orders.filter((one) => one.patient === patient && one.at > nowOf(hospital) - day)
+  const counted = theirs.map((one) => (one.ended === null ? one.amount : 2 * filledBy(hospital, one).length))
+  return counted.reduce((all, one) => all + one, amount) * 200
 }
 
 const approvers = ['senior', 'head', 'affairs', 'doctor'] as const

@@ -261,7 +261,8 @@ const stops = [
 const calls = [
   ...(['reserved_for_another', 'crossmatch_least_incompatible', 'rhd_override_missing'] as const),
   ...(['requirement_unmet', 'antigen_unknown', 'unverified', 'uncontrolled_too_long'] as const),
-  ...(['crossmatch_missing', 'crossmatch_expired', 'no_valid_sample', 'second_checker_missing'] as const),
+  ...(['crossmatch_missing', 'crossmatch_expired', 'no_valid_sample'] as const),
+  ...(['order_ended', 'order_filled', 'second_checker_missing'] as const),
 ]
 export const findings: readonly string[] = [...stops, ...calls]
 
@@ -313,6 +314,12 @@ export function filledBy({ units }: Hospital, order: Order): Unit[] {
   return units.filter(
     ({ state, issues }) => (state === 'issued' || state === 'transfused') && issues.at(-1)?.order === order,
   )
+}
+
+/** What has become of an order since a door was opened for it. */
+export function findingsOfOrder(hospital: Hospital, order: Order): string[] {
+  if (order.ended !== null) return ['order_ended']
+  return isFilled(hospital, order) ? ['order_filled'] : []
 }
 
 /** Of bags of two units each. */

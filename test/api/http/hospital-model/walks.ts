@@ -122,6 +122,23 @@ export const walks: readonly Walk[] = [
     ],
   },
   {
+    name: 'what has become of an order since the door was opened for it',
+    land: 'CN',
+    words: [known, {}],
+    steps: [
+      born,
+      born,
+      { kind: 'order', amount: 2, urgency: 'emergency', flag: true },
+      { ...open, other: true },
+      scan,
+      { ...scan, unit: 1 },
+      { kind: 'order', amount: 2, urgency: 'emergency', flag: true },
+      { ...open, other: true },
+      { kind: 'cancel', flag: true },
+      { ...scan, unit: 1 },
+    ],
+  },
+  {
     name: 'what is on record of a patient speaks at the fridge',
     land: 'CN',
     words: [known, known],
