@@ -2,11 +2,14 @@ import { setImmediate as othersToo } from 'node:timers/promises'
 import type { Database, Transaction } from './database.ts'
 import { failureClass, sqlStateOf } from './sql-state.ts'
 
-/** So long one statement has the word, ms; then the next goes beside it: one lost on its way must not hold up all. */
+/** So long a statement has the word, ms; then the next goes beside it: one lost on its way must not hold up all. */
 const turnMs = 50
 
-/** And so many turns of the event loop it waits for others, while they keep coming. */
-const mostTurns = 5
+/** So many have the word at once: while the database works on some, this process works on what others have told. */
+const lanes = 4
+
+/** And so many turns of the event loop each waits for others, while they keep coming. */
+const mostTurns = 2
 
 /** So many go with one statement. */
 const mostTogether = 100
@@ -20,13 +23,15 @@ type Waiting<Asked, Told> = {
 type Queue<Asked, Told> = {
   readonly db: Database | Transaction
   readonly waiting: Waiting<Asked, Told>[]
-  /** Whose turn it is; null where the next may go. */
-  turn: object | null
+  /** Somebody waits for others to come, who all go with him. */
+  isGathering: boolean
+  /** Statements that have the word. */
+  underWay: number
 }
 
 /**
- * Ask in one statement what many ask at once: a round trip costs more than most of what is asked. Who comes while one is
- * under way goes with the next; who comes alone waits for nobody.
+ * Ask in one statement what many ask at once: a round trip costs more than most of what is asked. Who comes while four
+ * are under way goes with the next; who comes alone waits for nobody.
  *
  * What the database refuses for all is asked for each again, alone: nobody is refused for another's sake.
  *
@@ -39,21 +44,28 @@ export function gathered<Asked, Told>(
   const queues = new WeakMap<object, Queue<Asked, Told>>()
 
   async function goOn(queue: Queue<Asked, Told>): Promise<void> {
-    if (queue.turn !== null || queue.waiting.length === 0) return
-    const turn = {}
-    queue.turn = turn
+    const { waiting } = queue
+    if (queue.isGathering || queue.underWay >= lanes || waiting.length === 0) return
+    queue.isGathering = true
+    // Whoever has come in the same moment goes too, and who comes while more do.
+    for (let turns = 0, before = 0; turns < mostTurns && waiting.length > before; turns++) {
+      before = waiting.length
+      await othersToo()
+    }
+    queue.isGathering = false
+    queue.underWay++
+    let hasTheWord = true
     const pass = () => {
-      if (queue.turn !== turn) return
-      queue.turn = null
+      if (!hasTheWord) return
+      hasTheWord = false
+      queue.underWay--
       void goOn(queue)
     }
     const late = setTimeout(pass, turnMs)
-    // Whoever has come in the same moment goes too, and who comes while more do.
-    for (let turns = 0, before = 0; turns < mostTurns && queue.waiting.length > before; turns++) {
-      before = queue.waiting.length
-      await othersToo()
-    }
-    await answer(queue.db, queue.waiting.splice(0, mostTogether))
+    const together = waiting.splice(0, mostTogether)
+    // More than go with one statement need not wait for it.
+    void goOn(queue)
+    await answer(queue.db, together)
     clearTimeout(late)
     pass()
   }
@@ -76,7 +88,7 @@ export function gathered<Asked, Told>(
   }
 
   return (db, asked) => {
-    const queue = queues.get(db) ?? { db, waiting: [], turn: null }
+    const queue = queues.get(db) ?? { db, waiting: [], isGathering: false, underWay: 0 }
     queues.set(db, queue)
     return new Promise((resolve, reject) => {
       queue.waiting.push({ asked, resolve, reject })

@@ -33,26 +33,28 @@ describe('what is asked for together', () => {
     )
   })
 
-  test('goes in one statement while another is under way, and alone where nobody else asks', async () => {
+  test('goes in one statement while four are under way, and alone where nobody else asks', async () => {
     const { statements, ask, answerNext, heard } = held()
-    const first = ask(db, 1)
-    await heard(1)
-    const others = [ask(db, 2), ask(db, 3)]
+    const asking: Promise<number>[] = []
+    for (const number of [1, 2, 3, 4]) {
+      asking.push(ask(db, number))
+      await heard(number)
+    }
+    asking.push(ask(db, 5), ask(db, 6))
     answerNext()
-    await first
-    await heard(2)
-    expect(statements).toEqual([[1], [2, 3]])
-    answerNext()
-    expect(await Promise.all(others)).toEqual([2, 3])
+    await heard(5)
+    expect(statements).toEqual([[1], [2], [3], [4], [5, 6]])
+    for (const _ of statements) answerNext()
+    expect(await Promise.all(asking)).toEqual([1, 2, 3, 4, 5, 6])
   })
 
   test('is not held up for ever by a statement that is lost', async () => {
     const { statements, ask, heard } = held()
-    void ask(db, 1)
-    await heard(1)
-    void ask(db, 2)
-    await heard(2)
-    expect(statements).toEqual([[1], [2]])
+    for (const number of [1, 2, 3, 4, 5]) {
+      void ask(db, number)
+      await heard(number)
+    }
+    expect(statements).toEqual([[1], [2], [3], [4], [5]])
   })
 
   test('never goes with what is asked in another transaction', async () => {
