@@ -1,4 +1,5 @@
 import { and, eq, gt, type SQL, sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import { bag, bagEvent, patient } from '../../schema/tables/bags.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { bloodOrder, bloodOrderEvent } from '../../schema/tables/orders.ts'
@@ -55,13 +56,17 @@ export async function insertOrderEvent(
 const isOpen = sql`not exists (
   select from ${bloodOrderEvent} e where e.order_id = ${bloodOrder.id} and e.verb <> 'approve')`
 
+/** The bags `b` whose newest issue names an order, and that have not come back; as its index asks for them. */
+const filling = (id: SQL | AnyPgColumn) => sql`
+  from ${bagEvent} e join ${bag} b on b.id = e.bag_id
+  where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = ${id}::text
+    and e.verb = 'issue' and b.state in ('issued', 'transfused')
+    and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue')`
+
 /** `filledAmount` in SQL. */
 const filled = sql<number>`(
-  select round(coalesce(sum(b.amount), 0)::numeric, 2)::double precision from ${bagEvent} e join ${bag} b on b.id = e.bag_id
-  where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = ${bloodOrder.id}::text
-    and e.verb = 'issue' and b.state in ('issued', 'transfused') and b.uom = ${bloodOrder.uom}
-    and b.component in (${bloodOrder.component}, 'thawed_' || ${bloodOrder.component})
-    and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue'))`
+  select round(coalesce(sum(b.amount), 0)::numeric, 2)::double precision ${filling(bloodOrder.id)}
+    and b.uom = ${bloodOrder.uom} and b.component in (${bloodOrder.component}, 'thawed_' || ${bloodOrder.component}))`
 
 /** What was ordered for a patient since then; of what was rejected or called off only what was handed out all the same. */
 export async function orderedSince(tx: Transaction, key: PatientKey, since: number) {
@@ -144,10 +149,7 @@ export function orderToFill(id: SQL): SQL {
       'events', (select coalesce(json_agg(json_build_object('verb', e.verb, 'grade', e.grade, 'by', e.actor->>'id')
         order by e.id), '[]') from ${bloodOrderEvent} e where e.order_id = o.id),
       'bags', (select coalesce(json_agg(json_build_object('component', b.component, 'amount', b.amount, 'uom', b.uom)), '[]')
-        from ${bagEvent} e join ${bag} b on b.id = e.bag_id
-        where e.verb in ('issue', 'reserve') and e.data ? 'order' and e.data->>'order' = o.id::text
-          and e.verb = 'issue' and b.state in ('issued', 'transfused')
-          and e.version = (select max(l.version) from ${bagEvent} l where l.bag_id = b.id and l.verb = 'issue')))
+        ${filling(sql`o.id`)}))
     from ${bloodOrder} o where o.id = ${id})`
 }
 

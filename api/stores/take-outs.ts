@@ -149,6 +149,12 @@ export type ReadPatient = {
   readonly revision: number | null
 } | null
 
+type Whom = {
+  readonly patient: ReadPatient
+  /** The order it fills; null where none was named. */
+  readonly orderId: string | null
+}
+
 /**
  * Issue the bag and write down the answer that says so, in one statement and so in one transaction. It waits for nobody:
  * what was read is as old as the time it would take.
@@ -161,11 +167,7 @@ export async function issueAtScan(
   actor: Actor,
   before: Bag,
   event: BagEvent,
-  {
-    patient: read,
-    orderId,
-    ...told
-  }: Told & { readonly patient: ReadPatient /** The order it fills. */; readonly orderId: string | null },
+  { patient: read, orderId, ...told }: Told & Whom,
 ): Promise<Bag | null> {
   const after = afterEvent(before, event)
   const values = {

@@ -138,17 +138,9 @@ export function unescapeHl7(
   text: string,
   { field, component, repetition, escaping, subcomponent }: Delimiters,
 ): string {
-  const said = new Map<string, string>([
-    ...([
-      ['F', field],
-      ['S', component],
-      ['R', repetition],
-    ] as const),
-    ...([
-      ['E', escaping],
-      ['T', subcomponent],
-    ] as const),
-  ])
+  const said = new Map(
+    Object.entries({ F: field, S: component, R: repetition, E: escaping, T: subcomponent }),
+  )
   const parts = text.split(escaping)
   // Escapes come in pairs of the escaping character: what stands between two of them is one.
   if (parts.length < 3) return text
