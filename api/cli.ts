@@ -3,6 +3,7 @@ import { usage as devicesUsage, listDevices } from './cli/devices.ts'
 import { forwardStoredReadings, usage as forwardStoredUsage } from './cli/forward-stored.ts'
 import { judgeFile, usage as judgeUsage } from './cli/judge.ts'
 import { migrateDatabase, usage as migrateUsage } from './cli/migrate.ts'
+import { planFile, usage as planUsage } from './cli/plan.ts'
 import { rescueBags, usage as rescueUsage } from './cli/rescue.ts'
 import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from './cli/sign-in.ts'
 import { holdsUsage, listHolds, listStock, stockUsage } from './cli/stock.ts'
@@ -17,6 +18,7 @@ type Command = {
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ['judge', { run: judgeFile, usage: judgeUsage }],
+  ['plan', { run: planFile, usage: planUsage }],
   ['trace', { run: traceBag, usage: traceUsage }],
   ['stock', { run: listStock, usage: stockUsage }],
   ['holds', { run: listHolds, usage: holdsUsage }],

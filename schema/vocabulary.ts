@@ -127,6 +127,65 @@ export const rescueRejections = [
 ] as const
 export type RescueRejection = (typeof rescueRejections)[number]
 
+/** How blood is carried: what a box keeps. */
+export const boxKinds = ['cold', 'room', 'frozen'] as const
+export type BoxKind = (typeof boxKinds)[number]
+
+/** What keeps a bag from being transferred to anybody. */
+export const transferObstacles = ['not_issuable', 'reserved', 'cold_chain'] as const
+export type TransferObstacle = (typeof transferObstacles)[number]
+
+/** Why a bag does not go where blood is needed: the first of these that holds. */
+export const transferRejections = [
+  'other_component',
+  'own_site',
+  ...transferObstacles,
+  'expired',
+  'group_unconfirmed',
+  'incompatible',
+  'rhd_positive',
+  'high_titre',
+  'not_treated',
+  'amount_unknown',
+  'other_unit',
+  'no_way',
+  'no_box',
+  'box_too_short',
+  'too_late',
+  'too_short_lived',
+  'protected',
+  'not_needed',
+] as const
+export type TransferRejection = (typeof transferRejections)[number]
+
+/** What a plan makes as little of as can be. */
+export const transferTiers = [
+  'unmet_emergency',
+  'unmet_urgent',
+  'unmet_routine',
+  'reserve',
+  'arrival',
+  'substitution',
+  'carrying',
+  'below_target',
+  'expiry',
+] as const
+export type TransferTier = (typeof transferTiers)[number]
+
+/** What speaks for a bag that a plan sends. */
+export const transferReasons = [
+  'only_source',
+  'nearest',
+  'nearer_taken',
+  'nearer_protected',
+  'same_group',
+  'substitute',
+  'same_box',
+  'expires_first',
+  'from_reserve',
+] as const
+export type TransferReason = (typeof transferReasons)[number]
+
 /** What speaks for the device a bag is rescued to, and what is to be known of it. */
 export const rescueReasons = [
   'only_choice',

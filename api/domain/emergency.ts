@@ -18,7 +18,7 @@ export type Seen = { readonly sex: Sex | null; readonly ageYears: number | null 
  */
 export function isRhdPositiveAllowed(
   { rhdPositive }: EmergencyRule,
-  patient: Patient | null,
+  patient: Pick<Patient, 'group' | 'antiD'> | null,
   { sex, ageYears }: Seen,
 ): boolean {
   if (patient?.antiD || patient?.group.rhd === 'negative') return false

@@ -4,6 +4,7 @@ import { boot, clockFact, clockFault, device } from '../../schema/tables/devices
 import { message } from '../../schema/tables/messages.ts'
 import type { Actor } from '../domain/actor.ts'
 import { type ClockFact, offsetOf } from '../domain/clock.ts'
+import { groupedBy } from '../domain/grouped-by.ts'
 import { foldPlaces, type Place, type Sighting, saysNothingNew } from '../domain/place.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
@@ -326,16 +327,6 @@ function sightingsThrough(
       if (!named.has(one.message) && carries(tags, one.at)) sightings.push(one)
   const untagged = tags.flatMap(({ to }) => (to === null || carries(tags, to) ? [] : [to]))
   return [...sightings, ...untagged.map((at) => ({ ...nothingSeen, at, key: `untagged/${at}` }))]
-}
-
-function groupedBy<T, Key>(rows: readonly T[], keyOf: (row: T) => Key): Map<Key, T[]> {
-  const groups = new Map<Key, T[]>()
-  for (const row of rows) {
-    const group = groups.get(keyOf(row))
-    if (group) group.push(row)
-    else groups.set(keyOf(row), [row])
-  }
-  return groups
 }
 
 /** Somebody took the last tag off. */

@@ -1,0 +1,294 @@
+import type { TransferReason, TransferRejection } from '../../../schema/vocabulary.ts'
+import { transferReasons, transferRejections } from '../../../schema/vocabulary.ts'
+import { groupedBy } from '../grouped-by.ts'
+import type { Option } from './candidates.ts'
+import { arrivalMinutes } from './filters.ts'
+import { type Best, gapOf, isProved, type Solved, type TierValue } from './plan.ts'
+import type { TransferBag, TransferDemand, TransferLevel, TransferProblem } from './problem.ts'
+import { weightOf } from './problem.ts'
+import { cellOfBag } from './room.ts'
+import { type Ledger, type Move, offerFor, scoreOf } from './score.ts'
+
+/** Minutes from now until it is in hand: half of the time, as planned, and in 19 of 20 cases. */
+export type Arrival = { readonly p50: number; readonly p80: number; readonly p95: number }
+
+export type ExplainedMove = {
+  readonly bag: string
+  readonly from: string
+  readonly demand: string
+  readonly request: string
+  readonly amount: number
+  readonly arrival: Arrival
+  readonly reasons: readonly TransferReason[]
+}
+
+export type ExplainedDemand = {
+  readonly id: string
+  readonly request: string
+  readonly asked: number
+  readonly planned: number
+  /** What no bag was found for. */
+  readonly missing: number
+  /** When the last bag of it is in hand; null where none comes. */
+  readonly complete: Arrival | null
+  /** Every other bag there is, by the first thing that speaks against it: how many, and the first of them. */
+  readonly rejected: readonly Rejected[]
+}
+
+export type Rejected = {
+  readonly reason: TransferRejection
+  readonly count: number
+  readonly bags: readonly string[]
+}
+
+/** What becomes of what a site keeps of one component and group; amounts. */
+export type Donor = {
+  readonly site: string
+  readonly bag: Pick<TransferBag, 'component' | 'group' | 'uom'>
+  readonly before: number
+  readonly after: number
+  readonly level: TransferLevel | null
+  /** For how many days of its own use that lasts (its inventory index); null where nobody knows what it uses. */
+  readonly daysBefore: number | null
+  readonly daysAfter: number | null
+  /** It draws on what lies below the minimum: somebody there must approve. */
+  readonly needsApproval: boolean
+}
+
+export type Explained = {
+  readonly policy: number
+  readonly at: number
+  readonly moves: readonly ExplainedMove[]
+  readonly demands: readonly ExplainedDemand[]
+  readonly donors: readonly Donor[]
+  readonly tiers: readonly TierValue[]
+  readonly isProved: boolean
+  /** How far it may be from the best, of what it is; 0 where it is proved. */
+  readonly gap: number
+  readonly doNothing: readonly Omit<TierValue, 'bound'>[]
+  readonly secondBest: (Solved & { readonly journeys: readonly Journey[] }) | null
+  readonly journeys: readonly Journey[]
+}
+
+export type Journey = { readonly from: string; readonly to: string; readonly bags: number }
+
+/**
+ * A plan in full: why each bag, why no other, and what it does to those who give.
+ *
+ * @param mostNamed so many rejected bags are named for each reason
+ */
+export function explain(problem: TransferProblem, best: Best, mostNamed: number): Explained {
+  const { moves, ledger, tiers, secondBest, options } = best
+  const sent = new Map(moves.map(({ bag, demand }) => [bag, demand]))
+  const drawn = drawnOn(problem, ledger, moves)
+  const reserved = fromReserve(problem, ledger, moves)
+  return {
+    policy: problem.policy.version,
+    at: problem.at,
+    moves: moves.map((move) => moveOf(move, { problem, ledger, options, sent, drawn, reserved, moves })),
+    demands: problem.demands.map((demand) =>
+      demandOf(demand, { problem, ledger, sent, drawn, moves }, mostNamed),
+    ),
+    donors: donorsOf(problem, ledger, drawn, moves),
+    tiers,
+    isProved: isProved(best),
+    gap: gapOf(best),
+    doNothing: scoreOf(problem, [], ledger).tiers,
+    secondBest: secondBest && { ...secondBest, journeys: journeysOf(secondBest.moves, ledger) },
+    journeys: journeysOf(moves, ledger),
+  }
+}
+
+type Facts = {
+  readonly problem: TransferProblem
+  readonly ledger: Ledger
+  /** By bag. */
+  readonly sent: ReadonlyMap<string, string>
+  /** Per cell, hundredths of a mL: all, and what is not for those who may draw on reserves. */
+  readonly drawn: ReadonlyMap<string, Drawn>
+  readonly moves: readonly Move[]
+}
+type Drawn = { readonly all: number; readonly ordinary: number }
+
+function drawnOn(problem: TransferProblem, ledger: Ledger, moves: readonly Move[]): Map<string, Drawn> {
+  const drawn = new Map<string, Drawn>()
+  for (const move of moves) {
+    const { bag, demand } = pairOf(ledger, move)
+    const cell = cellOfBag(bag) ?? ''
+    const weight = weightOf(bag, problem.policy) ?? 0
+    const { all, ordinary } = drawn.get(cell) ?? { all: 0, ordinary: 0 }
+    const isOrdinary = !problem.policy.reserveFor.includes(demand.urgency)
+    drawn.set(cell, { all: all + weight, ordinary: ordinary + (isOrdinary ? weight : 0) })
+  }
+  return drawn
+}
+
+/** Of each cell that gives more than is free, the bags that go beyond it: the last to expire of those that may. */
+function fromReserve(
+  { policy }: TransferProblem,
+  ledger: Ledger,
+  moves: readonly Move[],
+): ReadonlySet<string> {
+  const pairs = moves.map((move) => pairOf(ledger, move))
+  const beyond = new Set<string>()
+  for (const [cell, given] of groupedBy(pairs, ({ bag }) => cellOfBag(bag) ?? '')) {
+    let over = -(ledger.rooms.get(cell)?.free ?? 0)
+    for (const { bag } of given) over += weightOf(bag, policy) ?? 0
+    const mayDraw = given.filter(({ demand }) => policy.reserveFor.includes(demand.urgency))
+    for (const { bag } of mayDraw.sort((a, b) => b.bag.expiresAt - a.bag.expiresAt)) {
+      if (over <= 0) break
+      beyond.add(bag.id)
+      over -= weightOf(bag, policy) ?? 0
+    }
+  }
+  return beyond
+}
+
+function moveOf(
+  move: Move,
+  facts: Facts & { readonly options: readonly Option[]; readonly reserved: ReadonlySet<string> },
+): ExplainedMove {
+  const { problem, ledger, options, reserved, sent, moves } = facts
+  const { bag, demand } = pairOf(ledger, move)
+  const arrival = arrivalOf(bag, demand, problem, ledger)
+  const offers = options.filter((option) => option.demand === demand)
+  const nearer = offers.filter(({ minutes }) => minutes < arrival.p80)
+  const offer = offers.find(({ class: { bags } }) => bags.includes(bag))
+  const left = nearer.flatMap(({ class: { bags } }) => bags.filter(({ id }) => !sent.has(id)))
+  const cell = cellOfBag(bag)
+  const speaks: Readonly<Record<TransferReason, boolean>> = {
+    only_source: new Set(offers.map((option) => option.class.site)).size === 1,
+    nearest: nearer.length === 0,
+    nearer_taken: nearer.some(({ class: { bags } }) => bags.some(({ id }) => sent.has(id))),
+    nearer_protected: left.some((other) => isProtected(other, demand, facts)),
+    same_group: offer?.rank === 0,
+    substitute: offer !== undefined && offer.rank > 0,
+    same_box: moves.some(
+      (other) => other.bag !== bag.id && isSameTrip(pairOf(ledger, other), { bag, demand }),
+    ),
+    expires_first: offers.every(
+      (other) =>
+        other.class.cell !== cell ||
+        other.class.bags.every(({ id, expiresAt }) => sent.has(id) || expiresAt >= bag.expiresAt),
+    ),
+    from_reserve: reserved.has(bag.id),
+  }
+  return {
+    bag: bag.id,
+    from: bag.site,
+    demand: demand.id,
+    request: demand.request,
+    amount: bag.amount ?? 0,
+    arrival,
+    reasons: transferReasons.filter((reason) => speaks[reason]),
+  }
+}
+
+function demandOf(demand: TransferDemand, facts: Facts, mostNamed: number): ExplainedDemand {
+  const { problem, ledger, moves } = facts
+  const bags = moves.flatMap((move) => (move.demand === demand.id ? [pairOf(ledger, move).bag] : []))
+  const planned = bags.reduce((sum, { amount }) => sum + (amount ?? 0), 0)
+  const last = bags
+    .map((bag) => arrivalOf(bag, demand, problem, ledger))
+    .reduce<Arrival | null>((latest, one) => (latest && latest.p80 >= one.p80 ? latest : one), null)
+  const rejections = groupedBy(
+    problem.stock.filter(({ id }) => facts.sent.get(id) !== demand.id),
+    (bag) => rejectionOf(bag, demand, facts),
+  )
+  return {
+    id: demand.id,
+    request: demand.request,
+    asked: demand.amount,
+    planned,
+    missing: Math.max(0, demand.amount - planned),
+    complete: last,
+    rejected: transferRejections.flatMap((reason) => {
+      const rejected = rejections.get(reason)
+      if (!rejected) return []
+      return [{ reason, count: rejected.length, bags: rejected.slice(0, mostNamed).map(({ id }) => id) }]
+    }),
+  }
+}
+
+function rejectionOf(bag: TransferBag, demand: TransferDemand, facts: Facts): TransferRejection {
+  const offer = offerFor(facts.problem, facts.ledger, bag, demand)
+  if (typeof offer === 'string') return offer
+  if (facts.sent.has(bag.id)) return 'not_needed'
+  return isProtected(bag, demand, facts) ? 'protected' : 'not_needed'
+}
+
+/** What its site gives already leaves no room for it as well. */
+function isProtected(bag: TransferBag, demand: TransferDemand, { problem, ledger, drawn }: Facts): boolean {
+  const cell = cellOfBag(bag) ?? ''
+  const { free = 0, reserve = 0 } = ledger.rooms.get(cell) ?? {}
+  const { all, ordinary } = drawn.get(cell) ?? { all: 0, ordinary: 0 }
+  const weight = weightOf(bag, problem.policy) ?? 0
+  if (all + weight > free + reserve) return true
+  return !problem.policy.reserveFor.includes(demand.urgency) && ordinary + weight > free
+}
+
+function donorsOf(
+  { policy }: TransferProblem,
+  { rooms, bags }: Ledger,
+  drawn: ReadonlyMap<string, Drawn>,
+  moves: readonly Move[],
+): readonly Donor[] {
+  const given = groupedBy(
+    moves.flatMap(({ bag }) => bags.get(bag) ?? []),
+    (bag) => cellOfBag(bag) ?? '',
+  )
+  return [...given].flatMap(([cell, [bag]]) => {
+    const room = rooms.get(cell)
+    if (!bag || !room) return []
+    const { component, group, uom, site } = bag
+    const perUnit = weightOf({ ...bag, amount: 1 }, policy) ?? 1
+    const { level, stock, free } = room
+    const all = drawn.get(cell)?.all ?? 0
+    const days = (weight: number) => (level?.perDay ? weight / perUnit / level.perDay : null)
+    return [
+      {
+        site,
+        bag: { component, group, uom },
+        before: stock / perUnit,
+        after: (stock - all) / perUnit,
+        level,
+        daysBefore: days(stock),
+        daysAfter: days(stock - all),
+        needsApproval: all > free,
+      },
+    ]
+  })
+}
+
+function arrivalOf(
+  bag: TransferBag,
+  demand: TransferDemand,
+  { minutesTo, policy }: TransferProblem,
+  { places }: Ledger,
+): Arrival {
+  const way = minutesTo.get(demand.site)?.[places.get(bag.site) ?? -1] ?? 0
+  const at = (percent: number) =>
+    arrivalMinutes(bag, { minutes: Math.ceil((way * percent) / 100), boxes: null }, policy) ?? 0
+  return { p50: at(policy.spread.p50), p80: at(100), p95: at(policy.spread.p95) }
+}
+
+function journeysOf(moves: readonly Move[], ledger: Ledger): readonly Journey[] {
+  const pairs = moves.map((move) => pairOf(ledger, move))
+  return [...groupedBy(pairs, ({ bag, demand }) => `${bag.site}|${demand.site}`).values()].flatMap((trip) =>
+    trip.slice(0, 1).map(({ bag, demand }) => ({ from: bag.site, to: demand.site, bags: trip.length })),
+  )
+}
+
+type Pair = { readonly bag: TransferBag; readonly demand: TransferDemand }
+
+function isSameTrip(one: Pair, other: Pair): boolean {
+  return one.bag.site === other.bag.site && one.demand.site === other.demand.site
+}
+
+/** Of moves that were checked: both are there. */
+function pairOf({ bags, demands }: Ledger, move: Move): Pair {
+  const bag = bags.get(move.bag)
+  const demand = demands.get(move.demand)
+  if (!bag || !demand) throw new Error(`bag ${move.bag} or demand ${move.demand} is not of this problem`)
+  return { bag, demand }
+}

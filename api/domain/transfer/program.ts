@@ -1,0 +1,157 @@
+import type { BoxKind, TransferTier } from '../../../schema/vocabulary.ts'
+import { groupedBy } from '../grouped-by.ts'
+import type { BagClass, Option } from './candidates.ts'
+import { type TransferDemand, type TransferProblem, weightOf } from './problem.ts'
+import type { Room } from './room.ts'
+
+/** A sparse row or objective: values at columns. */
+export type Terms = { readonly indices: number[]; readonly values: number[] }
+
+/** Minimise one tier after another over x, 0 <= x <= upper, of which some are whole, subject to rows <= their bounds. */
+export type IntegerProgram = {
+  readonly upper: readonly number[]
+  readonly isWhole: readonly boolean[]
+  readonly rows: readonly (Terms & { readonly atMost: number })[]
+  readonly tiers: ReadonlyMap<TransferTier, Terms>
+  /** Columns 0 and on: how many bags of a class go to a demand. */
+  readonly options: readonly Option[]
+  readonly trips: readonly Trip[]
+  /** Hundredths of a mL for each one of the figures. */
+  readonly unit: number
+}
+
+/** All that may go from one site to another; its column is 1 where something does. */
+export type Trip = { readonly key: string; readonly column: number; readonly options: readonly number[] }
+
+/**
+ * The plan as an integer program. Whole are the bags of each class that go to each demand, journeys and boxes; what is
+ * missing of a need, drawn on a reserve, or taken below a target follows from them. All figures are divided by what they
+ * have in common, so that the solver works with small whole numbers.
+ */
+export function programOf(
+  problem: TransferProblem,
+  options: readonly Option[],
+  rooms: ReadonlyMap<string, Room>,
+): IntegerProgram {
+  const { demands, policy } = problem
+  const upper: number[] = []
+  const isWhole: boolean[] = []
+  const rows: (Terms & { atMost: number })[] = []
+  const tiers = new Map(policy.tiers.map((tier) => [tier, { indices: [], values: [] } as Terms]))
+  const column = (most: number, whole: boolean) => {
+    upper.push(most)
+    isWhole.push(whole)
+    return upper.length - 1
+  }
+  const costs = (tier: TransferTier, at: number, value: number) => {
+    const terms = tiers.get(tier)
+    if (!terms || value === 0) return
+    terms.indices.push(at)
+    terms.values.push(value)
+  }
+  const needs = new Map(demands.map((demand) => [demand, weightOf(demand, policy) ?? 0]))
+  const byCell = groupedBy(options.keys(), (at) => (options[at] as Option).class.cell)
+  const unit = commonUnit([
+    ...needs.values(),
+    ...options.map((option) => option.class.weight),
+    ...[...byCell.keys()].flatMap((cell) => {
+      const { free = 0, reserve = 0, aboveTarget = 0 } = rooms.get(cell) ?? {}
+      return [free, reserve, aboveTarget]
+    }),
+  ])
+  const weights = options.map((option) => option.class.weight / unit)
+
+  for (const [at, { class: of, minutes, rank, risk }] of options.entries()) {
+    column(of.bags.length, true)
+    const weight = weights[at] as number
+    costs('arrival', at, minutes * weight)
+    costs('substitution', at, rank * weight)
+    costs('expiry', at, risk * weight)
+  }
+  const row = (
+    indices: readonly number[],
+    valueAt: (at: number) => number,
+    atMost: number,
+    ...more: Term[]
+  ) =>
+    rows.push({
+      indices: [...indices, ...more.map(([at]) => at)],
+      values: [...indices.map(valueAt), ...more.map(([, value]) => value)],
+      atMost,
+    })
+  const weightAt = (at: number) => weights[at] as number
+
+  for (const [of, at] of groupAt(options, (option) => option.class))
+    if (at.length > 1) row(at, () => 1, (of as BagClass).bags.length)
+
+  const byDemand = groupAt(options, ({ demand }) => demand)
+  for (const demand of demands) {
+    const need = (needs.get(demand) ?? 0) / unit
+    const unmet = column(need, false)
+    costs(`unmet_${demand.urgency}`, unmet, 1)
+    row(byDemand.get(demand) ?? [], (at) => -weightAt(at), -need, [unmet, -1])
+  }
+
+  for (const [cell, at] of byCell) {
+    const room = rooms.get(cell)
+    if (!room) continue
+    const [free, reserve, aboveTarget] = [room.free / unit, room.reserve / unit, room.aboveTarget / unit]
+    const total = at.reduce((sum, one) => sum + weightAt(one) * (upper[one] as number), 0)
+    const ordinary = at.filter((one) => !mayDrawReserve(options[one] as Option, problem))
+    const drawn: Term[] = []
+    if (reserve > 0 && ordinary.length < at.length) {
+      const column_ = column(reserve, false)
+      costs('reserve', column_, 1)
+      drawn.push([column_, -1])
+      if (ordinary.length > 0) row(ordinary, weightAt, free)
+    }
+    if (total > free) row(at, weightAt, free, ...drawn)
+    if (total > aboveTarget) {
+      const taken = column(total, false)
+      costs('below_target', taken, 1)
+      row(at, weightAt, aboveTarget, [taken, -1])
+    }
+  }
+
+  const trips: Trip[] = []
+  const journeyOf = ({ class: { site }, demand }: Option) => `${site}|${demand.site}`
+  for (const [key, at] of groupAt(options, journeyOf)) {
+    const trip = column(1, true)
+    trips.push({ key, column: trip, options: at })
+    costs('carrying', trip, policy.trip)
+    const byBox = groupAt(
+      at.map((one) => options[one] as Option),
+      (option) => boxOf(option, problem),
+    )
+    for (const [kind, places] of byBox) {
+      const inside = places.map((place) => at[place] as number)
+      const { bags } = policy.boxes[kind]
+      const most = Math.ceil(inside.reduce((sum, one) => sum + (upper[one] as number), 0) / bags)
+      const boxes = column(most, true)
+      costs('carrying', boxes, policy.box)
+      row(inside, () => 1, 0, [boxes, -bags])
+      row([boxes], () => 1, 0, [trip, -most])
+    }
+  }
+  return { upper, isWhole, rows, tiers, options, trips, unit }
+}
+
+type Term = readonly [at: number, value: number]
+
+export function mayDrawReserve({ demand }: { demand: TransferDemand }, { policy }: TransferProblem): boolean {
+  return policy.reserveFor.includes(demand.urgency)
+}
+
+function boxOf({ class: of }: Option, { policy }: TransferProblem): BoxKind {
+  return policy.boxOf[(of.bags[0] as BagClass['bags'][number]).component]
+}
+
+function groupAt<T, K>(of: readonly T[], keyOf: (one: T) => K): Map<K, number[]> {
+  return groupedBy([...of.keys()], (at) => keyOf(of[at] as T))
+}
+
+/** What divides all of them. */
+function commonUnit(figures: readonly number[]): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
+  return Math.max(1, figures.reduce(divisor, 0))
+}

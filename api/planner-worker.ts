@@ -1,0 +1,45 @@
+import { parentPort } from 'node:worker_threads'
+import { explain } from './domain/transfer/explain.ts'
+import { planTransfers } from './domain/transfer/plan.ts'
+import type { TransferBag, TransferProblem } from './domain/transfer/problem.ts'
+import { loadSolver } from './highs.ts'
+import type { FromPlanner, ToPlanner } from './planner.ts'
+
+if (!parentPort) throw new Error('this file is a worker')
+const port = parentPort
+
+const solver = await loadSolver()
+let problem: Omit<TransferProblem, 'stock'> | undefined
+let stock: TransferBag[] = []
+post({ kind: 'ready' })
+
+port.on('message', (message: ToPlanner) => {
+  if (message.kind === 'problem') {
+    problem = message.problem
+    stock = []
+  } else if (message.kind === 'stock') {
+    stock.push(...message.stock)
+  } else if (problem) {
+    const asked = { ...problem, stock }
+    problem = undefined
+    stock = []
+    try {
+      post(planned(asked, message.told))
+    } catch (error) {
+      post({ kind: 'failed', reason: (error as Error).message })
+    }
+  }
+})
+
+function planned(asked: TransferProblem, told: Extract<ToPlanner, { kind: 'plan' }>['told']): FromPlanner {
+  const began = performance.now()
+  const before = solver.usedMs()
+  const best = planTransfers(asked, solver.open, told)
+  const explained = explain(asked, best, told.mostNamed)
+  const times = { planMs: performance.now() - began, solveMs: solver.usedMs() - before }
+  return { kind: 'planned', explained, times }
+}
+
+function post(message: FromPlanner): void {
+  port.postMessage(message)
+}

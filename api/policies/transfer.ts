@@ -1,0 +1,121 @@
+import type { TransferReason, TransferRejection, TransferTier } from '../../schema/vocabulary.ts'
+import { transferTiers } from '../../schema/vocabulary.ts'
+import type { TransferPolicy } from '../domain/transfer/problem.ts'
+import type { Roads } from '../domain/transfer/travel.ts'
+import { orderRules } from './orders.ts'
+import type { Words } from './tasks.ts'
+
+const hour = 3_600_000
+
+/** What is used within the day of its arrival must keep for it: red cells 24 h, platelets 12 h. */
+const keepsADay = 24 * hour
+
+/**
+ * How transfers are planned. That a box is validated for half as long again, and what must be left of a life, is asked of
+ * redistribution programmes; the order of the tiers is what a bleeding patient needs first: to get blood at all, then soon,
+ * then the best fitting, and only then what is easy to carry and what would expire. The other figures are engineering
+ * defaults: a transfusion professional must confirm all of them.
+ */
+export const cnTransfer: TransferPolicy = {
+  version: 1,
+  counts: orderRules.CN.counts,
+  packMinutes: { cold: 10, room: 10, frozen: 15 },
+  handoverMinutes: 5,
+  boxOf: {
+    red_cells: 'cold',
+    whole_blood: 'cold',
+    thawed_plasma: 'cold',
+    platelets: 'room',
+    thawed_cryoprecipitate: 'room',
+    granulocytes: 'room',
+    plasma: 'frozen',
+    cryoprecipitate: 'frozen',
+    frozen_red_cells: 'frozen',
+  },
+  boxes: {
+    cold: { bags: 20, validatedMinutes: 8 * 60 },
+    room: { bags: 10, validatedMinutes: 8 * 60 },
+    frozen: { bags: 30, validatedMinutes: 12 * 60 },
+  },
+  spread: { p50: 75, p95: 135 },
+  boxPercent: 150,
+  lifeLeftMs: {
+    red_cells: keepsADay,
+    whole_blood: keepsADay,
+    plasma: keepsADay,
+    cryoprecipitate: keepsADay,
+    frozen_red_cells: keepsADay,
+    platelets: 12 * hour,
+    granulocytes: 6 * hour,
+    thawed_plasma: 4 * hour,
+    thawed_cryoprecipitate: 2 * hour,
+  },
+  reserveFor: ['emergency'],
+  tiers: transferTiers,
+  trip: 1,
+  box: 1,
+  unusedPercent: { emergency: 40, urgent: 20, routine: 20 },
+  coverDays: 14,
+  riskStep: 5,
+}
+
+/**
+ * Streets of a large city: slow in the two rush hours, fast at night. Engineering defaults, for where no table and no
+ * server of routes is configured.
+ */
+export const cnTransferRoads: Roads = {
+  detour: 1.35,
+  kmhAt: Array.from({ length: 24 }, (_, hour) => {
+    if (hour < 6 || hour >= 22) return 40
+    return [7, 8, 9, 17, 18, 19].includes(hour) ? 20 : 28
+  }),
+  accessMinutes: 3,
+}
+
+/** What each tier makes as little of as can be, and what it is counted in. */
+export const cnTransferTiers: Readonly<Record<TransferTier, Words>> = {
+  unmet_emergency: { zh: '未满足的紧急用血量', en: 'what emergencies lack' },
+  unmet_urgent: { zh: '未满足的加急用血量', en: 'what is urgent and lacks' },
+  unmet_routine: { zh: '未满足的常规用血量', en: 'what is routine and lacks' },
+  reserve: { zh: '动用其他机构储备的血量', en: 'what donors give of their reserve' },
+  arrival: { zh: '到达时间（血量×分钟，按第80百分位）', en: 'until it arrives (blood × minutes, p80)' },
+  substitution: { zh: '异型替代', en: 'blood of another group than the patient’s' },
+  carrying: { zh: '行程与运输箱数量', en: 'journeys and boxes' },
+  below_target: { zh: '使其他机构低于目标库存的血量', en: 'what leaves donors below their target' },
+  expiry: { zh: '过期风险', en: 'the risk that blood expires' },
+}
+
+export const cnTransferRejections: Readonly<Record<TransferRejection, Words>> = {
+  other_component: { zh: '不是所需成分', en: 'another component' },
+  own_site: { zh: '本来就在需要它的机构', en: 'it is there already' },
+  not_issuable: { zh: '目前不可发出', en: 'it may not be issued' },
+  reserved: { zh: '已预留', en: 'it is reserved' },
+  cold_chain: { zh: '冷链记录不完整或超限', en: 'its cold chain is not shown to be whole' },
+  expired: { zh: '已过期', en: 'it has expired' },
+  group_unconfirmed: { zh: '血型未确认', en: 'its group is not confirmed' },
+  incompatible: { zh: '血型不相容', en: 'its group does not fit' },
+  rhd_positive: { zh: 'RhD 阳性，患者不可用', en: 'RhD-positive, and the patient may not have it' },
+  high_titre: { zh: '未标明低效价', en: 'not labelled as of low titre' },
+  not_treated: { zh: '未经患者所需的处理', en: 'not treated as the patient needs' },
+  amount_unknown: { zh: '血量不明', en: 'nobody knows how much it is' },
+  other_unit: { zh: '计量单位不同', en: 'it is counted in another unit' },
+  no_way: { zh: '没有已知的路线', en: 'no way there is known' },
+  no_box: { zh: '没有合适的运输箱', en: 'there is no box for it' },
+  box_too_short: { zh: '运输箱验证时间不足', en: 'no box is validated for so long a way' },
+  too_late: { zh: '无法在期限前送达', en: 'it would come too late' },
+  too_short_lived: { zh: '送达后剩余有效期不足', en: 'too little of its life would be left' },
+  protected: { zh: '该机构须保留的库存', en: 'its site keeps it for itself' },
+  not_needed: { zh: '已有更合适的血袋', en: 'others serve better' },
+}
+
+export const cnTransferReasons: Readonly<Record<TransferReason, Words>> = {
+  only_source: { zh: '唯一可供的机构', en: 'the only site that can serve' },
+  nearest: { zh: '可供机构中最近', en: 'the nearest that can serve' },
+  nearer_taken: { zh: '更近的已用于其他需求', en: 'what is nearer is given already' },
+  nearer_protected: { zh: '更近的机构须保留其库存', en: 'nearer sites keep theirs' },
+  same_group: { zh: '与患者同型', en: 'the patient’s own group' },
+  substitute: { zh: '相容的替代血型', en: 'of another group that fits' },
+  same_box: { zh: '与其他血袋同行', en: 'it travels with others' },
+  expires_first: { zh: '该处先到期', en: 'it expires first there' },
+  from_reserve: { zh: '动用储备，须经批准', en: 'from the reserve: somebody there must approve' },
+}

@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { planTransfers } from '../../../../api/domain/transfer/plan.ts'
+import type { TransferProblem } from '../../../../api/domain/transfer/problem.ts'
+import { ledgerOf, type Move, offerFor, scoreOf } from '../../../../api/domain/transfer/score.ts'
+import { loadSolver } from '../../../../api/highs.ts'
+import { problems } from '../../../support/transfers.ts'
+
+const { open: solver } = await loadSolver()
+
+/** Every plan there is, one after another: each bag stays or goes to one of the demands it may go to. */
+function leastOf(problem: TransferProblem): { readonly tiers: readonly number[]; readonly plans: number } {
+  const ledger = ledgerOf(problem)
+  const choices = problem.stock
+    .map((bag) => ({
+      bag: bag.id,
+      demands: problem.demands
+        .filter((demand) => typeof offerFor(problem, ledger, bag, demand) === 'object')
+        .map(({ id }) => id),
+    }))
+    .filter(({ demands }) => demands.length > 0)
+  let least: readonly number[] | null = null
+  let plans = 0
+  const tryAll = (index: number, moves: readonly Move[]) => {
+    const choice = choices[index]
+    if (!choice) {
+      plans++
+      const { tiers, violations } = scoreOf(problem, moves, ledger)
+      const values = tiers.map(({ value }) => value)
+      if (violations.length === 0 && (least === null || comesBefore(values, least))) least = values
+      return
+    }
+    tryAll(index + 1, moves)
+    for (const demand of choice.demands) tryAll(index + 1, [...moves, { bag: choice.bag, demand }])
+  }
+  tryAll(0, [])
+  return { tiers: least ?? [], plans }
+}
+
+function comesBefore(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((value, index) => value !== b[index])
+  return at >= 0 && (a[at] as number) < (b[at] as number)
+}
+
+test('of all plans there are none is better, tier by tier', { timeout: 600_000 }, () => {
+  let compared = 0
+  fc.assert(
+    fc.property(problems({ sites: 4, bags: 10, demands: 3 }), (problem) => {
+      const { moves, tiers } = planTransfers(problem, solver, { limitMs: 60_000, secondBest: false })
+      const { tiers: least, plans } = leastOf(problem)
+      expect(scoreOf(problem, moves).violations).toEqual([])
+      expect(tiers.map(({ value }) => value)).toEqual(least)
+      expect(tiers.map(({ bound }) => bound)).toEqual(least)
+      if (plans > 8) compared++
+    }),
+    { numRuns: 1_500 },
+  )
+  expect(compared).toBeGreaterThan(200)
+})
+
+test('what is cut for being too far changes nothing', { timeout: 600_000 }, () => {
+  const told = { limitMs: 60_000, secondBest: false }
+  let cutSomething = 0
+  fc.assert(
+    fc.property(problems({ sites: 8, bags: 80, demands: 3 }), (problem) => {
+      const cut = planTransfers(problem, solver, told)
+      const uncut = planTransfers(problem, solver, { ...told, cut: (leads) => leads })
+      expect(cut.tiers).toEqual(uncut.tiers)
+      if (cut.options.length < uncut.options.length) cutSomething++
+    }),
+    { numRuns: 300 },
+  )
+  expect(cutSomething).toBeGreaterThan(20)
+})
+
+test('a second best plan makes other journeys, and is no better', { timeout: 600_000 }, () => {
+  const journeysOf = (problem: TransferProblem, moves: readonly Move[]) => {
+    const { bags, demands } = ledgerOf(problem)
+    return [
+      ...new Set(moves.map(({ bag, demand }) => `${bags.get(bag)?.site}>${demands.get(demand)?.site}`)),
+    ].sort()
+  }
+  fc.assert(
+    fc.property(problems({ sites: 6, bags: 30, demands: 3 }), (problem) => {
+      const best = planTransfers(problem, solver, { limitMs: 60_000, secondBest: true })
+      if (!best.secondBest) return
+      expect(scoreOf(problem, best.secondBest.moves).violations).toEqual([])
+      expect(journeysOf(problem, best.secondBest.moves)).not.toEqual(journeysOf(problem, best.moves))
+      const [values, others] = [best, best.secondBest].map(({ tiers }) => tiers.map(({ value }) => value))
+      expect(comesBefore(others as number[], values as number[])).toBe(false)
+    }),
+    { numRuns: 200 },
+  )
+})
