@@ -51,6 +51,8 @@ export type Device = {
   isSounding(): boolean
   /** Readings in no message yet. */
   waiting(): number
+  /** Is all that was recorded acknowledged? */
+  isDrained(): boolean
   /** Live up to now and measure once. */
   tick(): void
   /** Live up to now, let people do something at the container, and tell what came of it. */
@@ -189,6 +191,7 @@ export function startDevice(options: DeviceOptions): Device {
     limits: watch.limits,
     isSounding: watch.isSounding,
     waiting: () => outbox.waiting(),
+    isDrained: () => outbox.isEmpty(),
     tick,
     attend(act) {
       catchUp()
