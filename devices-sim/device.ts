@@ -51,6 +51,8 @@ export type Device = {
   isSounding(): boolean
   /** Readings in no message yet. */
   waiting(): number
+  /** Is all that was recorded acknowledged? */
+  isDrained(): boolean
   /** Live up to now and measure once. */
   tick(): void
   /** Live up to now, let people do something at the container, and tell what came of it. */
@@ -145,10 +147,17 @@ export function startDevice(options: DeviceOptions): Device {
 
   /** Without a terminal there is no list to keep, and that command is done by saying so. Returns why it could not be done. */
   function obey(command: Command): string | null {
-    catchUp()
-    if (command.kind === 'unlock') container.visit(sessionOf(command))
+    // Only what is about the container cuts its time where it comes in: how that is cut shows in its last digit.
+    if (command.kind === 'unlock') {
+      catchUp()
+      container.visit(sessionOf(command))
+      catchUp()
+    }
+    if (command.kind === 'inventory') {
+      catchUp()
+      tell(outbox, [container.inventory(clock())])
+    }
     if (command.kind === 'sound') options.onSound?.()
-    if (command.kind === 'inventory') tell(outbox, [container.inventory(clock())])
     if (command.kind === 'configure') {
       const told = ConfigureBody.safeParse(command.body)
       if (!told.success) return 'unreadable'
@@ -156,7 +165,6 @@ export function startDevice(options: DeviceOptions): Device {
       if (told.data.listKeys) options.terminal?.trust(told.data.listKeys)
     }
     if (command.kind === 'holdList') return options.terminal?.takeList(command.body) ?? null
-    catchUp()
     return null
   }
 
@@ -189,6 +197,7 @@ export function startDevice(options: DeviceOptions): Device {
     limits: watch.limits,
     isSounding: watch.isSounding,
     waiting: () => outbox.waiting(),
+    isDrained: () => outbox.isEmpty(),
     tick,
     attend(act) {
       catchUp()

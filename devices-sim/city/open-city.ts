@@ -116,8 +116,9 @@ export async function openCity(given: CityRun): Promise<OpenCity> {
     },
     async outcome() {
       await units.drained()
-      const reader = staff.one('regulator', 0)
+      // Counted before anything else is waited for: the service goes on telling its terminals, and they answer.
       const { sent, acknowledged } = units.counts()
+      const reader = staff.one('regulator', 0)
       return {
         messages: { sent, acknowledged },
         rejected: await rejectedOf(reader, units),

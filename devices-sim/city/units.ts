@@ -30,6 +30,7 @@ export type Units = {
   /** What has been sent has arrived, and who is not cut off is connected. */
   settled(): Promise<void>
   connected(signal?: AbortSignal): Promise<void>
+  /** Nobody has anything left to say, all of them at one moment: what is counted then adds up. */
   drained(): Promise<void>
   close(graceMs?: number): Promise<void>
 }
@@ -132,7 +133,11 @@ export function openUnits(options: UnitsOptions): Units {
       for (const device of all())
         while (!device.isConnected()) await once(device.events, 'connected', { signal })
     },
-    drained: async () => void (await Promise.all(all().map((device) => device.drained()))),
+    async drained() {
+      // Whoever was done may be asked something, and answer it, while the others are waited for.
+      while (!all().every((device) => device.isDrained()))
+        await Promise.all(all().map((device) => device.drained()))
+    },
     close: async (graceMs) => void (await Promise.all(all().map((device) => device.close(graceMs)))),
   }
 }

@@ -317,6 +317,22 @@ describe('a command', () => {
     )
     expect(inventories).toHaveLength(2)
   })
+
+  test('that is about nothing of its container does not show in what its probes measure', async () => {
+    const sensor = { offsetCelsius: 0, noiseCelsius: 0, resolutionCelsius: 1e-9 }
+    const alone = aDevice({ device: 'alone' }, { sensor })
+    const told = aDevice({}, { sensor })
+    await broker.subscribed('fridge')
+    for (const [index, kind] of ['holdList', 'sound', 'configure'].entries()) {
+      alone.tick()
+      told.time.now += everyMs / 2
+      await broker.send(commandTopic('hospital', 'fridge'), command(index + 1, kind))
+      await broker.until((heard) => replies(heard).length === index + 1)
+      told.time.now += everyMs / 2
+      told.device.tick()
+    }
+    expect(told.produced).toEqual(alone.produced)
+  })
 })
 
 test('a door is opened in the session its command names, and a device that is told to sound is heard', async () => {
