@@ -19,13 +19,32 @@ export async function loadSolver(): Promise<LoadedSolver> {
     model.options.set(quiet)
     model.passModel(dataOf(program, highs))
     return {
-      minimise(objective) {
+      minimise(objective, from) {
         const began = performance.now()
         try {
-          return minimise(model, objective, program, untilMs - began, highs)
+          const indices = Int32Array.from(from.keys())
+          if (from.size > 0) model.setSolution({ indices, values: Float64Array.from(from.values()) })
+          return minimise(model, objective, program, (untilMs - began) / 2, highs)
         } finally {
           usedMs += performance.now() - began
         }
+      },
+      relax(objective) {
+        const began = performance.now()
+        try {
+          model.clearIntegrality()
+          const found = minimise(model, objective, program, untilMs - began, highs)
+          return found && { bound: found.bound, extra: found.isOptimal ? model.getSolution().colDual : [] }
+        } finally {
+          model.changeColsIntegrality(all(program), integralityOf(program))
+          usedMs += performance.now() - began
+        }
+      },
+      allow(columns, isAllowed) {
+        if (columns.length === 0) return
+        const indices = Int32Array.from(columns)
+        const uppers = Float64Array.from(columns, (at) => (isAllowed ? (program.upper[at] as number) : 0))
+        model.changeColsBounds({ kind: 'set', indices }, new Float64Array(columns.length), uppers)
       },
       limit({ indices, values }, atMost) {
         model.addRow(-highs.infinity, atMost, { indices, values })
@@ -51,26 +70,29 @@ const quiet = { output_flag: false, mip_rel_gap: 0, mip_abs_gap: 0.99, random_se
 function minimise(
   model: Model,
   objective: Terms,
-  { upper }: IntegerProgram,
+  program: IntegerProgram,
   leftMs: number,
   { constants }: Highs,
-): Minimum | null {
+): (Minimum & { readonly isOptimal: boolean }) | null {
   if (leftMs <= 0) return null
-  const costs = new Float64Array(upper.length)
+  const costs = new Float64Array(program.upper.length)
   for (const [place, at] of objective.indices.entries()) costs[at] = objective.values[place] as number
-  model.changeColsCost({ kind: 'range', from: 0, to: upper.length - 1 }, costs)
-  model.options.set('time_limit', model.getRunTime() + leftMs / 1_000)
+  model.changeColsCost(all(program), costs)
+  model.zeroAllClocks()
+  model.options.set('time_limit', leftMs / 1_000)
   const { modelStatus } = model.run()
   const hasSolution = model.info.get('primal_solution_status') === constants.solutionStatus.feasible
   if (!hasSolution) return null
   const isOptimal = modelStatus === constants.modelStatus.optimal
   return {
+    isOptimal,
     values: model.getSolution().colValue,
     bound: isOptimal ? model.getObjectiveValue() : Number(model.info.get('mip_dual_bound')),
   }
 }
 
-function dataOf({ upper, isWhole, rows }: IntegerProgram, { infinity }: Highs) {
+function dataOf(program: IntegerProgram, { infinity }: Highs) {
+  const { upper, rows } = program
   const numCols = upper.length
   const numRows = rows.length
   const starts = new Int32Array(numRows + 1)
@@ -83,7 +105,7 @@ function dataOf({ upper, isWhole, rows }: IntegerProgram, { infinity }: Highs) {
     colUpper: Float64Array.from(upper),
     rowLower: new Float64Array(numRows).fill(-infinity),
     rowUpper: Float64Array.from(rows, ({ atMost }) => atMost),
-    integrality: Int32Array.from(isWhole, Number),
+    integrality: integralityOf(program),
     matrix: {
       format: 'csr' as const,
       numRows,
@@ -93,4 +115,13 @@ function dataOf({ upper, isWhole, rows }: IntegerProgram, { infinity }: Highs) {
       values: Float64Array.from(rows.flatMap(({ values }) => values)),
     },
   }
+}
+
+function all({ upper }: IntegerProgram) {
+  return { kind: 'range', from: 0, to: upper.length - 1 } as const
+}
+
+/** 1: whole, 0: not. */
+function integralityOf({ isWhole }: IntegerProgram): Int32Array {
+  return Int32Array.from(isWhole, Number)
 }

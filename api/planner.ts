@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Refusal } from './domain/refusal.ts'
 import type { Explained } from './domain/transfer/explain.ts'
@@ -80,39 +82,41 @@ export function openPlanner(): Planner {
   }
 }
 
-function start(): Promise<Worker> {
+async function start(): Promise<Worker> {
   const worker = new Worker(new URL('./stores/ts-worker.mjs', import.meta.url), {
     workerData: { entry: new URL('./planner-worker.ts', import.meta.url).href },
     execArgv: [],
   })
-  // It keeps nobody alive who has nothing else to do.
+  await nextFrom(worker, null)
+  // Idle it keeps nobody alive who has nothing else to do.
   worker.unref()
-  return new Promise((resolve, reject) => {
-    worker.once('message', () => resolve(worker))
-    worker.once('error', reject)
-    worker.once('exit', () => reject(new Error('the planner ended before it began')))
-  })
+  return worker
 }
 
-function answerOf(worker: Worker, waitMs: number): Promise<Explained & { readonly times: PlanTimes }> {
+async function answerOf(worker: Worker, waitMs: number): Promise<Explained & { readonly times: PlanTimes }> {
   worker.ref()
-  return new Promise<Explained & { readonly times: PlanTimes }>((resolve, reject) => {
-    const late = setTimeout(() => {
-      reject(new Refusal('conflict', `no plan was found in ${waitMs / 1_000} s: ask for less at a time`))
-    }, waitMs)
-    const settle = (then: () => void) => {
-      clearTimeout(late)
-      worker.removeAllListeners()
-      worker.unref()
-      then()
-    }
-    worker.once('message', (message: FromPlanner) =>
-      settle(() => {
-        if (message.kind === 'planned') resolve({ ...message.explained, times: message.times })
-        else reject(new Error(message.kind === 'failed' ? message.reason : 'the planner began anew'))
-      }),
-    )
-    worker.once('error', (error) => settle(() => reject(error)))
-    worker.once('exit', () => settle(() => reject(new Error('the planner has ended'))))
-  })
+  const message = await nextFrom(worker, waitMs)
+  worker.unref()
+  if (message.kind === 'planned') return { ...message.explained, times: message.times }
+  throw new Error(message.kind === 'failed' ? message.reason : 'the planner began anew')
+}
+
+/** What it says next. @throws Refusal where that takes too long; Error where it fails or ends instead */
+function nextFrom(worker: Worker, waitMs: number | null): Promise<FromPlanner> {
+  const listening = new AbortController()
+  const { signal } = listening
+  const said = Promise.race([
+    once(worker, 'message', { signal }).then(([message]) => message as FromPlanner),
+    once(worker, 'exit', { signal }).then(() => Promise.reject(new Error('the planner has ended'))),
+    ...(waitMs === null
+      ? []
+      : [
+          setTimeout(waitMs, null, { signal }).then(() =>
+            Promise.reject(
+              new Refusal('conflict', `no plan was found in ${waitMs / 1_000} s: ask for less at a time`),
+            ),
+          ),
+        ]),
+  ])
+  return said.finally(() => listening.abort())
 }

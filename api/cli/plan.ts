@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { TransferPlanInput, TransferProblemInput } from '../../schema/transfer-problem.ts'
 import type { Arrival, Explained } from '../domain/transfer/explain.ts'
 import type { TransferProblem } from '../domain/transfer/problem.ts'
-import { scoreOf } from '../domain/transfer/score.ts'
+import { movesNamed, scoreOf } from '../domain/transfer/score.ts'
 import { openPlanner } from '../planner.ts'
 import { cnTransferReasons, cnTransferRejections, cnTransferTiers } from '../policies/transfer.ts'
 import { readTransferProblem } from '../usecases/read-transfer-problem.ts'
@@ -46,8 +46,9 @@ export function problemSchema(): unknown {
 }
 
 function printScore(file: string, problem: TransferProblem, json: boolean, { print }: Terminal): void {
-  const { moves } = readJson(file, TransferPlanInput)
-  const { tiers, violations } = scoreOf(problem, moves)
+  const named = movesNamed(problem, readJson(file, TransferPlanInput).moves)
+  const { tiers, violations: broken } = scoreOf(problem, named.moves)
+  const violations = [...named.violations, ...broken]
   if (json) {
     print(JSON.stringify({ isAllowed: violations.length === 0, violations, tiers }))
     return

@@ -8,6 +8,7 @@ import { lateData } from './late-data.ts'
 import { recall } from './recall.ts'
 import { telemetrySize } from './telemetry-size.ts'
 import { trace } from './trace.ts'
+import { transfer } from './transfer.ts'
 import { windowBench } from './window.ts'
 
 /** Each bench returns its figures; `ok` false where what was acknowledged is not there. */
@@ -23,6 +24,7 @@ const benches: Record<string, () => Promise<Record<string, unknown>>> = {
   alarm,
   recall,
   trace,
+  transfer,
 }
 
 const [name = ''] = process.argv.slice(2)

@@ -1,15 +1,15 @@
 import { groupedBy } from '../grouped-by.ts'
+import type { Cell } from './cells.ts'
 import type { Offer } from './filters.ts'
 import { offerOf } from './filters.ts'
 import type { TransferBag, TransferDemand, TransferProblem } from './problem.ts'
-import { weightOf } from './problem.ts'
-import { queuesOf, riskOf } from './risk.ts'
-import { cellOfBag, type Room } from './room.ts'
+import { weightOf, wholeOf } from './problem.ts'
+import { byExpiry, riskOf } from './risk.ts'
+import type { Facts } from './score.ts'
 
 /** Bags of one cell that are the same to every demand, the first to expire first. */
 export type BagClass = {
-  readonly cell: string
-  readonly site: string
+  readonly cell: Cell
   /** Hundredths of a mL. */
   readonly weight: number
   readonly bags: readonly TransferBag[]
@@ -19,70 +19,75 @@ export type BagClass = {
 export type Option = Offer & {
   readonly class: BagClass
   readonly demand: TransferDemand
+  readonly lead: Lead
   /** Percent; see `riskOf`. */
   readonly risk: number
 }
 
-/** Bags of one cell that differ in nothing but their expiry, and so in their risk. */
-type Kind = Omit<BagClass, 'bags'> & {
-  readonly bags: TransferBag[]
-  readonly component: TransferBag['component']
-}
-
 /** That bags of a kind may go to a demand: those from `first` on, for the others would not keep. */
-export type Lead = Offer & { readonly kind: Kind; readonly demand: TransferDemand; readonly first: number }
+export type Lead = Offer & {
+  readonly kind: BagClass
+  readonly demand: TransferDemand
+  readonly first: number
+}
 
 /** Leaves out what no best plan uses. */
-export type Cut = (
-  leads: readonly Lead[],
-  problem: TransferProblem,
-  rooms: ReadonlyMap<string, Room>,
-) => readonly Lead[]
+export type Cut = (leads: readonly Lead[], problem: TransferProblem) => readonly Lead[]
 
-/** All that may go anywhere, less what is cut. */
-export function optionsOf(
-  problem: TransferProblem,
-  rooms: ReadonlyMap<string, Room>,
-  cut: Cut,
-): readonly Option[] {
-  const leads = cut(leadsOf(problem, kindsOf(problem)), problem, rooms)
-  const queues = queuesOf(problem, rooms)
-  return [...groupedBy(leads, ({ kind }) => kind)].flatMap(([kind, kindLeads]) =>
-    classesOf(kind, kindLeads, (bag, { demand, minutes }) => riskOf(bag, demand, minutes, queues, problem)),
-  )
+/** Bags by all that tells them apart but the risk that they expire: there are far fewer classes. */
+export function coarseOptionsOf(leads: readonly Lead[]): readonly Option[] {
+  return optionsBy(leads, () => 0)
 }
 
-function kindsOf({ stock, policy, at }: TransferProblem): readonly Kind[] {
-  const kinds = new Map<string, Kind>()
-  for (const bag of stock) {
-    const cell = cellOfBag(bag)
-    const weight = weightOf(bag, policy)
-    if (cell === null || weight === null || bag.obstacle || at >= bag.expiresAt) continue
-    const key = `${cell}|${weight}|${bag.lowTitre}|${bag.treated.join()}`
-    const kind = kinds.get(key)
-    if (kind) kind.bags.push(bag)
-    else kinds.set(key, { cell, site: bag.site, component: bag.component, weight, bags: [bag] })
+/** Bags by all that tells them apart. */
+export function optionsOf(leads: readonly Lead[], problem: TransferProblem, facts: Facts): readonly Option[] {
+  return optionsBy(leads, (bag, { demand, minutes }) => riskOf(bag, demand, minutes, facts, problem))
+}
+
+function optionsBy(leads: readonly Lead[], riskOfBag: (bag: TransferBag, lead: Lead) => number) {
+  return [...groupedBy(leads, ({ kind }) => kind)].flatMap(([kind, own]) => classesOf(kind, own, riskOfBag))
+}
+
+/** All that may go anywhere. */
+export function leadsOf(
+  { at, sites, minutesTo, demands, policy }: TransferProblem,
+  { cells, places }: Facts,
+): Lead[] {
+  const byComponent = groupedBy(demands, ({ component }) => component)
+  const leads: Lead[] = []
+  for (const cell of cells.all) {
+    const place = places.get(cell.site) ?? -1
+    const boxes = sites[place]?.boxes ?? null
+    const asked = (byComponent.get(wholeOf(cell.component)) ?? []).map((demand) => ({
+      demand,
+      way: { minutes: minutesTo.get(demand.site)?.[place] ?? null, boxes },
+    }))
+    for (const kind of kindsOf(cell, policy)) {
+      // What is true of the one that keeps longest is true of all but for how long they keep.
+      const longest = kind.bags.at(-1) as TransferBag
+      for (const { demand, way } of asked) {
+        const offer = offerOf(longest, demand, way, at, policy)
+        if (typeof offer === 'string') continue
+        const keeps = at + offer.minutes * 60_000 + policy.lifeLeftMs[cell.component]
+        const first = kind.bags.findIndex(({ expiresAt }) => expiresAt >= keeps)
+        leads.push({ ...offer, kind, demand, first })
+      }
+    }
   }
-  for (const { bags } of kinds.values())
-    bags.sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
-  return [...kinds.values()]
+  return leads
 }
 
-function leadsOf({ at, sites, minutesTo, demands, policy }: TransferProblem, kinds: readonly Kind[]): Lead[] {
-  const index = new Map(sites.map(({ id, boxes }, place) => [id, { place, boxes }]))
-  return kinds.flatMap((kind) => {
-    const site = index.get(kind.site)
-    // What is true of the one that keeps longest is true of all but for how long they keep.
-    const longest = kind.bags.at(-1) as TransferBag
-    return demands.flatMap((demand) => {
-      const minutes = minutesTo.get(demand.site)?.[site?.place ?? -1] ?? null
-      const offer = offerOf(longest, demand, { minutes, boxes: site?.boxes ?? null }, at, policy)
-      if (typeof offer === 'string') return []
-      const keeps = at + offer.minutes * 60_000 + policy.lifeLeftMs[kind.component]
-      const first = kind.bags.findIndex(({ expiresAt }) => expiresAt >= keeps)
-      return [{ ...offer, kind, demand, first }]
-    })
-  })
+/** The bags of a cell that differ in nothing but their expiry, and so in their risk. */
+function kindsOf(cell: Cell, policy: TransferProblem['policy']): readonly BagClass[] {
+  const kinds = groupedBy(
+    cell.bags,
+    ({ amount, lowTitre, treated }) => `${amount}|${lowTitre}|${treated.join()}`,
+  )
+  return [...kinds.values()].map((bags) => ({
+    cell,
+    weight: weightOf(bags[0] as TransferBag, policy) ?? 0,
+    bags: bags.sort(byExpiry),
+  }))
 }
 
 /**
@@ -103,7 +108,6 @@ function leadsOf({ at, sites, minutesTo, demands, policy }: TransferProblem, kin
 export function withoutDominated(
   leads: readonly Lead[],
   { demands, policy }: TransferProblem,
-  rooms: ReadonlyMap<string, Room>,
 ): readonly Lead[] {
   const asked = new Map<string, number>()
   const heaviest = new Map<TransferDemand, number>()
@@ -112,37 +116,39 @@ export function withoutDominated(
     const most = (weightOf(demand, policy) ?? 0) + (heaviest.get(demand) ?? 0)
     asked.set(demand.component, (asked.get(demand.component) ?? 0) + most)
   }
-  const alike = groupedBy(leads, ({ demand, kind }) => `${demand.id}|${kind.weight}`)
-  return [...alike.values()].flatMap((group) => {
-    const most = asked.get(group[0]?.demand.component ?? '') ?? 0
-    const nearer = new Map<string, number>()
-    let given = 0
-    const kept: Lead[] = []
-    const near = group.toSorted((a, b) => a.minutes - b.minutes)
-    for (let from = 0; from < near.length && given <= most; ) {
-      const minutes = near[from]?.minutes
-      const to = near.findIndex((lead, place) => place > from && lead.minutes !== minutes)
-      const tier = near.slice(from, to < 0 ? near.length : to)
-      kept.push(...tier)
-      for (const { kind, first } of tier) {
-        const before = givenBy(nearer.get(kind.cell) ?? 0, kind, rooms)
-        nearer.set(kind.cell, (nearer.get(kind.cell) ?? 0) + kind.bags.length - first)
-        given += givenBy(nearer.get(kind.cell) ?? 0, kind, rooms) - before
-      }
-      from += tier.length
-    }
-    return kept
-  })
+  return [...groupedBy(leads, ({ demand }) => demand)].flatMap(([demand, own]) =>
+    [...groupedBy(own, ({ kind }) => kind.weight).values()].flatMap((alike) =>
+      nearEnough(alike, asked.get(demand.component) ?? 0),
+    ),
+  )
 }
 
-function givenBy(bags: number, { cell, weight }: Kind, rooms: ReadonlyMap<string, Room>): number {
-  const free = rooms.get(cell)?.free ?? 0
-  return Math.max(0, Math.min(bags * weight, free - weight + 1))
+/** Of leads of one demand and weight those that no more than so much is nearer than. */
+function nearEnough(leads: readonly Lead[], most: number): readonly Lead[] {
+  const near = leads.toSorted((a, b) => a.minutes - b.minutes)
+  const bags = new Map<Cell, number>()
+  let given = 0
+  let kept = 0
+  while (kept < near.length && given <= most) {
+    const { minutes } = near[kept] as Lead
+    for (; near[kept]?.minutes === minutes; kept++) {
+      const { kind, first } = near[kept] as Lead
+      const before = bags.get(kind.cell) ?? 0
+      const now = before + kind.bags.length - first
+      given += givenBy(now, kind) - givenBy(before, kind)
+      bags.set(kind.cell, now)
+    }
+  }
+  return near.slice(0, kept)
+}
+
+function givenBy(bags: number, { cell, weight }: BagClass): number {
+  return Math.max(0, Math.min(bags * weight, cell.free - weight + 1))
 }
 
 /** The bags of a kind by what each costs, where it may go. */
 function classesOf(
-  { cell, site, weight, bags }: Kind,
+  { cell, weight, bags }: BagClass,
   leads: readonly Lead[],
   riskOfBag: (bag: TransferBag, lead: Lead) => number,
 ): readonly Option[] {
@@ -154,10 +160,11 @@ function classesOf(
     else classes.set(risks.join(), { bags: [bag], risks })
   }
   return [...classes.values()].flatMap(({ bags: alike, risks }) => {
-    const bagClass: BagClass = { cell, site, weight, bags: alike }
-    return leads.flatMap(({ demand, minutes, rank }, index) => {
+    const bagClass: BagClass = { cell, weight, bags: alike }
+    return leads.flatMap((lead, index) => {
+      const { demand, minutes, rank } = lead
       const risk = risks[index]
-      return typeof risk === 'number' ? [{ class: bagClass, demand, minutes, rank, risk }] : []
+      return typeof risk === 'number' ? [{ class: bagClass, lead, demand, minutes, rank, risk }] : []
     })
   })
 }

@@ -1,13 +1,13 @@
 import type { TransferReason, TransferRejection } from '../../../schema/vocabulary.ts'
 import { transferReasons, transferRejections } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
-import type { Option } from './candidates.ts'
+import type { Lead } from './candidates.ts'
+import type { Cell } from './cells.ts'
 import { arrivalMinutes } from './filters.ts'
-import { type Best, gapOf, isProved, type Solved, type TierValue } from './plan.ts'
+import { type Best, gapOf, isProved, type TierValue } from './plan.ts'
 import type { TransferBag, TransferDemand, TransferLevel, TransferProblem } from './problem.ts'
 import { weightOf } from './problem.ts'
-import { cellOfBag } from './room.ts'
-import { type Ledger, type Move, offerFor, scoreOf } from './score.ts'
+import { type Facts as Known, type Move, offerFor, scoreOf } from './score.ts'
 
 /** Minutes from now until it is in hand: half of the time, as planned, and in 19 of 20 cases. */
 export type Arrival = { readonly p50: number; readonly p80: number; readonly p95: number }
@@ -66,7 +66,11 @@ export type Explained = {
   /** How far it may be from the best, of what it is; 0 where it is proved. */
   readonly gap: number
   readonly doNothing: readonly Omit<TierValue, 'bound'>[]
-  readonly secondBest: (Solved & { readonly journeys: readonly Journey[] }) | null
+  readonly secondBest: {
+    readonly tiers: readonly TierValue[]
+    readonly moves: readonly { readonly bag: string; readonly demand: string }[]
+    readonly journeys: readonly Journey[]
+  } | null
   readonly journeys: readonly Journey[]
 }
 
@@ -78,46 +82,51 @@ export type Journey = { readonly from: string; readonly to: string; readonly bag
  * @param mostNamed so many rejected bags are named for each reason
  */
 export function explain(problem: TransferProblem, best: Best, mostNamed: number): Explained {
-  const { moves, ledger, tiers, secondBest, options } = best
+  const { moves, facts: known, tiers, secondBest, leads } = best
   const sent = new Map(moves.map(({ bag, demand }) => [bag, demand]))
-  const drawn = drawnOn(problem, ledger, moves)
-  const reserved = fromReserve(problem, ledger, moves)
+  const facts = { problem, known, sent, moves, drawn: drawnOn(problem, known, moves) }
+  const reserved = fromReserve(problem, known, moves)
   return {
     policy: problem.policy.version,
     at: problem.at,
-    moves: moves.map((move) => moveOf(move, { problem, ledger, options, sent, drawn, reserved, moves })),
-    demands: problem.demands.map((demand) =>
-      demandOf(demand, { problem, ledger, sent, drawn, moves }, mostNamed),
-    ),
-    donors: donorsOf(problem, ledger, drawn, moves),
+    moves: moves.map((move) => moveOf(move, { ...facts, leads, reserved })),
+    demands: problem.demands.map((demand) => demandOf(demand, facts, mostNamed)),
+    donors: donorsOf(facts),
     tiers,
     isProved: isProved(best),
     gap: gapOf(best),
-    doNothing: scoreOf(problem, [], ledger).tiers,
-    secondBest: secondBest && { ...secondBest, journeys: journeysOf(secondBest.moves, ledger) },
-    journeys: journeysOf(moves, ledger),
+    doNothing: scoreOf(problem, [], known).tiers,
+    secondBest: secondBest && {
+      tiers: secondBest.tiers,
+      moves: secondBest.moves.map(({ bag, demand }) => ({ bag: bag.id, demand: demand.id })),
+      journeys: journeysOf(secondBest.moves),
+    },
+    journeys: journeysOf(moves),
   }
 }
 
 type Facts = {
   readonly problem: TransferProblem
-  readonly ledger: Ledger
-  /** By bag. */
-  readonly sent: ReadonlyMap<string, string>
-  /** Per cell, hundredths of a mL: all, and what is not for those who may draw on reserves. */
-  readonly drawn: ReadonlyMap<string, Drawn>
+  readonly known: Known
+  readonly sent: ReadonlyMap<TransferBag, TransferDemand>
+  /** Hundredths of a mL: all, and what is not for those who may draw on reserves. */
+  readonly drawn: ReadonlyMap<Cell, Drawn>
   readonly moves: readonly Move[]
 }
 type Drawn = { readonly all: number; readonly ordinary: number }
 
-function drawnOn(problem: TransferProblem, ledger: Ledger, moves: readonly Move[]): Map<string, Drawn> {
-  const drawn = new Map<string, Drawn>()
-  for (const move of moves) {
-    const { bag, demand } = pairOf(ledger, move)
-    const cell = cellOfBag(bag) ?? ''
-    const weight = weightOf(bag, problem.policy) ?? 0
+function drawnOn(
+  { policy }: TransferProblem,
+  { cells }: Known,
+  moves: readonly Move[],
+): ReadonlyMap<Cell, Drawn> {
+  const drawn = new Map<Cell, Drawn>()
+  for (const { bag, demand } of moves) {
+    const cell = cells.of(bag)
+    if (!cell) continue
+    const weight = weightOf(bag, policy) ?? 0
     const { all, ordinary } = drawn.get(cell) ?? { all: 0, ordinary: 0 }
-    const isOrdinary = !problem.policy.reserveFor.includes(demand.urgency)
+    const isOrdinary = !policy.reserveFor.includes(demand.urgency)
     drawn.set(cell, { all: all + weight, ordinary: ordinary + (isOrdinary ? weight : 0) })
   }
   return drawn
@@ -126,18 +135,17 @@ function drawnOn(problem: TransferProblem, ledger: Ledger, moves: readonly Move[
 /** Of each cell that gives more than is free, the bags that go beyond it: the last to expire of those that may. */
 function fromReserve(
   { policy }: TransferProblem,
-  ledger: Ledger,
+  { cells }: Known,
   moves: readonly Move[],
-): ReadonlySet<string> {
-  const pairs = moves.map((move) => pairOf(ledger, move))
-  const beyond = new Set<string>()
-  for (const [cell, given] of groupedBy(pairs, ({ bag }) => cellOfBag(bag) ?? '')) {
-    let over = -(ledger.rooms.get(cell)?.free ?? 0)
+): ReadonlySet<TransferBag> {
+  const beyond = new Set<TransferBag>()
+  for (const [cell, given] of groupedBy(moves, ({ bag }) => cells.of(bag))) {
+    let over = -(cell?.free ?? 0)
     for (const { bag } of given) over += weightOf(bag, policy) ?? 0
     const mayDraw = given.filter(({ demand }) => policy.reserveFor.includes(demand.urgency))
     for (const { bag } of mayDraw.sort((a, b) => b.bag.expiresAt - a.bag.expiresAt)) {
       if (over <= 0) break
-      beyond.add(bag.id)
+      beyond.add(bag)
       over -= weightOf(bag, policy) ?? 0
     }
   }
@@ -145,33 +153,31 @@ function fromReserve(
 }
 
 function moveOf(
-  move: Move,
-  facts: Facts & { readonly options: readonly Option[]; readonly reserved: ReadonlySet<string> },
+  { bag, demand }: Move,
+  facts: Facts & { readonly leads: readonly Lead[]; readonly reserved: ReadonlySet<TransferBag> },
 ): ExplainedMove {
-  const { problem, ledger, options, reserved, sent, moves } = facts
-  const { bag, demand } = pairOf(ledger, move)
-  const arrival = arrivalOf(bag, demand, problem, ledger)
-  const offers = options.filter((option) => option.demand === demand)
+  const { problem, known, leads, reserved, sent, moves } = facts
+  const arrival = arrivalOf(bag, demand, problem, known)
+  const offers = leads.filter((lead) => lead.demand === demand)
   const nearer = offers.filter(({ minutes }) => minutes < arrival.p80)
-  const offer = offers.find(({ class: { bags } }) => bags.includes(bag))
-  const left = nearer.flatMap(({ class: { bags } }) => bags.filter(({ id }) => !sent.has(id)))
-  const cell = cellOfBag(bag)
+  const offer = offers.find(({ kind }) => kind.bags.includes(bag))
+  const left = nearer.flatMap(({ kind }) => kind.bags.filter((other) => !sent.has(other)))
+  const cell = known.cells.of(bag)
   const speaks: Readonly<Record<TransferReason, boolean>> = {
-    only_source: new Set(offers.map((option) => option.class.site)).size === 1,
+    only_source: new Set(offers.map(({ kind }) => kind.cell.site)).size === 1,
     nearest: nearer.length === 0,
-    nearer_taken: nearer.some(({ class: { bags } }) => bags.some(({ id }) => sent.has(id))),
+    nearer_taken: nearer.some(({ kind }) => kind.bags.some((other) => sent.has(other))),
     nearer_protected: left.some((other) => isProtected(other, demand, facts)),
     same_group: offer?.rank === 0,
     substitute: offer !== undefined && offer.rank > 0,
     same_box: moves.some(
-      (other) => other.bag !== bag.id && isSameTrip(pairOf(ledger, other), { bag, demand }),
+      (other) => other.bag !== bag && other.bag.site === bag.site && other.demand.site === demand.site,
     ),
     expires_first: offers.every(
-      (other) =>
-        other.class.cell !== cell ||
-        other.class.bags.every(({ id, expiresAt }) => sent.has(id) || expiresAt >= bag.expiresAt),
+      ({ kind }) =>
+        kind.cell !== cell || kind.bags.every((other) => sent.has(other) || other.expiresAt >= bag.expiresAt),
     ),
-    from_reserve: reserved.has(bag.id),
+    from_reserve: reserved.has(bag),
   }
   return {
     bag: bag.id,
@@ -185,14 +191,14 @@ function moveOf(
 }
 
 function demandOf(demand: TransferDemand, facts: Facts, mostNamed: number): ExplainedDemand {
-  const { problem, ledger, moves } = facts
-  const bags = moves.flatMap((move) => (move.demand === demand.id ? [pairOf(ledger, move).bag] : []))
+  const { problem, known, moves, sent } = facts
+  const bags = moves.flatMap((move) => (move.demand === demand ? [move.bag] : []))
   const planned = bags.reduce((sum, { amount }) => sum + (amount ?? 0), 0)
   const last = bags
-    .map((bag) => arrivalOf(bag, demand, problem, ledger))
+    .map((bag) => arrivalOf(bag, demand, problem, known))
     .reduce<Arrival | null>((latest, one) => (latest && latest.p80 >= one.p80 ? latest : one), null)
   const rejections = groupedBy(
-    problem.stock.filter(({ id }) => facts.sent.get(id) !== demand.id),
+    problem.stock.filter((bag) => sent.get(bag) !== demand),
     (bag) => rejectionOf(bag, demand, facts),
   )
   return {
@@ -211,38 +217,28 @@ function demandOf(demand: TransferDemand, facts: Facts, mostNamed: number): Expl
 }
 
 function rejectionOf(bag: TransferBag, demand: TransferDemand, facts: Facts): TransferRejection {
-  const offer = offerFor(facts.problem, facts.ledger, bag, demand)
+  const offer = offerFor(facts.problem, facts.known, bag, demand)
   if (typeof offer === 'string') return offer
-  if (facts.sent.has(bag.id)) return 'not_needed'
+  if (facts.sent.has(bag)) return 'not_needed'
   return isProtected(bag, demand, facts) ? 'protected' : 'not_needed'
 }
 
 /** What its site gives already leaves no room for it as well. */
-function isProtected(bag: TransferBag, demand: TransferDemand, { problem, ledger, drawn }: Facts): boolean {
-  const cell = cellOfBag(bag) ?? ''
-  const { free = 0, reserve = 0 } = ledger.rooms.get(cell) ?? {}
+function isProtected(bag: TransferBag, demand: TransferDemand, { problem, known, drawn }: Facts): boolean {
+  const cell = known.cells.of(bag)
+  if (!cell) return true
   const { all, ordinary } = drawn.get(cell) ?? { all: 0, ordinary: 0 }
   const weight = weightOf(bag, problem.policy) ?? 0
-  if (all + weight > free + reserve) return true
-  return !problem.policy.reserveFor.includes(demand.urgency) && ordinary + weight > free
+  if (all + weight > cell.free + cell.reserve) return true
+  return !problem.policy.reserveFor.includes(demand.urgency) && ordinary + weight > cell.free
 }
 
-function donorsOf(
-  { policy }: TransferProblem,
-  { rooms, bags }: Ledger,
-  drawn: ReadonlyMap<string, Drawn>,
-  moves: readonly Move[],
-): readonly Donor[] {
-  const given = groupedBy(
-    moves.flatMap(({ bag }) => bags.get(bag) ?? []),
-    (bag) => cellOfBag(bag) ?? '',
-  )
-  return [...given].flatMap(([cell, [bag]]) => {
-    const room = rooms.get(cell)
-    if (!bag || !room) return []
-    const { component, group, uom, site } = bag
-    const perUnit = weightOf({ ...bag, amount: 1 }, policy) ?? 1
-    const { level, stock, free } = room
+function donorsOf({ problem: { policy }, known, drawn, moves }: Facts): readonly Donor[] {
+  return [...groupedBy(moves, ({ bag }) => known.cells.of(bag))].flatMap(([cell, [move]]) => {
+    if (!cell || !move) return []
+    const { component, group, uom, site } = move.bag
+    const perUnit = weightOf({ ...move.bag, amount: 1 }, policy) ?? 1
+    const { level, stock, free } = cell
     const all = drawn.get(cell)?.all ?? 0
     const days = (weight: number) => (level?.perDay ? weight / perUnit / level.perDay : null)
     return [
@@ -264,7 +260,7 @@ function arrivalOf(
   bag: TransferBag,
   demand: TransferDemand,
   { minutesTo, policy }: TransferProblem,
-  { places }: Ledger,
+  { places }: Known,
 ): Arrival {
   const way = minutesTo.get(demand.site)?.[places.get(bag.site) ?? -1] ?? 0
   const at = (percent: number) =>
@@ -272,23 +268,8 @@ function arrivalOf(
   return { p50: at(policy.spread.p50), p80: at(100), p95: at(policy.spread.p95) }
 }
 
-function journeysOf(moves: readonly Move[], ledger: Ledger): readonly Journey[] {
-  const pairs = moves.map((move) => pairOf(ledger, move))
-  return [...groupedBy(pairs, ({ bag, demand }) => `${bag.site}|${demand.site}`).values()].flatMap((trip) =>
+function journeysOf(moves: readonly Move[]): readonly Journey[] {
+  return [...groupedBy(moves, ({ bag, demand }) => `${bag.site}|${demand.site}`).values()].flatMap((trip) =>
     trip.slice(0, 1).map(({ bag, demand }) => ({ from: bag.site, to: demand.site, bags: trip.length })),
   )
-}
-
-type Pair = { readonly bag: TransferBag; readonly demand: TransferDemand }
-
-function isSameTrip(one: Pair, other: Pair): boolean {
-  return one.bag.site === other.bag.site && one.demand.site === other.demand.site
-}
-
-/** Of moves that were checked: both are there. */
-function pairOf({ bags, demands }: Ledger, move: Move): Pair {
-  const bag = bags.get(move.bag)
-  const demand = demands.get(move.demand)
-  if (!bag || !demand) throw new Error(`bag ${move.bag} or demand ${move.demand} is not of this problem`)
-  return { bag, demand }
 }

@@ -1,10 +1,19 @@
 import type { TransferTier } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
-import { type Cut, type Option, optionsOf, withoutDominated } from './candidates.ts'
-import type { TransferBag, TransferProblem } from './problem.ts'
+import {
+  type Cut,
+  coarseOptionsOf,
+  type Lead,
+  leadsOf,
+  type Option,
+  optionsOf,
+  withoutDominated,
+} from './candidates.ts'
+import { nearestFirst } from './nearest-first.ts'
+import type { TransferBag, TransferDemand, TransferProblem } from './problem.ts'
 import { type IntegerProgram, programOf, type Terms } from './program.ts'
-import { type Ledger, ledgerOf, type Move, type Score, scoreOf } from './score.ts'
-import type { Minimum, Solver } from './solver.ts'
+import { type Facts, factsOf, type Move, type Score, scoreOf } from './score.ts'
+import type { Minimum, Solver, Solving } from './solver.ts'
 
 /** A tier, what there is of it, and below what no plan gets that is as good in the tiers before it. */
 export type TierValue = { readonly tier: TransferTier; readonly value: number; readonly bound: number }
@@ -20,9 +29,9 @@ export type Best = Solved & {
    * asked for.
    */
   readonly secondBest: Solved | null
-  readonly ledger: Ledger
+  readonly facts: Facts
   /** What it was chosen from. */
-  readonly options: readonly Option[]
+  readonly leads: readonly Lead[]
 }
 
 /** What `withoutDominated` goes by. */
@@ -55,13 +64,13 @@ export function planTransfers(
 ): Best {
   if (firstTiers.some((tier, at) => problem.policy.tiers[at] !== tier))
     throw new Error(`the tiers of policy ${problem.policy.version} must begin with ${firstTiers.join(', ')}`)
-  const ledger = ledgerOf(problem)
-  const options = optionsOf(problem, ledger.rooms, cut)
-  const program = programOf(problem, options, ledger.rooms)
-  const best = solve(program, problem, ledger, solver, limitMs)
-  if (!secondBest || best.moves.length === 0) return { ...best, secondBest: null, ledger, options }
-  const other = solve(withOtherTrips(program, best, ledger), problem, ledger, solver, limitMs)
-  return { ...best, secondBest: other.moves.length > 0 ? other : null, ledger, options }
+  const facts = factsOf(problem)
+  const leads = cut(leadsOf(problem, facts), problem)
+  const told = { problem, facts, solver, limitMs }
+  const best = solve(leads, null, told)
+  if (!secondBest || best.moves.length === 0) return { ...best, secondBest: null, facts, leads }
+  const other = solve(leads, best, told)
+  return { ...best, secondBest: other.moves.length > 0 ? other : null, facts, leads }
 }
 
 export function isProved({ tiers }: Solved): boolean {
@@ -74,32 +83,74 @@ export function gapOf({ tiers }: Solved): number {
   return open ? (open.value - open.bound) / Math.max(1, Math.abs(open.value)) : 0
 }
 
-function solve(
-  program: IntegerProgram,
-  problem: TransferProblem,
-  ledger: Ledger,
-  solver: Solver,
-  limitMs: number,
-): Solved {
-  let moves: readonly Move[] = []
-  let score = scoreOf(problem, moves, ledger)
-  const tiers: TierValue[] = []
+type Told = {
+  readonly problem: TransferProblem
+  readonly facts: Facts
+  readonly solver: Solver
+  readonly limitMs: number
+}
+
+/**
+ * Tier by tier, in two stages: bags are told apart by their risk of expiring only where that is what is minimised, and
+ * by then most of what could be sent is known not to be.
+ *
+ * @param other a plan whose journeys are not to be made again
+ */
+function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved {
+  const { problem, facts } = told
+  const { tiers: names } = problem.policy
+  const riskAt = names.indexOf('expiry') < 0 ? names.length : names.indexOf('expiry')
+  const coarse = coarseOptionsOf(leads)
+  const nothing: Standing = { moves: [], score: scoreOf(problem, [], facts), tiers: [] }
+  const near = other ? [] : nearestFirst(problem, coarse)
+  const first = { ...nothing, moves: near, score: scoreOf(problem, near, facts) }
+  const begun = advance(first, coarse, riskAt, other, told)
+  if (riskAt === names.length) return begun
+  const left = new Set(begun.options.map(({ lead }) => lead))
+  const fine = optionsOf(
+    leads.filter((lead) => left.has(lead)),
+    problem,
+    facts,
+  )
+  return advance(begun, fine, names.length, other, told)
+}
+
+/** A plan that breaks no rule, and the tiers it is the best in. */
+type Standing = Solved & { readonly score: Score }
+
+/** Minimise the next tiers, up to one, of the plans that are as good in those before. */
+function advance(
+  standing: Standing,
+  options: readonly Option[],
+  upTo: number,
+  other: Solved | null,
+  { problem, facts, solver, limitMs }: Told,
+): Standing & { readonly options: readonly Option[] } {
+  let { moves, score } = standing
+  const tiers = [...standing.tiers]
+  const every = programOf(problem, options)
+  const program = other ? withOtherTrips(every, other) : every
   const solving = solver(program, limitMs)
+  const useless = new Set<number>()
   try {
+    for (const { tier, value } of tiers)
+      solving.limit(program.tiers.get(tier) as Terms, value / unitOf(tier, program))
     for (const [place, tier] of problem.policy.tiers.entries()) {
+      if (place < tiers.length || place >= upTo) continue
       const objective = program.tiers.get(tier) as Terms
       const unit = unitOf(tier, program)
       let bound = leastOf(objective, program) * unit
       if (amountOf(score, place) > bound) {
-        const found = solving.minimise(objective)
-        const told = found ? movesOf(found, program) : moves
-        const toldScore = scoreOf(problem, told, ledger)
+        const from = { moves, value: amountOf(score, place) / unit }
+        const found = leastBy(solving, objective, from, program, useless)
+        const foundMoves = found.values ? movesOf(found.values, program) : moves
+        const foundScore = scoreOf(problem, foundMoves, facts)
         // What stands is kept where the solver came to nothing better, or its floating point was not quite right.
-        if (isNoWorse(toldScore, score, place)) {
-          moves = told
-          score = toldScore
+        if (isNoWorse(foundScore, score, place)) {
+          moves = foundMoves
+          score = foundScore
         }
-        if (found) bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
+        bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
       }
       const value = amountOf(score, place)
       tiers.push({ tier, value, bound: Math.min(bound, value) })
@@ -108,7 +159,75 @@ function solve(
   } finally {
     solving.close()
   }
-  return { moves, tiers }
+  return { moves, score, tiers, options: options.filter((_, at) => !useless.has(at)) }
+}
+
+/** Fewer options than this are not worth thinning out. */
+const fewOptions = 300
+
+/**
+ * The least of an objective, of many columns by way of few. Whoever uses a column has at least the relaxed bound and what
+ * that column is extra: where that is more than the least known, no best plan uses it, now or in a later tier, and it is
+ * barred. First, to know a plan that is good, all are barred that are extra at all by much; those of them that might still
+ * be in a better plan are allowed again, and it is solved once more.
+ *
+ * @param useless columns that are barred for good, which those that are found join
+ */
+function leastBy(
+  solving: Solving,
+  objective: Terms,
+  standing: { readonly moves: readonly Move[]; readonly value: number },
+  program: IntegerProgram,
+  useless: Set<number>,
+): { readonly values: Minimum['values'] | null; readonly bound: number } {
+  const nothing = { values: null, bound: Number.NEGATIVE_INFINITY }
+  const open = [...program.options.keys()].filter((at) => !useless.has(at))
+  const from = columnsOf(standing.moves, program)
+  if (open.length <= fewOptions) return solving.minimise(objective, from) ?? nothing
+  const relaxed = solving.relax(objective)
+  if (!relaxed) return nothing
+  const extra = (at: number) => relaxed.extra[at] ?? 0
+  const above = (most: number) => open.filter((at) => relaxed.bound + extra(at) > most + barSlack)
+  const ranked = open.map(extra).sort((a, b) => a - b)
+  const usual = ranked[Math.min(ranked.length - 1, 2 * ranked.filter((one) => one <= barSlack).length)] ?? 0
+  // What stands stays possible.
+  const barred = above(Math.min(standing.value, relaxed.bound + usual)).filter((at) => !from.get(at))
+  solving.allow(barred, false)
+  const first = solving.minimise(objective, from)
+  const least = Math.min(standing.value, first ? valueOf(objective, first.values) : standing.value)
+  for (const at of above(least)) useless.add(at)
+  const again = barred.filter((at) => !useless.has(at))
+  solving.allow(again, true)
+  if (again.length === 0) return first ?? { values: null, bound: relaxed.bound }
+  const second = solving.minimise(objective, first ? wholeOptions(first.values, program) : from)
+  return { values: (second ?? first)?.values ?? null, bound: second?.bound ?? relaxed.bound }
+}
+
+/** Objectives are whole: what is so much above one is above it. */
+const barSlack = 0.01
+
+function valueOf({ indices, values }: Terms, of: Minimum['values']): number {
+  return Math.round(indices.reduce((sum, at, place) => sum + (values[place] as number) * (of[at] ?? 0), 0))
+}
+
+/** How many bags each option sends in a plan. */
+function columnsOf(moves: readonly Move[], { options }: IntegerProgram): ReadonlyMap<number, number> {
+  const at = new Map<TransferBag, Map<TransferDemand, number>>()
+  for (const [column, { class: of, demand }] of options.entries())
+    for (const bag of of.bags) {
+      const columns = at.get(bag) ?? new Map<TransferDemand, number>()
+      at.set(bag, columns.set(demand, column))
+    }
+  const counts = new Map(options.map((_, column) => [column, 0]))
+  for (const { bag, demand } of moves) {
+    const column = at.get(bag)?.get(demand)
+    if (column !== undefined) counts.set(column, (counts.get(column) ?? 0) + 1)
+  }
+  return counts
+}
+
+function wholeOptions(values: Minimum['values'], { options }: IntegerProgram): ReadonlyMap<number, number> {
+  return new Map(options.map((_, column) => [column, Math.round(values[column] ?? 0)]))
 }
 
 /** The solver's bound is a float, what it bounds is whole. */
@@ -139,7 +258,7 @@ function isNoWorse(told: Score, standing: Score, place: number): boolean {
 }
 
 /** Bags of a class are the same to all: the first to expire go first, to the most urgent. */
-function movesOf({ values }: Minimum, { options }: IntegerProgram): readonly Move[] {
+function movesOf(values: Minimum['values'], { options }: IntegerProgram): readonly Move[] {
   const counts = options.map((option, at) => ({ option, count: Math.round(values[at] ?? 0) }))
   return [
     ...groupedBy(
@@ -149,18 +268,14 @@ function movesOf({ values }: Minimum, { options }: IntegerProgram): readonly Mov
   ].flatMap(([{ bags }, sent]) => {
     const inLine = sent
       .toSorted((a, b) => a.option.demand.deadline - b.option.demand.deadline)
-      .flatMap(({ option, count }) => Array.from({ length: count }, () => option.demand.id))
-    return inLine.map((demand, place) => ({ bag: (bags[place] as TransferBag).id, demand }))
+      .flatMap(({ option, count }) => Array.from({ length: count }, () => option.demand))
+    return inLine.map((demand, place) => ({ bag: bags[place] as TransferBag, demand }))
   })
 }
 
 /** The same program without the plans that make the very journeys this one makes. */
-function withOtherTrips(
-  program: IntegerProgram,
-  { moves }: Solved,
-  { bags, demands }: Ledger,
-): IntegerProgram {
-  const made = new Set(moves.map(({ bag, demand }) => `${bags.get(bag)?.site}|${demands.get(demand)?.site}`))
+function withOtherTrips(program: IntegerProgram, { moves }: Solved): IntegerProgram {
+  const made = new Set(moves.map(({ bag, demand }) => `${bag.site}|${demand.site}`))
   const { trips } = program
   return {
     ...program,

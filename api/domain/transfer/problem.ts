@@ -121,14 +121,3 @@ export function wholeOf(component: Component): Component {
   if (component === 'thawed_plasma') return 'plasma'
   return component === 'thawed_cryoprecipitate' ? 'cryoprecipitate' : component
 }
-
-/** The stock one level speaks of. */
-export function cellOf(of: {
-  readonly site: string
-  readonly component: Component
-  readonly abo: Abo
-  readonly rhd: Rhd
-  readonly uom: UnitOfMeasure
-}): string {
-  return `${of.site}|${of.component}|${of.abo}|${of.rhd}|${of.uom}`
-}

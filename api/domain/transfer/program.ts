@@ -1,8 +1,7 @@
 import type { BoxKind, TransferTier } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
-import type { BagClass, Option } from './candidates.ts'
+import type { Option } from './candidates.ts'
 import { type TransferDemand, type TransferProblem, weightOf } from './problem.ts'
-import type { Room } from './room.ts'
 
 /** A sparse row or objective: values at columns. */
 export type Terms = { readonly indices: number[]; readonly values: number[] }
@@ -28,11 +27,7 @@ export type Trip = { readonly key: string; readonly column: number; readonly opt
  * missing of a need, drawn on a reserve, or taken below a target follows from them. All figures are divided by what they
  * have in common, so that the solver works with small whole numbers.
  */
-export function programOf(
-  problem: TransferProblem,
-  options: readonly Option[],
-  rooms: ReadonlyMap<string, Room>,
-): IntegerProgram {
+export function programOf(problem: TransferProblem, options: readonly Option[]): IntegerProgram {
   const { demands, policy } = problem
   const upper: number[] = []
   const isWhole: boolean[] = []
@@ -50,14 +45,11 @@ export function programOf(
     terms.values.push(value)
   }
   const needs = new Map(demands.map((demand) => [demand, weightOf(demand, policy) ?? 0]))
-  const byCell = groupedBy(options.keys(), (at) => (options[at] as Option).class.cell)
+  const byCell = groupAt(options, (option) => option.class.cell)
   const unit = commonUnit([
     ...needs.values(),
     ...options.map((option) => option.class.weight),
-    ...[...byCell.keys()].flatMap((cell) => {
-      const { free = 0, reserve = 0, aboveTarget = 0 } = rooms.get(cell) ?? {}
-      return [free, reserve, aboveTarget]
-    }),
+    ...[...byCell.keys()].flatMap(({ free, reserve, aboveTarget }) => [free, reserve, aboveTarget]),
   ])
   const weights = options.map((option) => option.class.weight / unit)
 
@@ -82,7 +74,7 @@ export function programOf(
   const weightAt = (at: number) => weights[at] as number
 
   for (const [of, at] of groupAt(options, (option) => option.class))
-    if (at.length > 1) row(at, () => 1, (of as BagClass).bags.length)
+    if (at.length > 1) row(at, () => 1, of.bags.length)
 
   const byDemand = groupAt(options, ({ demand }) => demand)
   for (const demand of demands) {
@@ -93,9 +85,7 @@ export function programOf(
   }
 
   for (const [cell, at] of byCell) {
-    const room = rooms.get(cell)
-    if (!room) continue
-    const [free, reserve, aboveTarget] = [room.free / unit, room.reserve / unit, room.aboveTarget / unit]
+    const [free, reserve, aboveTarget] = [cell.free / unit, cell.reserve / unit, cell.aboveTarget / unit]
     const total = at.reduce((sum, one) => sum + weightAt(one) * (upper[one] as number), 0)
     const ordinary = at.filter((one) => !mayDrawReserve(options[one] as Option, problem))
     const drawn: Term[] = []
@@ -114,7 +104,7 @@ export function programOf(
   }
 
   const trips: Trip[] = []
-  const journeyOf = ({ class: { site }, demand }: Option) => `${site}|${demand.site}`
+  const journeyOf = ({ class: { cell }, demand }: Option) => `${cell.site}|${demand.site}`
   for (const [key, at] of groupAt(options, journeyOf)) {
     const trip = column(1, true)
     trips.push({ key, column: trip, options: at })
@@ -143,7 +133,7 @@ export function mayDrawReserve({ demand }: { demand: TransferDemand }, { policy 
 }
 
 function boxOf({ class: of }: Option, { policy }: TransferProblem): BoxKind {
-  return policy.boxOf[(of.bags[0] as BagClass['bags'][number]).component]
+  return policy.boxOf[of.cell.component]
 }
 
 function groupAt<T, K>(of: readonly T[], keyOf: (one: T) => K): Map<K, number[]> {

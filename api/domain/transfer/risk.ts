@@ -1,6 +1,6 @@
-import type { TransferBag, TransferDemand, TransferProblem } from './problem.ts'
+import type { Cell, Cells } from './cells.ts'
+import type { TransferBag, TransferDemand, TransferPolicy, TransferProblem } from './problem.ts'
 import { weightOf } from './problem.ts'
-import { cellOfBag, type Room } from './room.ts'
 
 const dayMs = 24 * 3_600_000
 
@@ -36,57 +36,50 @@ function normal(z: number): number {
 
 /** What stands before a bag at a site, where the one that expires first is used first; hundredths of a mL. */
 export type Queues = {
-  /** With the bag itself. */
-  upTo(bag: TransferBag): number
-  /** At another site, would it come there. */
-  before(bag: TransferBag, site: string): number
-  perDay(bag: TransferBag, site: string): number
+  /** Of those in the cell that come before the bag, and itself where it is there. */
+  upTo(bag: TransferBag, cell: Cell | undefined): number
 }
 
-export function queuesOf(problem: TransferProblem, rooms: ReadonlyMap<string, Room>): Queues {
-  const { stock, policy, at } = problem
-  const lines = new Map<string, { expiresAt: number; id: string; weight: number; sum: number }[]>()
-  for (const bag of stock) {
-    const cell = cellOfBag(bag)
-    const weight = weightOf(bag, policy)
-    if (cell === null || weight === null || bag.obstacle || at >= bag.expiresAt) continue
-    const line = lines.get(cell)
-    const place = { expiresAt: bag.expiresAt, id: bag.id, weight, sum: 0 }
-    if (line) line.push(place)
-    else lines.set(cell, [place])
-  }
-  for (const line of lines.values()) {
-    line.sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
+export function queuesOf({ policy }: TransferProblem): Queues {
+  const lines = new Map<Cell, readonly Place[]>()
+  const lineOf = (cell: Cell) => {
+    const known = lines.get(cell)
+    if (known) return known
     let sum = 0
-    for (const place of line) {
-      sum += place.weight
-      place.sum = sum
-    }
+    const line = cell.bags.toSorted(byExpiry).map((bag) => {
+      sum += weightOf(bag, policy) ?? 0
+      return { bag, sum }
+    })
+    lines.set(cell, line)
+    return line
   }
-  /** Of those in the line that come before, or are, this one. */
-  const sumUpTo = (cell: string, { expiresAt, id }: TransferBag) => {
-    const line = lines.get(cell) ?? []
-    let low = 0
-    let high = line.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const place = line[middle] as (typeof line)[number]
-      if (place.expiresAt < expiresAt || (place.expiresAt === expiresAt && place.id <= id)) low = middle + 1
-      else high = middle
-    }
-    return line[low - 1]?.sum ?? 0
-  }
-  const cellAt = (bag: TransferBag, site: string) => cellOfBag({ ...bag, site }) ?? ''
   return {
-    upTo: (bag) => sumUpTo(cellAt(bag, bag.site), bag),
-    before: (bag, site) => sumUpTo(cellAt(bag, site), bag),
-    perDay(bag, site) {
-      const room = rooms.get(cellAt(bag, site))
-      const perDay = room?.level?.perDay
-      if (perDay === null || perDay === undefined) return (room?.stock ?? 0) / policy.coverDays
-      return weightOf({ ...bag, amount: perDay }, policy) ?? 0
+    upTo(bag, cell) {
+      const line = cell ? lineOf(cell) : []
+      let low = 0
+      let high = line.length
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if (byExpiry((line[middle] as Place).bag, bag) <= 0) low = middle + 1
+        else high = middle
+      }
+      return line[low - 1]?.sum ?? 0
     },
   }
+}
+
+type Place = { readonly bag: TransferBag; readonly sum: number }
+
+/** The first to expire first. */
+export function byExpiry(a: TransferBag, b: TransferBag): number {
+  return a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}
+
+/** What is used of it in a day, hundredths of a mL. */
+function perDayOf(cell: Cell | undefined, bag: TransferBag, policy: TransferPolicy): number {
+  const perDay = cell?.level?.perDay
+  if (perDay === null || perDay === undefined) return (cell?.stock ?? 0) / policy.coverDays
+  return weightOf({ ...bag, amount: perDay }, policy) ?? 0
 }
 
 /**
@@ -98,19 +91,17 @@ export function riskOf(
   bag: TransferBag,
   demand: Pick<TransferDemand, 'site' | 'urgency'>,
   minutes: number,
-  queues: Queues,
+  { cells, queues }: { readonly cells: Cells; readonly queues: Queues },
   { at, policy }: TransferProblem,
 ): number {
   const weight = weightOf(bag, policy) ?? 1
-  const days = (from: number) => Math.max(0, bag.expiresAt - from) / dayMs
-  const wasted = (ahead: number, perDay: number, left: number) =>
-    1 - chanceOfAtLeast(Math.ceil(ahead / weight), (perDay * left) / weight)
-  const here = wasted(queues.upTo(bag), queues.perDay(bag, bag.site), days(at))
-  const there = wasted(
-    queues.before(bag, demand.site) + weight,
-    queues.perDay(bag, demand.site),
-    days(at + minutes * 60_000),
-  )
+  const wasted = (cell: Cell | undefined, ahead: number, from: number) => {
+    const used = (perDayOf(cell, bag, policy) * Math.max(0, bag.expiresAt - from)) / dayMs
+    return 1 - chanceOfAtLeast(Math.ceil(ahead / weight), used / weight)
+  }
+  const [home, goal] = [cells.of(bag), cells.at(demand.site, bag)]
+  const here = wasted(home, queues.upTo(bag, home), at)
+  const there = wasted(goal, queues.upTo(bag, goal) + weight, at + minutes * 60_000)
   const percent = policy.unusedPercent[demand.urgency] * there - 100 * here
   return Math.round(percent / policy.riskStep) * policy.riskStep
 }

@@ -5,8 +5,15 @@ import type { IntegerProgram, Terms } from './program.ts'
  * rounded by who asks, and the plan checked in whole numbers.
  */
 export type Solving = {
-  /** @returns null where nothing feasible was found in the time there is */
-  minimise(objective: Terms): Minimum | null
+  /**
+   * @param from columns of a solution to begin from, the others following from them
+   * @returns null where nothing feasible was found in the time there is, which is half of what is left of all
+   */
+  minimise(objective: Terms, from: ReadonlyMap<number, number>): Minimum | null
+  /** The same where nothing need be whole; null where the time ended first. */
+  relax(objective: Terms): Relaxed | null
+  /** Whether these columns may be anything but 0 from now on. */
+  allow(columns: readonly number[], isAllowed: boolean): void
   /** From now on so much of it at most. */
   limit(objective: Terms, atMost: number): void
   close(): void
@@ -19,5 +26,11 @@ export type Minimum = {
   readonly bound: number
 }
 
-/** @param untilMs by when it should have ended, on the solver's own clock from now on */
-export type Solver = (program: IntegerProgram, untilMs: number) => Solving
+export type Relaxed = {
+  readonly bound: number
+  /** Per column: whoever uses so much as one of it has at least the bound and this. 0 where nothing is known. */
+  readonly extra: ArrayLike<number>
+}
+
+/** @param limitMs how long it may work in all */
+export type Solver = (program: IntegerProgram, limitMs: number) => Solving

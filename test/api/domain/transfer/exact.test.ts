@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { planTransfers } from '../../../../api/domain/transfer/plan.ts'
 import type { TransferProblem } from '../../../../api/domain/transfer/problem.ts'
-import { ledgerOf, type Move, offerFor, scoreOf } from '../../../../api/domain/transfer/score.ts'
+import { factsOf, type Move, offerFor, scoreOf } from '../../../../api/domain/transfer/score.ts'
 import { loadSolver } from '../../../../api/highs.ts'
 import { problems } from '../../../support/transfers.ts'
 
@@ -10,13 +10,11 @@ const { open: solver } = await loadSolver()
 
 /** Every plan there is, one after another: each bag stays or goes to one of the demands it may go to. */
 function leastOf(problem: TransferProblem): { readonly tiers: readonly number[]; readonly plans: number } {
-  const ledger = ledgerOf(problem)
+  const facts = factsOf(problem)
   const choices = problem.stock
     .map((bag) => ({
-      bag: bag.id,
-      demands: problem.demands
-        .filter((demand) => typeof offerFor(problem, ledger, bag, demand) === 'object')
-        .map(({ id }) => id),
+      bag,
+      demands: problem.demands.filter((demand) => typeof offerFor(problem, facts, bag, demand) === 'object'),
     }))
     .filter(({ demands }) => demands.length > 0)
   let least: readonly number[] | null = null
@@ -25,7 +23,7 @@ function leastOf(problem: TransferProblem): { readonly tiers: readonly number[];
     const choice = choices[index]
     if (!choice) {
       plans++
-      const { tiers, violations } = scoreOf(problem, moves, ledger)
+      const { tiers, violations } = scoreOf(problem, moves, facts)
       const values = tiers.map(({ value }) => value)
       if (violations.length === 0 && (least === null || comesBefore(values, least))) least = values
       return
@@ -66,7 +64,7 @@ test('what is cut for being too far changes nothing', { timeout: 600_000 }, () =
       const cut = planTransfers(problem, solver, told)
       const uncut = planTransfers(problem, solver, { ...told, cut: (leads) => leads })
       expect(cut.tiers).toEqual(uncut.tiers)
-      if (cut.options.length < uncut.options.length) cutSomething++
+      if (cut.leads.length < uncut.leads.length) cutSomething++
     }),
     { numRuns: 300 },
   )
@@ -74,18 +72,14 @@ test('what is cut for being too far changes nothing', { timeout: 600_000 }, () =
 })
 
 test('a second best plan makes other journeys, and is no better', { timeout: 600_000 }, () => {
-  const journeysOf = (problem: TransferProblem, moves: readonly Move[]) => {
-    const { bags, demands } = ledgerOf(problem)
-    return [
-      ...new Set(moves.map(({ bag, demand }) => `${bags.get(bag)?.site}>${demands.get(demand)?.site}`)),
-    ].sort()
-  }
+  const journeysOf = (moves: readonly Move[]) =>
+    [...new Set(moves.map(({ bag, demand }) => `${bag.site}>${demand.site}`))].sort()
   fc.assert(
     fc.property(problems({ sites: 6, bags: 30, demands: 3 }), (problem) => {
       const best = planTransfers(problem, solver, { limitMs: 60_000, secondBest: true })
       if (!best.secondBest) return
       expect(scoreOf(problem, best.secondBest.moves).violations).toEqual([])
-      expect(journeysOf(problem, best.secondBest.moves)).not.toEqual(journeysOf(problem, best.moves))
+      expect(journeysOf(best.secondBest.moves)).not.toEqual(journeysOf(best.moves))
       const [values, others] = [best, best.secondBest].map(({ tiers }) => tiers.map(({ value }) => value))
       expect(comesBefore(others as number[], values as number[])).toBe(false)
     }),
