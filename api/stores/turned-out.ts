@@ -94,58 +94,63 @@ const newest = sql`greatest(subject."issuedAt", (
     ) found
   ))`
 
+export type AskedOut = {
+  readonly reach: Reach
+  /** What was written down before then was looked at already, ms UTC. */
+  readonly since: number
+  /** What was handed out before then does not matter any more, ms UTC. */
+  readonly outSince: number
+  /** Those that were given to the end as well. */
+  readonly isGivenToo: boolean
+}
+
+const within = (reach: Reach, facilityId: SQL) => isIn(reach, facilityId) ?? sql`true`
+
 /**
- * The bags held within reach that are out for a patient, of whom anything was written down since `since`, or of whose
- * donations anything was found, or who were named at the bedside only: `turnedOut` says what that comes to. It begins with
- * the patients, who are few, and reads whole records only where something may speak against the bag. Whom a bag is for its
- * newest issue says, or who named them at the bedside since.
- *
- * @param outSince what was handed out before then does not matter any more, ms UTC
- * @param isGivenToo those that were given to the end as well
+ * The bags that were ever handed out for a patient of whom something was written down since, or of whose donation something
+ * was found; those that are given to whom nobody had named before, or somebody else: what was on record of them all along was
+ * not asked; and those of which a case is open. It begins with the patients: mostly there are none, and nothing more is read.
  */
-export async function bagsOutFor(
-  db: Database,
-  {
-    reach,
-    since,
-    outSince,
-    isGivenToo,
-  }: {
-    readonly reach: Reach
-    readonly since: number
-    readonly outSince: number
-    readonly isGivenToo: boolean
-  },
-  now: number,
-): Promise<OutFor[]> {
-  const isTold = (facilityId: SQL) => isIn(reach, facilityId) ?? sql`true`
-  // Given to whom nobody had named before, or somebody else: what was on record of them all along was not asked.
-  const named = isGivenToo
-    ? sql`union
-      select e.bag_id from ${bagEvent} e
-      where ${isIssue} and e.data ? 'review' and e.at >= ${outSince}::bigint and e.data->>'patient' is null
-      union
-      select e.bag_id from ${bagEvent} e where ${isGiving} and e.data->'discrepancies' <> '[]' and e.at >= ${outSince}::bigint`
-    : sql``
-  const { rows } = await db.execute<Row>(sql`
+async function askedOf(db: Database, { reach, since, outSince, isGivenToo }: AskedOut): Promise<string[]> {
+  const given = sql`union
+    select e.bag_id from ${bagEvent} e
+    where ${isIssue} and e.data ? 'review' and e.at >= ${outSince}::bigint and e.data->>'patient' is null
+    union
+    select e.bag_id from ${bagEvent} e where ${isGiving} and e.data->'discrepancies' <> '[]' and e.at >= ${outSince}::bigint`
+  const { rows } = await db.execute<{ id: string }>(sql`
     with changed as materialized (
-      select p.pseudonym, p.facility_id from ${patient} p
-      where p.updated_at >= ${since}::bigint and ${isTold(sql`p.facility_id`)}
-    ), asked (id) as (
-      select e.bag_id from changed p join ${bagEvent} e on ${isIssue} and e.data->>'patient' = p.pseudonym
-      union
-      select e.bag_id from changed p join ${bagEvent} e on ${isGiving} and e.data->>'patient' = p.pseudonym
-      union
-      select b.id from ${unitTrait} u join ${bag} b on b.scheme = u.scheme and b.identifier = u.identifier
-      where u.present and u.at >= ${since}::bigint
-      union
-      select t.bag_id from ${transfusion} t where not t.is_over and exists (
-        select from ${bagEvent} e where e.bag_id = t.bag_id and ${isGiving} and e.data->>'patient' is distinct from (
-          select i.data->>'patient' from ${bagEvent} i where i.bag_id = t.bag_id and i.verb = 'issue' order by i.version desc limit 1))
-      ${named}
-      union
-      select part::uuid from ${alarmCase} where closed_at is null and kind = 'incompatible_out'
-    ), subject as materialized (
+      select p.pseudonym from ${patient} p
+      where p.updated_at >= ${since}::bigint and ${within(reach, sql`p.facility_id`)}
+    )
+    select e.bag_id as id from changed p join ${bagEvent} e on ${isIssue} and e.data->>'patient' = p.pseudonym
+    where e.at >= ${outSince}::bigint
+    union
+    select e.bag_id from changed p join ${bagEvent} e on ${isGiving} and e.data->>'patient' = p.pseudonym
+    where e.at >= ${outSince}::bigint
+    union
+    select b.id from ${unitTrait} u join ${bag} b on b.scheme = u.scheme and b.identifier = u.identifier
+    where u.present and u.at >= ${since}::bigint
+    union
+    select t.bag_id from ${transfusion} t where not t.is_over and exists (
+      select from ${bagEvent} e where e.bag_id = t.bag_id and ${isGiving} and e.data->>'patient' is distinct from (
+        select i.data->>'patient' from ${bagEvent} i where i.bag_id = t.bag_id and i.verb = 'issue' order by i.version desc limit 1))
+    ${isGivenToo ? given : sql``}
+    union
+    select part::uuid from ${alarmCase} where closed_at is null and kind = 'incompatible_out'`)
+  return rows.map(({ id }) => id)
+}
+
+/**
+ * The bags held within reach that are out for a patient of whom anything was found since, or who was named at the bedside
+ * only: `turnedOut` says what that comes to. Whole records are read only where something may speak against the bag. Whom a
+ * bag is for its newest issue says, or who named them at the bedside since.
+ */
+export async function bagsOutFor(db: Database, asked: AskedOut, now: number): Promise<OutFor[]> {
+  const { reach, outSince, isGivenToo } = asked
+  const ids = await askedOf(db, asked)
+  if (ids.length === 0) return []
+  const { rows } = await db.execute<Row>(sql`
+    with subject as materialized (
       select b.id as "bagId", b.scheme, b.identifier, b.product_code as "productCode", b.collection_type as "collectionType",
         b.division, b.component, b.abo as bag_abo, b.rhd as bag_rhd, b.low_titre as "lowTitre",
         p.facility_id, p.pseudonym, p.abo, p.rhd, p.anti_d, p.updated_at,
@@ -154,7 +159,8 @@ export async function bagsOutFor(
         i.data->>'override' as override,
         case when i.data->>'patient' = p.pseudonym then i.data->'knew' end as knew,
         coalesce(i.data->'waived', '[]') || coalesce(i.data->'offline'->'conflicts', '[]') as waived
-      from asked join ${bag} b on b.id = asked.id and b.state in ('issued', 'transfused') and ${isTold(sql`b.holder_id`)}
+      from unnest(${`{${ids.join()}}`}::uuid[]) asked (id)
+      join ${bag} b on b.id = asked.id and b.state in ('issued', 'transfused') and ${within(reach, sql`b.holder_id`)}
       left join ${transfusion} t on t.bag_id = b.id
       left join lateral (
         select e.version, e.at, e.data from ${bagEvent} e where e.bag_id = b.id and ${isIssue} order by e.version desc limit 1
