@@ -11,6 +11,13 @@ export type MllpListener = { readonly port: number; close(): Promise<void> }
 /** What one message may be long, and how many may be connected. */
 const maxBytes = 1_048_576
 const maxConnections = 50
+/** How many of them from one address: a system that goes astray keeps no other out. */
+const maxPerAddress = 10
+/**
+ * A line on which nothing came or went for so long is closed, ms: its sender may be gone without a word, and would hold a
+ * place. One that was only quiet connects again; what was being done is done, and sent again it is answered.
+ */
+const maxIdleMs = 30 * 60_000
 /** How long closing waits for senders to read their answers, ms. */
 const lastAnswersMs = 5_000
 
@@ -20,6 +27,8 @@ const lastAnswersMs = 5_000
  *
  * Of a connection one message is done at a time, and the next is not read before. It is acknowledged once it is committed;
  * where the database is away the connection ends instead, and its sender sends again.
+ *
+ * @param options `idleMs`: a line on which nothing came or went for so long is closed
  */
 export async function startMllp(
   deps: Deps,
@@ -27,7 +36,13 @@ export async function startMllp(
     host,
     port,
     parties,
-  }: { readonly host: string; readonly port: number; readonly parties: readonly Hl7Party[] },
+    idleMs = maxIdleMs,
+  }: {
+    readonly host: string
+    readonly port: number
+    readonly parties: readonly Hl7Party[]
+    readonly idleMs?: number
+  },
 ): Promise<MllpListener> {
   const lines = new Map<Line, Promise<void>>()
   let isStopping = false
@@ -42,10 +57,20 @@ export async function startMllp(
       socket.destroy()
       return
     }
-    const line: Line = { socket, from, isBusy: false }
+    if ([...lines.keys()].filter((other) => other.from === from).length >= maxPerAddress) {
+      deps.log.warn({ from, maxPerAddress }, 'more HL7 connections came from there than may stand')
+      socket.destroy()
+      return
+    }
+    const line: Line = { socket, from, isBusy: false, isIdle: false }
+    socket.setTimeout(idleMs, () => {
+      deps.log.info({ from, idleMs }, 'an HL7 connection on which nothing came or went was closed')
+      line.isIdle = true
+      socket.destroy()
+    })
     const served = serve(deps, line, known, () => isStopping)
       .catch((error) => {
-        if (!isStopping)
+        if (!isStopping && !line.isIdle)
           deps.log.warn(
             { err: error, from },
             'an HL7 connection broke off, or what it asked could not be done',
@@ -80,7 +105,7 @@ export async function startMllp(
   }
 }
 
-type Line = { readonly socket: Socket; readonly from: string; isBusy: boolean }
+type Line = { readonly socket: Socket; readonly from: string; isBusy: boolean; isIdle: boolean }
 
 /** An IPv4 address as such, also where the socket listens on IPv6. */
 const plain = (address: string) => address.replace(/^::ffff:/, '')

@@ -33,6 +33,7 @@ export const taskKinds = [
   'taken_by_key',
   'emergency_release',
   'glass_broken',
+  'incompatible_out',
   'look_back',
   'rescue_to_carry',
   'rescue_overdue',
@@ -268,7 +269,8 @@ export type Side = (typeof sides)[number]
  * one of its probes that did while it is heard, or is not to be believed, a door, the power; a bag that is out of
  * controlled storage for nearly as long as it may be, or longer, or was not given in time; bags on their way for longer than
  * a journey may take; a bag that was issued and of which the bedside has said nothing; one that was taken although somebody
- * was to be called first, or by key from a device whose door is opened by a scan.
+ * was to be called first, or by key from a device whose door is opened by a scan; one that is out, or being given, and was
+ * found since not to fit its patient.
  */
 export const alarmKinds = [
   'load_high',
@@ -293,6 +295,7 @@ export const alarmKinds = [
   'bedside_missing',
   'glass_broken',
   'taken_by_key',
+  'incompatible_out',
 ] as const
 export type AlarmKind = (typeof alarmKinds)[number]
 

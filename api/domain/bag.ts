@@ -18,6 +18,7 @@ import { type BloodGroup, compatibilityOf, type RecipientGroup } from './compati
 import { handedOutElsewhere, isFinal, move } from './lifecycle.ts'
 import type { GroupDoubt, PatientRecord } from './patient-record.ts'
 import { Refusal } from './refusal.ts'
+import type { Knew } from './turned-out.ts'
 
 export type Hold = { readonly id: number; readonly kind: HoldKind; readonly reason: string }
 
@@ -101,6 +102,8 @@ export type Command =
       readonly takeOut: string | null
       /** The order it fills; left out where none was told. */
       readonly order?: string | null
+      /** What was known of bag and patient then; left out where nothing is on record of them. */
+      readonly knew?: Knew | null
     }
   | {
       readonly verb: 'cancel_issue'
@@ -308,7 +311,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
         data: { reason: command.reason, from: bag.holderId },
       }
     case 'issue': {
-      const { patient, emergency, override, reason, takeOut, waived, glassBroken } = command
+      const { patient, emergency, override, reason, takeOut, waived, glassBroken, knew = null } = command
       mustBeFree(bag, waived)
       mustBeInDate(bag, now)
       if (!waived.includes('reserved_for_another')) mustBeUnreserved(bag, patient?.pseudonym ?? null, now)
@@ -322,6 +325,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
           ...{ patient: patient?.pseudonym ?? null, emergency, override, reason, takeOut },
           ...(glassBroken === null ? {} : { glassBroken, waived }),
           ...(review === null ? {} : { review }),
+          ...(knew === null ? {} : { knew }),
           ...forOrder(command),
         },
       }

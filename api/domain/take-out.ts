@@ -83,17 +83,7 @@ export function findingsOfScan({
   if (!bag) return ['unknown_bag']
   const found = [...findingsOfBag(bag, now), ...findingsOfLabel(bag, label, now)]
 
-  const recipient = recipientOf(patient ? trusted(patient, emergency, now) : unknownPatient)
-  if (!bag.group) found.push('not_grouped')
-  else {
-    const { verdict, needs } = compatibilityOf(bag.component, bag.group, recipient)
-    if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre))
-      found.push(groupFinding(patient))
-    else if (needs.includes('rhd_override')) {
-      if (patient?.antiD) found.push('wrong_group')
-      else if (!override) found.push('rhd_override_missing')
-    }
-  }
+  found.push(...findingsOfGroup(bag, patient ? trusted(patient, emergency, now) : null, override))
   const keeper = reservedFor(bag, now)
   if (keeper !== null && keeper !== patient?.pseudonym) found.push('reserved_for_another')
   if (!emergency && (patient?.sampleUntil ?? 0) <= now) found.push('no_valid_sample')
@@ -107,6 +97,25 @@ export function findingsOfScan({
   if (order && !emergency) found.push(...findingsOfOrder(order, bag.component))
   if (isUnchecked && !emergency) found.push('second_checker_missing')
   return [...new Set(found)]
+}
+
+/**
+ * What speaks against this bag for this patient by their groups.
+ *
+ * @param patient null: nobody knows who it is
+ * @param hasOverride a physician has given their word for RhD-positive cells, or nobody need
+ */
+export function findingsOfGroup(
+  { component, group, lowTitre }: Pick<BagFacts, 'component' | 'group' | 'lowTitre'>,
+  patient: Patient | null,
+  hasOverride: boolean,
+): Finding[] {
+  if (!group) return ['not_grouped']
+  const { verdict, needs } = compatibilityOf(component, group, recipientOf(patient ?? unknownPatient))
+  if (verdict === 'incompatible' || (needs.includes('low_titre') && !lowTitre)) return [groupFinding(patient)]
+  if (!needs.includes('rhd_override')) return []
+  if (patient?.antiD) return ['wrong_group']
+  return hasOverride ? [] : ['rhd_override_missing']
 }
 
 /** Where it fits nobody but whose group is known: that it is not known, and why. */

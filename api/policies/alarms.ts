@@ -57,6 +57,12 @@ export const alarmTests: { readonly kinds: readonly AlarmKind[]; readonly everyM
  */
 export const bagTimer = { warnShare: 1 / 3, transfusionMs: 240 * minute } as const
 
+/**
+ * For so long after it was handed out it is told what turns out of a bag: red cells haemolyse late for up to four weeks. A
+ * recommendation: to be confirmed.
+ */
+export const turnedOutForMs = 28 * 1_440 * minute
+
 /** What is only a warning is told to one step alone: the ward, or the lab that is to ask the ward. */
 export const warnings: Readonly<Partial<Record<AlarmKind, EscalationStep>>> = {
   bag_out_soon: 'ward',
@@ -126,6 +132,10 @@ export const alarmWords: Readonly<Record<AlarmKind, Words>> = {
   taken_by_key: {
     zh: '未经刷卡开门即取走血袋（可能使用机械钥匙）',
     en: 'A bag was taken without a door session, perhaps by key',
+  },
+  incompatible_out: {
+    zh: '血袋发出后，发现与患者不相合或无法确认相合',
+    en: 'A bag that is out was found since not to fit its patient, or not surely',
   },
 }
 
@@ -213,6 +223,10 @@ export const adviceWords: Readonly<Record<AlarmKind, Words>> = {
   taken_by_key: {
     zh: '请立即致电病区找到血袋：放回或办理发血，并说明原因',
     en: 'Call the ward now and find it: have it put back or issued, and ask why',
+  },
+  incompatible_out: {
+    zh: '不得输注；正在输注的立即停止，保留静脉通路并致电输血科；血袋办理退回',
+    en: 'Do not give it; where it is being given stop now, keep the line open and call the transfusion lab; have the bag returned',
   },
 }
 

@@ -1,6 +1,7 @@
 import type {
   AlarmKind,
   BagState,
+  Finding,
   OfflineConflict,
   OfflineFault,
   ReviewReason,
@@ -86,6 +87,29 @@ export const cnReviews: Readonly<Record<ReviewReason, Words>> = {
     zh: '未经电话确认强制取血：请核查原因，补做交叉配血，并登记负责医师',
     en: 'Taken although somebody was to be called: look into it, crossmatch it now, and record the physician who answers for it',
   },
+}
+
+/** What was found to speak against a bag that was handed out; `isGiven`: nobody can stop that any more. */
+export function cnIncompatibleOut(found: readonly Finding[], isGiven: boolean): Words {
+  const words = found.map(wordsOf)
+  const [zh, en] = [words.map((one) => one.zh).join('、'), words.map((one) => one.en).join('; ')]
+  return isGiven
+    ? {
+        zh: `已输注，事后发现：${zh}。请查看患者有无溶血反应，调查并上报`,
+        en: `Transfused, and found since: ${en}. See whether the patient haemolyses, look into it, and report it`,
+      }
+    : {
+        zh: `已发出，事后发现：${zh}。不得输注，正在输注的立即停止；请立即致电病区，办理退回`,
+        en: `Issued, and found since: ${en}. Do not give it, stop where it is being given; call the ward now, and have it returned`,
+      }
+}
+
+/** What a finding is, without what a nurse is told to do. */
+function wordsOf(code: Finding): Words {
+  const rule = cnAnswers.rules.find((one) => one.code === code)
+  return rule
+    ? { zh: rule.zh.split('，')[0] ?? rule.zh, en: rule.en.split(':')[0] ?? rule.en }
+    : { zh: code, en: code }
 }
 
 export const cnLookBack: Words = {
@@ -229,15 +253,9 @@ const offlineFaults: Readonly<Record<OfflineFault, Words>> = {
 
 /** @param conflicts what speaks against what a terminal handed out while it was cut off */
 export function cnOfflineConflict(conflicts: readonly OfflineConflict[]): Words {
-  const wordsOf = (conflict: OfflineConflict): Words => {
-    if (conflict in offlineFaults) return offlineFaults[conflict as OfflineFault]
-    const rule = cnAnswers.rules.find(({ code }) => code === conflict)
-    // What it is, without what a nurse is told to do.
-    return rule
-      ? { zh: rule.zh.split('，')[0] ?? rule.zh, en: rule.en.split(':')[0] ?? rule.en }
-      : { zh: conflict, en: conflict }
-  }
-  const words = conflicts.map(wordsOf)
+  const words = conflicts.map((conflict) =>
+    conflict in offlineFaults ? offlineFaults[conflict as OfflineFault] : wordsOf(conflict as Finding),
+  )
   return {
     zh: `脱机发血，但${words.map(({ zh }) => zh).join('、')}：请立即查找血袋，核查并记录结论`,
     en: `Handed out while cut off, but: ${words.map(({ en }) => en).join('; ')}. Find the bag now, look into it, and record the conclusion`,

@@ -214,13 +214,23 @@ export async function findOrder(db: Database | Transaction, id: string, now: num
 /** The orders of a facility, or of one of its patients, the newest first. */
 export async function listOrders(
   db: Database | Transaction,
-  { facilityId, pseudonym }: { readonly facilityId: number; readonly pseudonym?: string | undefined },
+  {
+    facilityId,
+    pseudonym,
+    wordOf,
+  }: {
+    readonly facilityId: number
+    readonly pseudonym?: string | undefined
+    /** Only those that take the word of one of these. */
+    readonly wordOf?: readonly Grade[]
+  },
   limit: number,
   now: number,
 ): Promise<KnownOrder[]> {
   const where = and(
     eq(bloodOrder.facilityId, facilityId),
     pseudonym === undefined ? undefined : eq(bloodOrder.pseudonym, pseudonym),
+    wordOf && sql`${bloodOrder.approvals} ?| ${sql.param([...wordOf])}::text[]`,
   )
   return known(db, where, { now, order: sql`${bloodOrder.at} desc`, limit })
 }

@@ -29,15 +29,14 @@ export type PatientKey = { readonly facilityId: number; readonly pseudonym: stri
 const subjectOf = ({ facilityId, pseudonym }: PatientKey) => `${facilityId}/${pseudonym}`
 
 /**
- * Lock a patient for the rest of the transaction, to write into their record: a scan that was decided before it comes to
- * nothing.
+ * Lock a patient for the rest of the transaction: a scan that was decided before it comes to nothing.
  *
  * @throws Refusal `not_found`
  */
 export async function lockPatient(
   tx: Transaction,
   { facilityId, pseudonym }: PatientKey,
-  changes: { readonly hasRecord?: true; readonly antiD?: true } = {},
+  changes: Partial<Pick<typeof patient.$inferInsert, 'hasRecord' | 'antiD' | 'updatedAt'>> = {},
 ): Promise<void> {
   const locked = await tx
     .update(patient)
@@ -47,11 +46,26 @@ export async function lockPatient(
   if (locked.length === 0) throw new Refusal('not_found', noPatient(pseudonym))
 }
 
+/**
+ * The same to write into their record. When that is stands in their row: of whom nothing was found since nobody looks
+ * whether what is out for them still fits.
+ *
+ * @throws Refusal `not_found`
+ */
+export async function lockRecord(
+  tx: Transaction,
+  key: PatientKey,
+  now: number,
+  changes: { readonly hasRecord?: true; readonly antiD?: true } = {},
+): Promise<void> {
+  await lockPatient(tx, key, { ...changes, updatedAt: now })
+}
+
 export type NewSample = Omit<typeof patientSample.$inferInsert, 'actor'>
 
 /** @throws Refusal `not_found`, `already_exists` where a tube is labelled so already, be it of another patient */
 export async function insertSample(tx: Transaction, actor: Actor, row: NewSample): Promise<void> {
-  await lockPatient(tx, row, { hasRecord: true })
+  await lockRecord(tx, row, row.at, { hasRecord: true })
   const added = await tx
     .insert(patientSample)
     .values({ ...row, actor })
@@ -169,7 +183,7 @@ export async function insertAntibody(
   row: Pick<typeof patientAntibody.$inferInsert, 'specificity' | 'significant' | 'sampleId' | 'remark'>,
   now: number,
 ): Promise<void> {
-  await lockPatient(tx, key, { hasRecord: true, ...(row.specificity === 'D' ? { antiD: true } : {}) })
+  await lockRecord(tx, key, now, { hasRecord: true, ...(row.specificity === 'D' ? { antiD: true } : {}) })
   await tx.insert(patientAntibody).values({ ...key, ...row, at: now, actor })
   const entry = { at: now, action: 'patient.antibody_recorded', subjectKind: 'patient' as const }
   await appendAudit(tx, actor, { ...entry, subject: subjectOf(key), after: row })
@@ -183,7 +197,7 @@ export async function insertRequirement(
   row: Pick<typeof patientRequirement.$inferInsert, 'requirement' | 'needed' | 'reason'>,
   now: number,
 ): Promise<void> {
-  await lockPatient(tx, key, { hasRecord: true })
+  await lockRecord(tx, key, now, { hasRecord: true })
   await tx.insert(patientRequirement).values({ ...key, ...row, at: now, actor })
   const entry = { at: now, action: 'patient.requirement_set', subjectKind: 'patient' as const }
   await appendAudit(tx, actor, { ...entry, subject: subjectOf(key), after: row, reason: row.reason })

@@ -8,7 +8,7 @@ import { crossmatchRules, crossmatchRulesVersion } from '../policies/crossmatche
 import { factsOf, findBag, lockBags, noBag } from '../stores/bags.ts'
 import { fitsOf, insertCrossmatch } from '../stores/crossmatches.ts'
 import { jurisdictionOf } from '../stores/facilities.ts'
-import { lockPatient, noSample } from '../stores/patient-records.ts'
+import { lockRecord, noSample } from '../stores/patient-records.ts'
 import { findPatient } from '../stores/patients.ts'
 import { actOnBag } from './act-on-bag.ts'
 import { demandRight } from './demand.ts'
@@ -40,7 +40,7 @@ export async function crossmatchBag(ctx: Context, bagId: string, input: Crossmat
     if (holderId === null) throw new Refusal('not_found', noBag(bagId))
     demandRight(ctx, 'crossmatch.record', [holderId], noBag(bagId))
     const key = { facilityId: holderId, pseudonym: input.patient }
-    await lockPatient(tx, key)
+    await lockRecord(tx, key, now)
     const patient = await findPatient(tx, holderId, input.patient)
     const { record } = patient
     const sample = record?.samples.find(({ id }) => id === input.sample)

@@ -6,6 +6,7 @@ import { inForce } from '../domain/effective.ts'
 import { isRhdPositiveAllowed, type Seen } from '../domain/emergency.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { findingsOfScan, rhdWaived } from '../domain/take-out.ts'
+import { knewOf } from '../domain/turned-out.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import type { Bag } from '../stores/bags.ts'
 import { fitsOf } from '../stores/crossmatches.ts'
@@ -78,6 +79,7 @@ export async function commandToIssue(
     patient &&
     bag.holderId !== null &&
     (await fitsOf(tx, { facilityId: bag.holderId, pseudonym: patient.pseudonym }, [bag.id], now))
+  const fit = fits ? fits(bag.id) : nothingKnown
   const rules = bag.holderId === null ? null : await rulesInForce(tx, bag.holderId)
   const findings = findingsOfScan({
     ...scan,
@@ -86,7 +88,7 @@ export async function commandToIssue(
     // Who stands at the counter is the second.
     isUnchecked: false,
     label: { group: null, expiresAt: null },
-    fit: fits ? fits(bag.id) : nothingKnown,
+    fit,
     crossmatch: crossmatchFor(known.jurisdiction, patient, rules?.crossmatch ?? false),
   })
   if (findings.includes('crossmatch_incompatible'))
@@ -102,7 +104,7 @@ export async function commandToIssue(
       'unverified',
       `bag ${facts.label}: ${open.join(', ')}; see its trace, and say why it is issued all the same (reason)`,
     )
-  return command
+  return { ...command, knew: knewOf(facts, patient, fit, now) }
 }
 
 /** What is said at its holder's of bags that come back, and how this one was kept. */

@@ -22,7 +22,7 @@ import {
   insertSample,
   insertSampleRejection,
   insertScreen,
-  lockPatient,
+  lockRecord,
   type PatientKey,
 } from '../stores/patient-records.ts'
 import { noPatient } from '../stores/patients.ts'
@@ -104,12 +104,13 @@ export function rejectSample(
   input: RejectionInput,
 ): Promise<void> {
   return onRecord(ctx, path, 'patient.manage', async (tx, key) => {
-    await lockPatient(tx, key)
+    const now = ctx.now()
+    await lockRecord(tx, key, now)
     await findSample(tx, key, sampleId)
     demandSomebody(ctx, 'a sample is rejected')
     if ((await groupersOf(tx, sampleId)).includes(ctx.actor.id))
       throw new Refusal('second_person', 'you grouped it: another person rejects it')
-    await insertSampleRejection(tx, ctx.actor, key, { sampleId, ...said(input) }, ctx.now())
+    await insertSampleRejection(tx, ctx.actor, key, { sampleId, ...said(input) }, now)
   })
 }
 
@@ -121,8 +122,9 @@ export function groupSample(
   found: { readonly abo: Abo; readonly rhd: Rhd; readonly method: GroupingMethod },
 ): Promise<void> {
   return onRecord(ctx, path, 'patient.manage', async (tx, key) => {
-    await mustStand(tx, key, sampleId)
-    await insertPatientGrouping(tx, ctx.actor, key, { sampleId, ...found }, ctx.now())
+    const now = ctx.now()
+    await mustStand(tx, key, sampleId, now)
+    await insertPatientGrouping(tx, ctx.actor, key, { sampleId, ...found }, now)
   })
 }
 
@@ -134,14 +136,15 @@ export function screenSample(
   { positive }: { readonly positive: boolean },
 ): Promise<void> {
   return onRecord(ctx, path, 'patient.manage', async (tx, key) => {
-    await mustStand(tx, key, sampleId)
-    await insertScreen(tx, ctx.actor, key, { sampleId, positive }, ctx.now())
+    const now = ctx.now()
+    await mustStand(tx, key, sampleId, now)
+    await insertScreen(tx, ctx.actor, key, { sampleId, positive }, now)
   })
 }
 
-async function mustStand(tx: Transaction, key: PatientKey, sampleId: string): Promise<void> {
+async function mustStand(tx: Transaction, key: PatientKey, sampleId: string, now: number): Promise<void> {
   // Who rejects it comes before, or after.
-  await lockPatient(tx, key)
+  await lockRecord(tx, key, now)
   const { rejectedAt } = await findSample(tx, key, sampleId)
   if (rejectedAt !== null) throw new Refusal('conflict', 'the sample is rejected: take another')
 }

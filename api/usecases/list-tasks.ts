@@ -18,12 +18,14 @@ import {
   toCarrySince,
   unconfirmedSince,
 } from '../domain/task.ts'
-import { alarmTests } from '../policies/alarms.ts'
+import { turnedOut } from '../domain/turned-out.ts'
+import { alarmTests, turnedOutForMs } from '../policies/alarms.ts'
 import { cnHandlingMs } from '../policies/answers.ts'
 import { deviceWords } from '../policies/device-words.ts'
 import { cnRescueOverdueMs } from '../policies/rescue.ts'
 import {
   cnAlarmTestDue,
+  cnIncompatibleOut,
   cnInsideRetired,
   cnLookBack,
   cnLookBackOf,
@@ -61,6 +63,7 @@ import {
   transfusedAgainst,
   unknownProducts,
 } from '../stores/tasks.ts'
+import { bagsOutFor } from '../stores/turned-out.ts'
 import { demandRight } from './demand.ts'
 import { equipmentFinders } from './find-equipment-tasks.ts'
 import { fateFinders } from './find-fate-tasks.ts'
@@ -108,6 +111,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   taken_by_key: (ctx, reach) => bagsTakenFromLocked(ctx, reach, 'taken_by_key'),
   emergency_release: (ctx, reach) => issuesNotReviewed(ctx, reach, 'emergency_release'),
   glass_broken: (ctx, reach) => issuesNotReviewed(ctx, reach, 'glass_broken'),
+  incompatible_out: bagsTurnedOut,
   look_back: lookBacks,
   rescue_to_carry: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_to_carry'),
   rescue_overdue: (ctx, reach) => bagsNotCarried(ctx, reach, 'rescue_overdue'),
@@ -251,6 +255,22 @@ async function bagsTakenFromLocked(
 async function issuesNotReviewed(ctx: Context, reach: Reach, kind: ReviewReason): Promise<Task[]> {
   const issues = await issuesToReview(ctx.database.db, reach, kind)
   return issues.map(({ at: since, ...about }) => ({ ...about, kind, since, ...cnReviews[kind] }))
+}
+
+/** Whom it is out for is told only to who may know the patients of its holder. */
+async function bagsTurnedOut({ database, grants, now: clock }: Context, reach: Reach): Promise<Task[]> {
+  const now = clock()
+  const since = now - turnedOutForMs
+  const asked = { reach, since, outSince: since, isGivenToo: true }
+  const patientsKnown = reachOf(grants, 'patient.read')
+  return (await bagsOutFor(database.db, asked, now)).flatMap((out) => {
+    const found = turnedOut(out, now)
+    if (found.length === 0) return []
+    const { bagId, label, device, facility, facilityId, isGiven, foundAt } = out
+    const patient = isWithin(patientsKnown, [facilityId]) ? out.patient.pseudonym : null
+    const about = { bagId, label, device, facility, patient }
+    return [{ ...about, kind: 'incompatible_out', since: foundAt, ...cnIncompatibleOut(found, isGiven) }]
+  })
 }
 
 async function lookBacks(ctx: Context, reach: Reach): Promise<Task[]> {

@@ -1,18 +1,19 @@
-import type { OrderedComponent, OrderVerb, UnitOfMeasure, Urgency } from '../../schema/vocabulary.ts'
+import type { Grade, OrderedComponent, OrderVerb, UnitOfMeasure, Urgency } from '../../schema/vocabulary.ts'
 import { grades } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
 import { approvalsFor, decideOnOrder, fills, mlOf, mustBeToFill } from '../domain/order.ts'
 import { Refusal } from '../domain/refusal.ts'
-import type { Right } from '../domain/rights.ts'
+import { isWithin, type Right, reachOf } from '../domain/rights.ts'
 import { orderRules, orderRulesVersion } from '../policies/orders.ts'
 import type { Bag } from '../stores/bags.ts'
 import type { Database, Transaction } from '../stores/database.ts'
-import { jurisdictionOf } from '../stores/facilities.ts'
+import { jurisdictionOf, noFacility } from '../stores/facilities.ts'
 import {
   findOrder,
   insertOrder,
   insertOrderEvent,
   type KnownOrder,
+  listOrders,
   type NewOrder,
   noOrder,
   orderedSince,
@@ -131,13 +132,46 @@ export async function sayOfReached(
     verb,
     by: actor.id,
     username: person?.username ?? actor.id,
-    holds: grades.filter((grade) =>
-      ctx.grants.some(
-        ({ role, facilityId }) => role === grade && (facilityId === null || facilityId === order.facilityId),
-      ),
-    ),
+    holds: gradesAt(ctx, order.facilityId),
   })
   await insertOrderEvent(tx, actor, { orderId: id, verb, grade: event.grade, comment, at: now })
+}
+
+function gradesAt({ grants }: Context, facilityId: number): readonly Grade[] {
+  return grades.filter((grade) =>
+    grants.some(
+      (held) => held.role === grade && (held.facilityId === null || held.facilityId === facilityId),
+    ),
+  )
+}
+
+/**
+ * Of which orders somebody is told: of all where they may know the patients there; else only of those that take a word of
+ * theirs, for that is all they need to know of anybody.
+ */
+function toldOf(ctx: Context, facilityId: number): { readonly wordOf?: readonly Grade[] } {
+  const knowsPatients = isWithin(reachOf(ctx.grants, 'patient.read'), [facilityId])
+  return knowsPatients ? {} : { wordOf: gradesAt(ctx, facilityId) }
+}
+
+/** An order the caller is told of. @throws Refusal `not_found`, `forbidden` */
+export async function readOrder(ctx: Context, id: string): Promise<KnownOrder> {
+  const order = await reachOrder(ctx, ctx.database.db, id, 'order.read')
+  const { wordOf } = toldOf(ctx, order.facilityId)
+  if (wordOf && !order.approvals.some((grade) => wordOf.includes(grade)))
+    throw new Refusal('not_found', noOrder(id))
+  return order
+}
+
+/** The orders of a facility the caller is told of. @throws Refusal `not_found`, `forbidden` */
+export async function readOrders(
+  ctx: Context,
+  code: string,
+  { patient, limit }: { readonly patient?: string | undefined; readonly limit: number },
+): Promise<KnownOrder[]> {
+  const { db } = ctx.database
+  const facilityId = await patientPlace(ctx, db, code, 'order.read', noFacility(code))
+  return listOrders(db, { facilityId, pseudonym: patient, ...toldOf(ctx, facilityId) }, limit, ctx.now())
 }
 
 /** The order as it is for the rest of the transaction: whoever writes of it, or fills it, locks its patient. */

@@ -8,6 +8,7 @@ import type { ReadUnit } from '../domain/read-unit.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { type ReturnClock, returnClock } from '../domain/return-clock.ts'
 import { type Answer, type AnswerRule, findingsOfScan, rhdWaived, verdictOn } from '../domain/take-out.ts'
+import { knewOf } from '../domain/turned-out.ts'
 import { shownNumber, shownProduct } from '../domain/unit-id.ts'
 import { cnAnswers } from '../policies/answers.ts'
 import { crossmatchRulesVersion } from '../policies/crossmatches.ts'
@@ -118,6 +119,7 @@ async function tryScan(
   const { emergency, telephone, rhdPositiveAllowed } = session
   const { override, glassBroken } = input
   const kept = bag && (await howKept(ctx, { ...known, bagId: bag.id }))
+  const fit = known.fit ?? nothingKnown
   const findings = findingsOfScan({
     bag: facts,
     kept,
@@ -132,7 +134,7 @@ async function tryScan(
       group: unit.label.group,
       expiresAt: unit.label.expires && expiryOf(unit.label.expires, known.timeZone ?? 'UTC'),
     },
-    fit: known.fit ?? nothingKnown,
+    fit,
     order: known.order,
     crossmatch: crossmatchFor(known.jurisdiction, patient, session.crossmatchNeeded),
   })
@@ -155,7 +157,8 @@ async function tryScan(
   const { reason } = session
   const waived = isBroken ? findings : rhdPositiveAllowed ? rhdWaived : []
   const asked = { patient, emergency, override, reason, takeOut: session.id, order: session.orderId }
-  const event = decide(facts, { verb: 'issue', ...asked, waived, glassBroken: told.glassBroken }, now)
+  const knew = knewOf(facts, patient, fit, now)
+  const event = decide(facts, { verb: 'issue', ...asked, waived, knew, glassBroken: told.glassBroken }, now)
   const issued = await issueAtScan(db, ctx.actor, bag, event, {
     ...told,
     ...{ patient: readOf(known), orderId: session.orderId },

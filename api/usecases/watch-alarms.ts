@@ -20,6 +20,7 @@ import { outSince, timerConditions } from '../domain/bag-timer.ts'
 import { inForce } from '../domain/effective.ts'
 import { overdueJourneys } from '../domain/journey.ts'
 import { takenFromLocked } from '../domain/task.ts'
+import { turnedOut } from '../domain/turned-out.ts'
 import {
   bagTimer,
   defrosts,
@@ -27,6 +28,7 @@ import {
   escalation,
   gatherMs,
   settleMs,
+  turnedOutForMs,
   warnings,
 } from '../policies/alarms.ts'
 import { fateRules } from '../policies/fates.ts'
@@ -54,6 +56,7 @@ import { insertNotices, unheardCases } from '../stores/notices.ts'
 import { listPolicies, type Policy } from '../stores/policies.ts'
 import { rostersOf } from '../stores/rosters.ts'
 import { type TakenFromLocked, takenFromLockedDoors } from '../stores/tasks.ts'
+import { bagsOutFor, type OutFor } from '../stores/turned-out.ts'
 import { anyRules, rulesOf } from './alarm-rules.ts'
 import { contactsOnDuty, noticesOf } from './write-notices.ts'
 
@@ -107,6 +110,11 @@ export async function watchAlarms(
   const underWay = await bagsUnderWay(db)
   const broken = await glassBroken(db)
   const left = await takenFromLockedDoors(db, 'all', now)
+  const outFor = await bagsOutFor(
+    db,
+    { reach: 'all', since, outSince: now - turnedOutForMs, isGivenToo: false },
+    now,
+  )
   const policies = [names, out, underWay].some(({ length }) => length > 0) ? await listPolicies(db) : []
   const rulesFor = ({ device, jurisdiction }: Whose) => {
     const profiles = devices.get(device)?.profiles
@@ -120,6 +128,7 @@ export async function watchAlarms(
     ...lateJourneys(underWay, policies, now),
     ...broken.map(takenUncalled),
     ...left.flatMap(takenByKey),
+    ...outFor.flatMap((bag) => foundToHarm(bag, now)),
     ...foreseen,
   ]
   for (const condition of conditions) {
@@ -283,6 +292,15 @@ function takenByKey(seen: TakenFromLocked): Found[] {
   const { bagId, label, holderId: facilityId } = seen
   if (found?.kind !== 'taken_by_key' || facilityId === null) return []
   return [takenBag(found.kind, { bagId, label, facilityId }, found.since)]
+}
+
+/** Until it is back, or all of it was given. */
+function foundToHarm(out: OutFor, now: number): Found[] {
+  const { bagId, label, facilityId, foundAt: from, isGiven } = out
+  if (isGiven || turnedOut(out, now).length === 0) return []
+  const whose = { deviceId: null, device: null, facilityId }
+  const about = { kind: 'incompatible_out', part: bagId, class: 'action' } as const
+  return [{ ...about, from, to: null, dueAt: from, whose, bags: [{ bagId, label }] }]
 }
 
 function takenBag(

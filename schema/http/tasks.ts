@@ -18,7 +18,8 @@ const Task = z
         'may be issued, was not, and has been out of every container for too long. taken_unscanned, taken_by_key: it ' +
         'left a fridge whose door sessions open, in one or without one, and was not issued. emergency_release, ' +
         'glass_broken: it was issued in an emergency, or although somebody was to be called, and nobody has reviewed ' +
-        'that. rescue_to_carry: it is to be ' +
+        'that. incompatible_out: it is issued or being given, or was given, and was found since not to fit its patient. ' +
+        'rescue_to_carry: it is to be ' +
         'carried out of a failing device. rescue_overdue: it was to be, and was not seen there in time. ' +
         'calibration_due, mapping_due: of a ' +
         'probe or a device it is missing, or runs out. device_unqualified: bags are inside a device that is not qualified, ' +

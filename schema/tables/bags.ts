@@ -367,10 +367,12 @@ export const patient = pgTable(
     hasRecord: boolean().notNull().default(false),
     /** Moves with all that is said or found of them, so that nothing is handed out by what was read before. */
     revision: integer().notNull().default(0),
+    /** When anything was last said of them, or found. */
     updatedAt: instant().notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.facilityId, t.pseudonym] }),
+    index('patient_updated').on(t.updatedAt),
     oneOf('patient_abo', t.abo, abos),
     oneOf('patient_rhd', t.rhd, rhds),
   ],

@@ -184,6 +184,7 @@ export const unitTrait = pgTable(
   },
   (t) => [
     index('unit_trait_unit').on(t.scheme, t.identifier),
+    index('unit_trait_found').on(t.at).where(sql`present`),
     oneOf('unit_trait_scheme', t.scheme, unitSchemes),
     oneOf('unit_trait_trait', t.trait, unitTraits),
   ],

@@ -251,6 +251,31 @@ describe('a line', () => {
     expect(await count(door, 'patient')).toBe(0)
   })
 
+  test('is waited for only so long: a line on which nothing comes or goes is closed', async ({ door }) => {
+    const where = { host: '127.0.0.1', port: 0, parties: [aParty()] }
+    const { port, close } = await startMllp(door.world.deps, { ...where, idleMs: 50 })
+    const [silent, broken] = [aLine(port), aLine(port)]
+    broken.socket.write(framed(Buffer.from(aMessageOf([]))).subarray(0, 20))
+    expect(await silent.next()).toBeNull()
+    expect(await broken.next()).toBeNull()
+    await close()
+  })
+
+  test('is taken of ten lines from one address at once, and of the next when one of them has ended', async ({
+    mllp,
+  }) => {
+    const lines = Array.from({ length: 10 }, () => aLine(mllp.port))
+    for (const [number, line] of lines.entries()) {
+      line.send(aMessageOf([], { id: `M${number}` }))
+      expect(told(await line.next())).toEqual(['AA', `M${number}`])
+    }
+    expect(await mllp.ask(aMessageOf([], { id: 'M10' }))).toBeNull()
+    lines[0]?.socket.end()
+    expect(await lines[0]?.next()).toBeNull()
+    expect(await mllp.ask(aMessageOf([], { id: 'M10' }))).toEqual(['AA', 'M10'])
+    for (const { socket } of lines) socket.destroy()
+  })
+
   test('ends without an answer where the database is away, and what it sent is done when it is sent again', async ({
     door,
     start,

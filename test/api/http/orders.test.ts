@@ -99,6 +99,20 @@ describe('an order', () => {
     ])
   })
 
+  test('is told to who may not know the patients only where it takes their word', async ({ door }) => {
+    const { physician, affairs, nurse } = await aHospital(door)
+    const small = await order(physician, { amount: 3 })
+    const large = await order(physician, { amount: 5 })
+    const listed = async (worker: typeof nurse, query = '') =>
+      (await done(worker.get(`/facilities/H1/orders${query}`), Orders)).orders.map(({ orderId }) => orderId)
+    expect((await listed(nurse)).sort()).toEqual([small.orderId, large.orderId].sort())
+    expect(await listed(affairs)).toEqual([large.orderId])
+    expect(await listed(affairs, '?patient=P1')).toEqual([large.orderId])
+    // Whose word it takes is to know of whom: nobody can judge what is asked for nobody.
+    expect(await done(affairs.get(`/orders/${large.orderId}`), Order)).toMatchObject({ patient: 'P1' })
+    expect(await refusal(affairs.get(`/orders/${small.orderId}`))).toMatchObject({ code: 'not_found' })
+  })
+
   test('counts with what was ordered for the patient in the 24 hours before, as long as that stands', async ({
     door,
   }) => {

@@ -132,6 +132,16 @@ export type Issue = {
   readonly order: Order | null
   readonly session: Session | null
   readonly by: Person
+  readonly emergency: boolean
+  /** RhD-positive cells were agreed to. */
+  readonly hasWord: boolean
+  /** What spoke against it for the patient then, each antigen by its name. */
+  readonly against: readonly string[]
+  /** What stood of the patient then: a crossmatch of it that fits, and a group that was found. */
+  readonly isCrossmatched: boolean
+  readonly isGrouped: boolean
+  /** So many observations were told of it before. */
+  readonly observedBefore: number
   /** Why somebody looks at it afterwards; null where nobody need, or has. */
   review: 'emergency_release' | 'glass_broken' | null
 }

@@ -17,13 +17,14 @@ import { lookAt } from './bags.ts'
 import { read } from './hospital.ts'
 import { compareOrder } from './orders.ts'
 import { compareRecord, pathOf } from './patients.ts'
-import { beliefIn, isFilled, isOver, keeperOf, missingOf, sampleUntilOf } from './rules.ts'
+import { beliefIn, isFilled, isOver, keeperOf, missingOf, sampleUntilOf, turnedOutOf } from './rules.ts'
 
 /* What is to be so afterwards: every worklist, every record, and who did what in the audit trail. */
 
 const asked = [
   ...(['issue_unconfirmed', 'transfused_against', 'taken_without_issue', 'taken_unscanned'] as const),
   ...(['taken_by_key', 'seen_after_fate', 'emergency_release', 'glass_broken', 'look_back'] as const),
+  'incompatible_out',
   ...([
     'recalled_out',
     'return_to_inspect',
@@ -74,6 +75,11 @@ function tasksOf(hospital: Hospital, unit: Unit): string[] {
   tell(isInSession ? 'taken_unscanned' : 'taken_by_key', isTaken)
   tell('seen_after_fate', overAt !== null && place.isInside && place.from > overAt)
 
+  const isGiven = state === 'transfused' && isAllGiven(unit)
+  const outAt = issue?.at ?? unit.observed.findLast((one) => one.patient !== null)?.at ?? 0
+  const matters = (state === 'issued' || state === 'transfused') && now - outAt <= 28 * day
+  tell('incompatible_out', matters && turnedOutOf(hospital, unit, isGiven).length > 0)
+
   const isOnShelf = isFree || state === 'returned'
   const isForgotten = now >= expiresAt + 7 * day
   tell('return_to_inspect', state === 'returned' && now < expiresAt)
@@ -101,6 +107,14 @@ function isUnconfirmed(hospital: Hospital, { issues, stays }: Unit): boolean {
   const { reply, at } = issue.session
   const isShut = reply ? reply.state === 'failed' : now >= at + unlockMs
   return isShut || now >= issue.at + minute
+}
+
+/** Does nobody wait for its end any more? An end from before its start is none. */
+function isAllGiven({ observed }: Unit): boolean {
+  const startedAt = observed.find(({ verb }) => verb === 'start_transfusion')?.at ?? 0
+  const isEnd = ({ verb, at }: Unit['observed'][number]) =>
+    (verb === 'end_transfusion' || verb === 'interrupt_transfusion') && at >= startedAt
+  return observed.some((one) => one.verb === 'transfuse' || isEnd(one))
 }
 
 function isUnderWay({ observed }: Unit, before: number): boolean {

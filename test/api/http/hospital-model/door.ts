@@ -1,12 +1,20 @@
 import { expect } from 'vitest'
 import { ScanAnswer, TakeOut } from '../../../../schema/http/life.ts'
 import { iso } from '../door.ts'
-import { count, type Hospital, nowOf, type Session, sessionMs, type Unit } from './account.ts'
+import { count, type Hospital, type Issue, nowOf, type Session, sessionMs, type Unit } from './account.ts'
 import { act, compareBag, happened, lookAt, unitOf } from './bags.ts'
 import { ask, newest, otherOf, say, signed } from './hospital.ts'
 import { orderOf } from './orders.ts'
 import { labOf, nurseOf, patientOf } from './patients.ts'
-import { answerTo, atCounter, findingsOf, findingsOfOrder, isRhdAllowed, toFill } from './rules.ts'
+import {
+  answerTo,
+  atCounter,
+  findingsOf,
+  findingsOfOrder,
+  isRhdAllowed,
+  standingThen,
+  toFill,
+} from './rules.ts'
 import type { Kind, Step } from './steps.ts'
 
 /* A bag is handed out: at the fridge, where scan, door and radio tags tell of it, or over the counter. */
@@ -21,13 +29,9 @@ const inside = ({ units }: Hospital, step: Step): Unit | undefined =>
   )
 
 /** Somebody handed it out, and for whom. */
-function issued(
-  hospital: Hospital,
-  unit: Unit,
-  about: Pick<Unit['issues'][number], 'patient' | 'order' | 'session' | 'by' | 'review'>,
-): void {
+function issued(hospital: Hospital, unit: Unit, about: Omit<Issue, 'at' | 'observedBefore'>): void {
   unit.kept = null
-  unit.issues.push({ at: nowOf(hospital), ...about })
+  unit.issues.push({ at: nowOf(hospital), observedBefore: unit.observed.length, ...about })
 }
 
 export const atDoors = {
@@ -117,6 +121,7 @@ export const atDoors = {
     expect(told.bagId).toBe(unit.id)
     count(answer)
     for (const one of found) count(`finding ${one}`)
+    const stood = standingThen(hospital, unit, patient)
     session.answers.push(answer)
     // With GO it is the issue that stands in the audit trail.
     if (answer !== 'GO') session.told.push(`take_out.answered ${by}`)
@@ -125,7 +130,10 @@ export const atDoors = {
       if (isBroken) count('glass broken')
       const review = isBroken ? 'glass_broken' : emergency ? 'emergency_release' : null
       happened(hospital, unit, { verb: 'issue', by, to: 'issued', action: 'issued' })
-      issued(hospital, unit, { patient, order: session.order, session, by, review })
+      const hasWord = step.other || (isBroken && found.includes('rhd_override_missing'))
+      issued(hospital, unit, {
+        ...{ patient, order: session.order, session, by, review, emergency, hasWord, ...stood },
+      })
     }
     if (answer === 'GO') await lookAt(hospital, unit)
   },
@@ -166,6 +174,7 @@ export const atDoors = {
       hasWord: other || (emergency && isRhdAllowed(hospital, patient, isMan)),
       isCrossmatchNeeded: hospital.rules.crossmatch,
     })
+    const stood = standingThen(hospital, unit, patient)
     const { body: signature, refusal: ofSignature } = emergency
       ? signed(hospital, 'emergency_release', by, step.signing)
       : { body: {}, refusal: null }
@@ -184,7 +193,9 @@ export const atDoors = {
       after: () => {
         if (emergency && step.signing === 'theirs') hospital.city.signatures += 1
         const review = emergency ? 'emergency_release' : null
-        issued(hospital, unit, { patient, order, session: null, by, review })
+        issued(hospital, unit, {
+          ...{ patient, order, session: null, by, review, emergency, hasWord: other, ...stood },
+        })
       },
     })
   },

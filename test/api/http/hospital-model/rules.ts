@@ -340,3 +340,59 @@ export function toFill(
   if (order.ended !== null || isFilled(hospital, order)) return 'conflict'
   return missingOf(order).length > 0 && order.urgency !== 'emergency' && !emergency ? 'conflict' : null
 }
+
+/** What harms, or may harm, a patient a bag is out for: each antigen by its name. */
+function againstOf(hospital: Hospital, unit: Unit, patient: Patient): string[] {
+  const standing = standingOf(hospital, unit, patient)
+  const ofAntigens = (['K', 'E'] as const)
+    .filter((one) => patient.antibodies.has(one) && unit.traits.get(one) !== false)
+    .map((one) => (unit.traits.get(one) ? `antigen_positive ${one}` : `antigen_unknown ${one}`))
+  return [
+    ...(standing === 'incompatible' || standing === 'least_incompatible' ? [`crossmatch_${standing}`] : []),
+    ...ofAntigens,
+  ]
+}
+
+type Stood = Pick<Unit['issues'][number], 'against' | 'isCrossmatched' | 'isGrouped'>
+const nothingStood: Stood = { against: [], isCrossmatched: false, isGrouped: false }
+
+/** What stood of a bag and its patient when it was handed out. */
+export function standingThen(hospital: Hospital, unit: Unit, patient: Patient | null): Stood {
+  if (patient === null || !patient.hasRecord) return nothingStood
+  const standing = standingOf(hospital, unit, patient)
+  return {
+    against: againstOf(hospital, unit, patient),
+    isCrossmatched: standing === 'compatible' || standing === 'least_incompatible',
+    isGrouped: beliefIn(patient).doubt === null && patient.samples.some((one) => one.groupings.length > 0),
+  }
+}
+
+const harmful = /^(wrong_group|group_discrepancy|needs_word|crossmatch_incompatible|antigen_positive)/
+
+/** What speaks against a bag that is out for a patient, and was not known when it was handed out. */
+export function turnedOutOf(hospital: Hospital, unit: Unit, isGiven: boolean): string[] {
+  const issue = unit.issues.at(-1)
+  const namedSince = unit.observed.slice(issue?.observedBefore ?? 0).map((one) => one.patient)
+  const name = namedSince.findLast((one) => one !== null) ?? issue?.patient?.name
+  const patient = hospital.patients.find((one) => one.name === name)
+  if (!patient) return []
+  const { against, isCrossmatched, isGrouped } = issue?.patient === patient ? issue : nothingStood
+  const { emergency, hasWord } = issue ?? { emergency: false, hasWord: false }
+  const belief = beliefIn(patient)
+  const isOnlySaid = belief.doubt === 'unconfirmed' && !isGrouped
+  const { abo, rhd } = isOnlySaid ? patient : belief
+  const found = [...againstOf(hospital, unit, patient)]
+  const isAbo = abo === null ? unit.abo === 'O' : takes[abo].split(' ').includes(unit.abo)
+  const isRhd = unit.rhd === 'negative' || (rhd === 'positive' && !patient.antiD)
+  if (!isAbo) found.push(belief.doubt ? `group_${belief.doubt}` : 'wrong_group')
+  else if (!isRhd && patient.antiD) found.push('wrong_group')
+  else if (!isRhd && !hasWord && !emergency) found.push('needs_word')
+  if (isCrossmatched && standingOf(hospital, unit, patient) === 'none') found.push('crossmatch_missing')
+  const waitsFor = ['crossmatch_missing', 'crossmatch_least_incompatible', 'antigen_unknown']
+  return found.filter(
+    (one) =>
+      !against.includes(one) &&
+      !(emergency && waitsFor.some((word) => one.startsWith(word))) &&
+      (!isGiven || harmful.test(one)),
+  )
+}

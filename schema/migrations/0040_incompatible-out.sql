@@ -1,0 +1,6 @@
+ALTER TABLE "alarm_case" DROP CONSTRAINT "alarm_case_kind";--> statement-breakpoint
+ALTER TABLE "alarm_test" DROP CONSTRAINT "alarm_test_kind";--> statement-breakpoint
+CREATE INDEX "patient_updated" ON "patient" USING btree ("updated_at");--> statement-breakpoint
+CREATE INDEX "unit_trait_found" ON "unit_trait" USING btree ("at") WHERE present;--> statement-breakpoint
+ALTER TABLE "alarm_case" ADD CONSTRAINT "alarm_case_kind" CHECK ("alarm_case"."kind" in ('load_high', 'load_low', 'air_high', 'air_low', 'load_high_soon', 'load_low_soon', 'silent', 'probe_missing', 'probe_stuck', 'probe_implausible', 'probes_disagree', 'door_open', 'mains_lost', 'battery_low', 'agitator_stopped', 'bag_out_soon', 'bag_out', 'transfusion_late', 'transit_overdue', 'bedside_missing', 'glass_broken', 'taken_by_key', 'incompatible_out'));--> statement-breakpoint
+ALTER TABLE "alarm_test" ADD CONSTRAINT "alarm_test_kind" CHECK ("alarm_test"."kind" in ('load_high', 'load_low', 'air_high', 'air_low', 'load_high_soon', 'load_low_soon', 'silent', 'probe_missing', 'probe_stuck', 'probe_implausible', 'probes_disagree', 'door_open', 'mains_lost', 'battery_low', 'agitator_stopped', 'bag_out_soon', 'bag_out', 'transfusion_late', 'transit_overdue', 'bedside_missing', 'glass_broken', 'taken_by_key', 'incompatible_out'));
