@@ -117,7 +117,7 @@ async function tryScan(
   const facts = bag && factsWith(bag, known.holds)
   const { emergency, telephone, rhdPositiveAllowed } = session
   const { override, glassBroken } = input
-  const kept = bag && (await howKept(ctx, { ...known, bagId: bag.id }))
+  const kept = bag && (await howKept(ctx, known))
   const findings = findingsOfScan({
     bag: facts,
     kept,
