@@ -156,10 +156,8 @@ async function tryScan(
   const waived = isBroken ? findings : rhdPositiveAllowed ? rhdWaived : []
   const asked = { patient, emergency, override, reason, takeOut: session.id, order: session.orderId }
   const event = decide(facts, { verb: 'issue', ...asked, waived, glassBroken: told.glassBroken }, now)
-  const issued = await issueAtScan(db, ctx.actor, bag, event, {
-    ...told,
-    ...{ patient: readOf(known), orderId: session.orderId },
-  })
+  const whom = { patient: readOf(known), orderId: session.orderId }
+  const issued = await issueAtScan(db, ctx.actor, bag, event, told, whom)
   const spentMs = kept?.uncontrolledMs ?? 0
   const clock = returnClock(clockRulesOf(known, bag.component, now), {
     since: now,
