@@ -1,5 +1,6 @@
 import type { Context as Request } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import type { Deps } from '../context.ts'
 import { inForce } from '../domain/effective.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { everywhere, type Right, reachOf } from '../domain/rights.ts'
@@ -22,23 +23,21 @@ export type Caller = {
 
 /** Let in who is known: by the configured key, by an API key, or by a session that a bearer token or a cookie shows. */
 export function admit(services: Services) {
+  const deps = depsOf(services)
   return createMiddleware<Env>(async (c, next) => {
     // Who scans is known already (scan-ahead.ts).
-    if (!c.var.caller) letIn(c, services, await callerOf(services, c.req.raw.headers))
+    if (!c.get('caller')) letIn(c, deps, await callerOf(services, c.req.raw.headers))
     await next()
   })
 }
 
+/** What a use case may know of the service. */
+export function depsOf({ database, telemetry, now, log, metrics }: Services): Deps {
+  return { database, telemetry, now, log, metrics }
+}
+
 /** From here on it is known who asks. */
-export function letIn(c: Request<Env>, services: Services, caller: Caller): void {
-  const {
-    adminKey: _adminKey,
-    hl7: _hl7,
-    memory: _memory,
-    obstacle: _obstacle,
-    news: _news,
-    ...deps
-  } = services
+export function letIn(c: Request<Env>, deps: Deps, caller: Caller): void {
   const { kind, id } = caller
   c.set('ctx', { ...deps, actor: { kind, id }, grants: grantsOf(caller) })
   c.set('caller', caller)
@@ -49,6 +48,7 @@ export function letIn(c: Request<Env>, services: Services, caller: Caller): void
  * only there, it may do what a nurse may where it stands. Whoever comes otherwise is left to `admit`.
  */
 export function admitTerminal(services: Services) {
+  const deps = depsOf(services)
   return createMiddleware<Env>(async (c, next) => {
     const given = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     if (given === undefined) return next()
@@ -58,7 +58,7 @@ export function admitTerminal(services: Services) {
     if (!device || !authenticateDevice(device, Buffer.from(secret), now))
       throw new Refusal('unauthenticated', 'the device or its secret is wrong')
     const { facility, facilityId } = inForce(device.placements, now)
-    letIn(c, services, {
+    letIn(c, deps, {
       ...{ kind: 'integration', id: name, name },
       roles: [{ role: 'nurse', facility, facilityId }],
     })

@@ -2,7 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { ScanInput, TakeOutParams } from '../../schema/http/life.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { readAhead } from '../usecases/scan-bag.ts'
-import { callerOfSession, letIn } from './admission.ts'
+import { callerOfSession, depsOf, letIn } from './admission.ts'
 import type { Env, Services } from './env.ts'
 
 /**
@@ -10,6 +10,7 @@ import type { Env, Services } from './env.ts'
  * Whatever else comes is left to `admit` and the routes behind it, which refuse it where it is to be refused.
  */
 export function scanAhead(services: Services) {
+  const deps = depsOf(services)
   return createMiddleware<Env>(async (c, next) => {
     // What is answered once by its key is read in its transaction.
     const isPlain = c.req.method === 'POST' && c.req.header('idempotency-key') === undefined
@@ -23,7 +24,7 @@ export function scanAhead(services: Services) {
       throw error
     })
     if (read?.who) {
-      letIn(c, services, callerOfSession(read.who))
+      letIn(c, deps, callerOfSession(read.who))
       c.set('ahead', read.ahead)
     }
     return next()

@@ -1,7 +1,7 @@
 import type { Deps } from '../context.ts'
 import { cnOffline } from '../policies/offline.ts'
 import { leadAlone } from '../stores/leader.ts'
-import { endOfNews, readNews } from '../stores/news.ts'
+import { endOfNews, kindsOfNews } from '../stores/news.ts'
 import type { NewsWatch } from '../stores/news-watch.ts'
 import { forgetLists } from '../stores/offline-lists.ts'
 import { failureClass } from '../stores/sql-state.ts'
@@ -18,8 +18,6 @@ const urgentKinds: ReadonlySet<string> = new Set([
   'bag.discarded',
 ])
 
-/** So much news is read at a time. */
-const atOnce = 500
 const forgetEveryMs = 3_600_000
 
 /**
@@ -31,7 +29,7 @@ const forgetEveryMs = 3_600_000
  */
 export function startOfferingLists(
   parts: Parts,
-  { takeOverMs = 2_000, lookMs = 1_000 } = {},
+  { takeOverMs = 2_000, lookMs = 1_000, restMs = 100 } = {},
 ): () => Promise<void> {
   const { database, log, news, now } = parts
   const stop = new AbortController()
@@ -46,14 +44,11 @@ export function startOfferingLists(
     while (!signal.aborted) {
       const seen = news.newest()
       const urgent = new Set<number>()
-      for (let isMore = true; isMore; ) {
-        const { items, next } = await readNews(database.db, { after: cursor, reach: 'all', limit: atOnce })
-        for (const { kind, facilityIds } of items) {
-          const into = urgentKinds.has(kind) ? urgent : kind.startsWith('bag.') ? changed : null
-          if (into) for (const id of facilityIds) into.add(id)
-        }
-        cursor = next
-        isMore = items.length === atOnce
+      const { told: kinds, next } = await kindsOfNews(database.db, cursor)
+      cursor = next
+      for (const { kind, facilityId } of kinds) {
+        if (urgentKinds.has(kind)) urgent.add(facilityId)
+        else if (kind.startsWith('bag.')) changed.add(facilityId)
       }
       const isSettled = now() - settledAt >= cnOffline.settleMs || now() < settledAt
       const told = { urgent, changed: isSettled ? changed : new Set<number>(), isEverybody }
@@ -71,6 +66,8 @@ export function startOfferingLists(
         forgottenAt = now()
         await forgetLists(database.db, forgottenAt - cnOffline.keptMs)
       }
+      // To be woken by each scan of a busy hour would cost as much as the scans.
+      await pause(restMs, signal)
       await news.newer(seen, { signal, withinMs: lookMs })
       if (news.stopped.aborted) return
     }

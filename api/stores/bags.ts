@@ -292,9 +292,6 @@ export function valuesOfEvent(
     ...{ verb, from, to, now, actor, data },
     what: `bag.${done[verb]}`,
     facilities: concerned(before, after),
-    told: { from, to },
-    stateBefore: { state: from },
-    stateAfter: { ...data, state: to },
   }
 }
 
@@ -302,8 +299,7 @@ export function valuesOfEvent(
 export const eventColumns = sql.raw(`
   "bagId" uuid, "versionBefore" integer, revision integer, version integer, "holderId" integer,
   "destinationId" integer, abo text, rhd text, "reservedFor" text, "reservedUntil" bigint, verb text, "from" text,
-  "to" text, now bigint, what text, facilities integer[], actor jsonb, data jsonb, told jsonb, "stateBefore" jsonb,
-  "stateAfter" jsonb`)
+  "to" text, now bigint, what text, facilities integer[], actor jsonb, data jsonb`)
 
 /**
  * All that the events of `asked` write, as parts of one statement: `moved` are those whose bag is still as it was when it
@@ -323,10 +319,10 @@ export function writtenOfEvents(guard: SQL = sql``): SQL {
       select "bagId", version, verb, "from", "to", now, actor, data from moved
     ), told as (
       insert into ${news} (at, kind, subject, facility_ids, data)
-      select now, what, "bagId", facilities, told from moved
+      select now, what, "bagId", facilities, jsonb_build_object('from', "from", 'to', "to") from moved
     ), audited as (
       insert into ${auditEntry} (at, actor, action, subject_kind, subject, before, after)
-      select now, actor, what, 'bag', "bagId", "stateBefore", "stateAfter" from moved
+      select now, actor, what, 'bag', "bagId", jsonb_build_object('state', "from"), data || jsonb_build_object('state', "to") from moved
     )`
 }
 

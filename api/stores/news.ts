@@ -65,10 +65,25 @@ export async function readNews(
   return { items, next: items.length < limit ? end : (items.at(-1)?.cursor ?? end) }
 }
 
+/** What is new since the cursor, as the kinds of it that concern each facility, and the cursor to go on from. */
+export async function kindsOfNews(
+  db: Database,
+  after: Cursor,
+): Promise<{
+  readonly told: readonly { readonly kind: string; readonly facilityId: number }[]
+  readonly next: Cursor
+}> {
+  const next = await endOfNews(db)
+  const { rows } = await db.execute<{ kind: string; facilityId: number }>(sql`
+    ${kept}select distinct kind, unnest(facility_ids) as "facilityId" from ${news}
+    where (xid, id) > (${after.xid}::xid8, ${after.id}::bigint) and xid < ${next.xid}::xid8`)
+  return { told: rows, next }
+}
+
 /** The cursor of who has read all there is to read now. What is still open, or begins later, comes after it. */
 export async function endOfNews(db: Database | Transaction): Promise<Cursor> {
   const { rows } = await db.execute<{ xid: string }>(
-    sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`,
+    sql`${kept}select pg_snapshot_xmin(pg_current_snapshot())::text as xid`,
   )
   return { xid: rows[0]?.xid as string, id: 0 }
 }

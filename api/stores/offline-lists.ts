@@ -17,6 +17,7 @@ import type { Bag } from './bags.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
 import { knownOf, knownPatient, type PatientRow } from './patients.ts'
+import { kept } from './pool.ts'
 import { signalCommand } from './signals.ts'
 
 /** What bags may be handed out of. */
@@ -199,6 +200,7 @@ export async function devicesToList(
 ): Promise<DueDevice[]> {
   const ids = (facilityIds: readonly number[]) => sql`${`{${facilityIds.join()}}`}::integer[]`
   const { rows } = await db.execute<DueDevice>(sql`
+    ${kept}
     select name, "facilityId", "isUrgent" from (
       select d.name, ${standsIn(sql`d.id`, now)} as "facilityId", l.since,
         (select max(o.as_of) from ${offlineList} o where o.device_id = d.id) as told

@@ -205,7 +205,7 @@ export async function keptFactsOfAll(
   return new Map(rows.map((row) => [row.bagId, keptFactsOf(row, book)]))
 }
 
-const all = (rows: SQL) => sql`(select coalesce(json_agg(r), '[]') from (${rows}) r)`
+const all = (rows: SQL) => sql`to_json(array(select r from (${rows}) r))`
 
 /** `told`: the lives of the `subject` and of what it was made of, each with its stays; `vouched`: since when they count. */
 function lives(now: SQL): SQL {

@@ -139,7 +139,7 @@ export type Told = {
 
 /** Write down an answer that hands nothing out. */
 export async function insertAnswer(db: Database | Transaction, actor: Actor, told: Told): Promise<void> {
-  await db.execute(answerStatement({ asked: JSON.stringify([valuesOfAnswer(actor, told)]) }))
+  await db.execute(answerStatement({ asked: JSON.stringify([{ ...told, actor }]) }))
 }
 
 /** A patient as they were read; null in an emergency without one. */
@@ -149,7 +149,8 @@ export type ReadPatient = {
   readonly revision: number | null
 } | null
 
-type Whom = {
+/** Whom a bag is handed out for. */
+export type Whom = {
   readonly patient: ReadPatient
   /** The order it fills; null where none was named. */
   readonly orderId: string | null
@@ -167,24 +168,20 @@ export async function issueAtScan(
   actor: Actor,
   before: Bag,
   event: BagEvent,
-  { patient: read, orderId, ...told }: Told & Whom,
+  told: Told,
+  { patient: read, orderId }: Whom,
 ): Promise<Bag | null> {
   const after = afterEvent(before, event)
   const values = {
     ...valuesOfEvent(actor, before, after, event, told.knownAt),
-    ...valuesOfAnswer(actor, told),
+    ...told,
+    bagId: before.id,
     patientOf: read?.facilityId ?? null,
     pseudonym: read?.pseudonym ?? null,
     patientRevision: read?.revision ?? null,
     orderId,
   }
   return (await issued(db, values)) ? after : null
-}
-
-type AnswerValues = ReturnType<typeof valuesOfAnswer>
-
-function valuesOfAnswer(actor: Actor, { bagId, ...told }: Told) {
-  return { ...told, scannedBagId: bagId, actor }
 }
 
 type PatientValues = {
@@ -194,30 +191,30 @@ type PatientValues = {
   readonly orderId: string | null
 }
 
-const issued = gathered<EventValues & AnswerValues & PatientValues, boolean>(async (db, values) => {
+const issued = gathered<EventValues & Told & PatientValues, boolean>(async (db, values) => {
   const asked = JSON.stringify(values.map((value, number) => ({ ...value, number })))
   const { rows } = await db.execute<{ number: number }>(issueStatement({ asked }))
   const moved = new Set(rows.map(({ number }) => number))
   return values.map((_, number) => moved.has(number))
 })
 
-/** The columns `AnswerValues` are read by, but for the actor. */
+/** The columns what was told is read by, but for those it shares with an event. */
 const answerColumns = sql.raw(`
-  "takeOutId" uuid, scanned text, "scannedBagId" uuid, answer text, findings jsonb, override text, "glassBroken" text, policies jsonb,
+  "takeOutId" uuid, scanned text, answer text, findings jsonb, override text, "glassBroken" text, policies jsonb,
   "knownAt" bigint`)
 
 const answersOfAll = (from: SQL) => sql`
   insert into ${scanAnswer} (take_out_id, scanned, bag_id, answer, findings, override, glass_broken, policies, known_at, actor)
-  select "takeOutId", scanned, "scannedBagId", answer, findings, override, "glassBroken", policies, "knownAt", actor from ${from}`
+  select "takeOutId", scanned, "bagId", answer, findings, override, "glassBroken", policies, "knownAt", actor from ${from}`
 
 const answerStatement = keptStatement<{ readonly asked: string }>(
   ({ asked }) => sql`
     with asked as (
-      select * from json_to_recordset(${asked}::json) as asked (${answerColumns}, actor jsonb)
+      select * from json_to_recordset(${asked}::json) as asked (${answerColumns}, "bagId" uuid, actor jsonb)
     ), answered as (${answersOfAll(sql`asked`)})
     insert into ${auditEntry} (at, actor, action, subject_kind, subject, after)
     select "knownAt", actor, 'take_out.answered', 'take_out', "takeOutId",
-           jsonb_build_object('scanned', scanned, 'bagId', "scannedBagId", 'answer', answer, 'findings', findings)
+           jsonb_build_object('scanned', scanned, 'bagId', "bagId", 'answer', answer, 'findings', findings)
     from asked`,
 )
 

@@ -27,24 +27,27 @@ import { traceBag } from './trace-bag.ts'
  *
  * @param read tells readings as `keptBy` does; who asks of many bags in one device need not read the same ones again
  * @param released of which bags anything was released, where that was read before; else it is asked
- * @returns null where no policy speaks of it
+ * @returns null where no policy speaks of it, or there is no such bag
  */
 export async function howKept(
   ctx: Pick<Context, 'database' | 'now'>,
-  facts: KeptFacts & { readonly bagId: string },
+  facts: KeptFacts,
   read: typeof keptBy = keptBy,
   released?: ReadonlySet<string>,
 ): Promise<Kept | null> {
-  if (facts.lives.some(({ component }) => !facts.policies[component])) return null
+  const [own] = facts.lives
+  if (!own || facts.lives.some(({ component }) => !facts.policies[component])) return null
   const now = ctx.now()
   const handlingMs = handlingMsOf(facts, now)
   const told = facts.hasClockMatters
-    ? await asTraced(ctx, facts, now)
+    ? await asTraced(ctx, own.bagId, facts, now)
     : await asFolded(ctx.database.db, facts, now, read)
   const kept = keptOf(told, handlingMs)
   const isCalm = !kept.wasOutOfRange && kept.unverifiedMs === 0
   const isAsTold = released !== undefined && !facts.lives.some(({ bagId }) => released.has(bagId))
-  return isCalm || isAsTold ? kept : keptOf(await butForReleased(ctx, facts, told, now), handlingMs)
+  return isCalm || isAsTold
+    ? kept
+    : keptOf(await butForReleased(ctx, own.bagId, facts, told, now), handlingMs)
 }
 
 function keptOf({ total, carriedMs }: Told, handlingMs: number): Kept {
@@ -59,7 +62,8 @@ function keptOf({ total, carriedMs }: Told, handlingMs: number): Kept {
 /** What a person has released since, as it was and still is, counts no more; each for what it was counted as. */
 async function butForReleased(
   { database: { db } }: Pick<Context, 'database'>,
-  { bagId, jurisdiction, vouchedAt, lives }: KeptFacts & { readonly bagId: string },
+  bagId: string,
+  { jurisdiction, vouchedAt, lives }: KeptFacts,
   { total, carriedMs }: Told,
   asOf: number,
 ): Promise<Told> {
@@ -103,12 +107,8 @@ type Told = { readonly total: Kept; readonly carriedMs: number }
 
 async function asTraced(
   ctx: Pick<Context, 'database' | 'now'>,
-  {
-    bagId,
-    vouchedAt,
-    lives,
-    jurisdiction,
-  }: Pick<KeptFacts, 'vouchedAt' | 'lives' | 'jurisdiction'> & { readonly bagId: string },
+  bagId: string,
+  { vouchedAt, lives, jurisdiction }: KeptFacts,
   asOf: number,
 ): Promise<Told> {
   const { total: life } = await traceBag(ctx, { bagId, jurisdiction, asOf })

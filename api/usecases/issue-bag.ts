@@ -73,7 +73,7 @@ export async function commandToIssue(
     await orderForBag(ctx, tx, bag, { order, patient: input.patient, isEmergency: emergency })
   const inTransaction = { ...ctx, database: { ...ctx.database, db: tx } }
   const known = await keptFacts(inTransaction.database, { bagId: bag.id, now })
-  const kept = await howKept(inTransaction, { ...known, bagId: bag.id })
+  const kept = await howKept(inTransaction, known)
   const scan = { bag: facts, kept, patient, emergency, override: override !== null || isRhdAllowed, now }
   const fits =
     patient &&
@@ -119,7 +119,7 @@ export async function returnOf(
   const versions = await policyVersions(tx, known.jurisdiction, bag.component, 'storage')
   return {
     returns: versions.length > 0 ? inForce(versions, now).returns : 'none',
-    kept: await howKept(inTransaction, { ...known, bagId: bag.id }),
+    kept: await howKept(inTransaction, known),
     handlingMs: handlingMsOf(known, now),
   }
 }

@@ -138,7 +138,7 @@ async function fillBook(
     const lives = [...facts.values()].flatMap((known) => known.lives.map((life) => life.bagId))
     const released = await bagsReleased(ctx.database.db, [...new Set(lives)])
     for (const [bagId, known] of facts) {
-      const told = await howKept(ctx, { ...known, bagId }, read, released)
+      const told = await howKept(ctx, known, read, released)
       kept.set(bagId, told && { ...told, ...placeOf(known, at) })
     }
   }

@@ -51,6 +51,7 @@ export async function offerLists(
     { urgent: [...urgent], changed: [...changed], before: isEverybody ? now() : now() - cnOffline.refreshMs },
     now(),
   )
+  if (due.length === 0) return { offered: 0, failed: new Map() }
   // A key that is new to them comes before what is signed by it.
   await configureDevices(
     parts,

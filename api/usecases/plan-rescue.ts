@@ -173,7 +173,7 @@ export async function rescueBags(
     }
     const { holds = [], reservation } = facts[index] ?? { reservation: null }
     const told = await keptFacts(ctx.database, { bagId: row.id, now })
-    const kept = await howKept({ ...ctx, now: () => now }, { ...told, bagId: row.id }, read)
+    const kept = await howKept({ ...ctx, now: () => now }, told, read)
     const handlingMs = Math.max(0, handlingMsOf(told, now) - (kept?.uncontrolledMs ?? 0))
     const storage = told.policies[row.component]?.storage
     const allowedMs = await allowedMsOf(ctx, row, told, now)

@@ -25,7 +25,7 @@ export async function readReturnClock(ctx: Context, bagId: string): Promise<Retu
   const since = await outSinceOf(ctx, bag, known)
   if (since === null)
     throw new Refusal('conflict', `bag ${labelOf(bag)} is not out of controlled storage: it is ${bag.state}`)
-  const before = await howKept({ ...ctx, now: () => since }, { ...known, bagId })
+  const before = await howKept({ ...ctx, now: () => since }, known)
   const shown = await shownAt(ctx, known, since, now)
   return returnClock(clockRulesOf(known, bag.component, now), {
     since,

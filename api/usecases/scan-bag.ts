@@ -118,7 +118,7 @@ async function tryScan(
   const facts = bag && factsWith(bag, known.holds)
   const { emergency, telephone, rhdPositiveAllowed } = session
   const { override, glassBroken } = input
-  const kept = bag && (await howKept(ctx, { ...known, bagId: bag.id }))
+  const kept = bag && (await howKept(ctx, known))
   const fit = known.fit ?? nothingKnown
   const findings = findingsOfScan({
     bag: facts,
@@ -159,10 +159,8 @@ async function tryScan(
   const asked = { patient, emergency, override, reason, takeOut: session.id, order: session.orderId }
   const knew = knewOf(facts, patient, fit, now)
   const event = decide(facts, { verb: 'issue', ...asked, waived, knew, glassBroken: told.glassBroken }, now)
-  const issued = await issueAtScan(db, ctx.actor, bag, event, {
-    ...told,
-    ...{ patient: readOf(known), orderId: session.orderId },
-  })
+  const whom = { patient: readOf(known), orderId: session.orderId }
+  const issued = await issueAtScan(db, ctx.actor, bag, event, told, whom)
   const spentMs = kept?.uncontrolledMs ?? 0
   const clock = returnClock(clockRulesOf(known, bag.component, now), {
     since: now,

@@ -194,7 +194,7 @@ function leastBy(
   const barred = above(Math.min(standing.value, relaxed.bound + usual)).filter((at) => !from.get(at))
   solving.allow(barred, false)
   const first = solving.minimise(objective, from)
-  const least = Math.min(standing.value, first ? valueOf(objective, first.values) : standing.value)
+  const least = Math.min(standing.value, first ? sumOf(objective, first.values) : standing.value)
   for (const at of above(least)) useless.add(at)
   const again = barred.filter((at) => !useless.has(at))
   solving.allow(again, true)
@@ -206,7 +206,7 @@ function leastBy(
 /** Objectives are whole: what is so much above one is above it. */
 const barSlack = 0.01
 
-function valueOf({ indices, values }: Terms, of: Minimum['values']): number {
+function sumOf({ indices, values }: Terms, of: Minimum['values']): number {
   return Math.round(indices.reduce((sum, at, place) => sum + (values[place] as number) * (of[at] ?? 0), 0))
 }
 

@@ -88,9 +88,9 @@ test('of issues at once each bag goes once, signed by who is told so, and only w
             glassBroken: null,
             policies: {},
             knownAt: instant + index,
-            ...{ patient: null, orderId: null },
           }
-          const issued = issueAtScan(db, nurseOf(nurse), known, event, answer)
+          const whom = { patient: null, orderId: null }
+          const issued = issueAtScan(db, nurseOf(nurse), known, event, answer, whom)
           return issued.then(
             (after) => after?.id ?? null,
             () => 'refused',

@@ -155,8 +155,8 @@ test('a fridge whose limits were narrowed twice does not vouch for what was befo
   at(noon)
   await see('f1', noon - 8 * minute, { added: ['A'] })
   const facts = await keptFacts(database, { bagId, now: noon })
-  const asFolded = await howKept(world.ctx, { ...facts, bagId })
-  const asTraced = await howKept(world.ctx, { ...facts, hasClockMatters: true, bagId })
+  const asFolded = await howKept(world.ctx, facts)
+  const asTraced = await howKept(world.ctx, { ...facts, hasClockMatters: true })
   expect(asFolded).toEqual(asTraced)
   expect(await scan()).toEqual(['STOP', 'out_of_range'])
 })
@@ -262,8 +262,8 @@ test('a breach that the air told stays one when a load probe comes', async ({ da
   ])
   expect(await scan()).toContain('out_of_range')
   const facts = await keptFacts(database, { bagId, now: noon })
-  const asFolded = await howKept(world.ctx, { ...facts, bagId })
-  expect(asFolded).toEqual(await howKept(world.ctx, { ...facts, hasClockMatters: true, bagId }))
+  const asFolded = await howKept(world.ctx, facts)
+  expect(asFolded).toEqual(await howKept(world.ctx, { ...facts, hasClockMatters: true }))
 })
 
 test('a bag is judged by the policies in force where it is', async ({ database }) => {
