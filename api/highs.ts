@@ -34,7 +34,7 @@ export async function loadSolver(): Promise<LoadedSolver> {
         try {
           model.clearIntegrality()
           const found = minimise(model, objective, program, untilMs - began, highs)
-          return found && { bound: found.bound, extra: found.isOptimal ? model.getSolution().colDual : [] }
+          return found?.isOptimal ? { bound: found.bound, extra: model.getSolution().colDual } : null
         } finally {
           model.changeColsIntegrality(all(program), integralityOf(program))
           usedMs += performance.now() - began
@@ -82,11 +82,10 @@ function minimise(
   model.options.set('time_limit', leftMs / 1_000)
   const { modelStatus } = model.run()
   const hasSolution = model.info.get('primal_solution_status') === constants.solutionStatus.feasible
-  if (!hasSolution) return null
   const isOptimal = modelStatus === constants.modelStatus.optimal
   return {
     isOptimal,
-    values: model.getSolution().colValue,
+    values: hasSolution ? model.getSolution().colValue : null,
     bound: isOptimal ? model.getObjectiveValue() : Number(model.info.get('mip_dual_bound')),
   }
 }

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { explain } from './domain/transfer/explain.ts'
 import { planTransfers } from './domain/transfer/plan.ts'
-import type { TransferBag, TransferProblem } from './domain/transfer/problem.ts'
+import type { TransferBag, TransferLevel, TransferProblem } from './domain/transfer/problem.ts'
 import { loadSolver } from './highs.ts'
 import type { FromPlanner, ToPlanner } from './planner.ts'
 
@@ -9,20 +9,23 @@ if (!parentPort) throw new Error('this file is a worker')
 const port = parentPort
 
 const solver = await loadSolver()
-let problem: Omit<TransferProblem, 'stock'> | undefined
+let problem: Omit<TransferProblem, 'stock' | 'levels'> | undefined
 let stock: TransferBag[] = []
+let levels: TransferLevel[] = []
 post({ kind: 'ready' })
 
 port.on('message', (message: ToPlanner) => {
   if (message.kind === 'problem') {
     problem = message.problem
     stock = []
+    levels = []
   } else if (message.kind === 'stock') {
     stock.push(...message.stock)
+  } else if (message.kind === 'levels') {
+    levels.push(...message.levels)
   } else if (problem) {
-    const asked = { ...problem, stock }
+    const asked = { ...problem, stock, levels }
     problem = undefined
-    stock = []
     try {
       post(planned(asked, message.told))
     } catch (error) {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Refusal } from './domain/refusal.ts'
 import type { Explained } from './domain/transfer/explain.ts'
-import type { TransferBag, TransferProblem } from './domain/transfer/problem.ts'
+import type { TransferBag, TransferLevel, TransferProblem } from './domain/transfer/problem.ts'
 
 export type PlanTold = {
   /** How long the solver may take, for the best plan and for the second best each. */
@@ -14,8 +14,9 @@ export type PlanTold = {
 }
 
 export type ToPlanner =
-  | { readonly kind: 'problem'; readonly problem: Omit<TransferProblem, 'stock'> }
+  | { readonly kind: 'problem'; readonly problem: Omit<TransferProblem, 'stock' | 'levels'> }
   | { readonly kind: 'stock'; readonly stock: readonly TransferBag[] }
+  | { readonly kind: 'levels'; readonly levels: readonly TransferLevel[] }
   | { readonly kind: 'plan'; readonly told: PlanTold }
 
 export type FromPlanner =
@@ -33,7 +34,7 @@ export type Planner = {
   close(): Promise<void>
 }
 
-/** So many bags are handed over at a time, for that they are copied here. */
+/** So many bags or levels are handed over at a time, for they are copied here. */
 const chunk = 2_000
 
 /** The solver looks at its clock between its steps only, and reading and explaining take their time. */
@@ -49,12 +50,12 @@ export function openPlanner(): Planner {
       worker = undefined
       throw error
     })
-    const { stock, ...rest } = problem
+    const { stock, levels, ...rest } = problem
     planner.postMessage({ kind: 'problem', problem: rest } satisfies ToPlanner)
-    for (let from = 0; from < stock.length; from += chunk) {
-      planner.postMessage({ kind: 'stock', stock: stock.slice(from, from + chunk) } satisfies ToPlanner)
-      await new Promise(setImmediate)
-    }
+    for (let from = 0; from < stock.length; from += chunk)
+      await handOver(planner, { kind: 'stock', stock: stock.slice(from, from + chunk) })
+    for (let from = 0; from < levels.length; from += chunk)
+      await handOver(planner, { kind: 'levels', levels: levels.slice(from, from + chunk) })
     planner.postMessage({ kind: 'plan', told } satisfies ToPlanner)
     const waitMs = 2 * told.limitMs + graceMs
     try {
@@ -80,6 +81,12 @@ export function openPlanner(): Planner {
       await planner?.terminate()
     },
   }
+}
+
+/** Whoever else waits for this thread is served first. */
+async function handOver(worker: Worker, message: ToPlanner): Promise<void> {
+  worker.postMessage(message)
+  await setImmediate()
 }
 
 async function start(): Promise<Worker> {

@@ -146,9 +146,10 @@ function bareSolve(program: IntegerProgram, solver: Solver): readonly number[] {
     return [...program.tiers.values()].map((objective: Terms) => {
       if (objective.indices.length === 0) return 0
       const found = solving.minimise(objective, new Map())
-      if (!found) return Number.NaN
+      if (!found?.values) return Number.NaN
+      const { values } = found
       const value = objective.indices.reduce(
-        (sum, at, place) => sum + (found.values[at] as number) * (objective.values[place] as number),
+        (sum, at, place) => sum + (values[at] as number) * (objective.values[place] as number),
         0,
       )
       solving.limit(objective, Math.round(value))

@@ -44,7 +44,7 @@ const firstTiers: readonly TransferTier[] = [
 ]
 
 export type PlanOptions = {
-  /** How long the solver may take, for the best and for the second best each. */
+  /** How long it may take, about, for the best and for the second best each. */
   readonly limitMs: number
   readonly secondBest: boolean
   readonly cut?: Cut
@@ -104,7 +104,7 @@ function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved
   const nothing: Standing = { moves: [], score: scoreOf(problem, [], facts), tiers: [] }
   const near = other ? [] : nearestFirst(problem, coarse)
   const first = { ...nothing, moves: near, score: scoreOf(problem, near, facts) }
-  const begun = advance(first, coarse, riskAt, other, told)
+  const begun = advance(first, coarse, riskAt, other, { ...told, limitMs: coarseShare * told.limitMs })
   if (riskAt === names.length) return begun
   const left = new Set(begun.options.map(({ lead }) => lead))
   const fine = optionsOf(
@@ -112,8 +112,12 @@ function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved
     problem,
     facts,
   )
-  return advance(begun, fine, names.length, other, told)
+  return advance(begun, fine, names.length, other, { ...told, limitMs: fineShare * told.limitMs })
 }
+
+/** Of the time there is, for the two stages; the rest is for finding out what may be sent. */
+const coarseShare = 0.6
+const fineShare = 0.25
 
 /** A plan that breaks no rule, and the tiers it is the best in. */
 type Standing = Solved & { readonly score: Score }
@@ -179,7 +183,7 @@ function leastBy(
   standing: { readonly moves: readonly Move[]; readonly value: number },
   program: IntegerProgram,
   useless: Set<number>,
-): { readonly values: Minimum['values'] | null; readonly bound: number } {
+): Minimum {
   const nothing = { values: null, bound: Number.NEGATIVE_INFINITY }
   const open = [...program.options.keys()].filter((at) => !useless.has(at))
   const from = columnsOf(standing.moves, program)
@@ -194,19 +198,22 @@ function leastBy(
   const barred = above(Math.min(standing.value, relaxed.bound + usual)).filter((at) => !from.get(at))
   solving.allow(barred, false)
   const first = solving.minimise(objective, from)
-  const least = Math.min(standing.value, first ? sumOf(objective, first.values) : standing.value)
+  const least = first?.values ? Math.min(standing.value, sumOf(objective, first.values)) : standing.value
   for (const at of above(least)) useless.add(at)
   const again = barred.filter((at) => !useless.has(at))
   solving.allow(again, true)
   if (again.length === 0) return first ?? { values: null, bound: relaxed.bound }
-  const second = solving.minimise(objective, first ? wholeOptions(first.values, program) : from)
-  return { values: (second ?? first)?.values ?? null, bound: second?.bound ?? relaxed.bound }
+  const second = solving.minimise(objective, first?.values ? wholeOptions(first.values, program) : from)
+  return {
+    values: second?.values ?? first?.values ?? null,
+    bound: Math.max(relaxed.bound, second?.bound ?? relaxed.bound),
+  }
 }
 
 /** Objectives are whole: what is so much above one is above it. */
 const barSlack = 0.01
 
-function sumOf({ indices, values }: Terms, of: Minimum['values']): number {
+function sumOf({ indices, values }: Terms, of: ArrayLike<number>): number {
   return Math.round(indices.reduce((sum, at, place) => sum + (values[place] as number) * (of[at] ?? 0), 0))
 }
 
@@ -226,7 +233,7 @@ function columnsOf(moves: readonly Move[], { options }: IntegerProgram): Readonl
   return counts
 }
 
-function wholeOptions(values: Minimum['values'], { options }: IntegerProgram): ReadonlyMap<number, number> {
+function wholeOptions(values: ArrayLike<number>, { options }: IntegerProgram): ReadonlyMap<number, number> {
   return new Map(options.map((_, column) => [column, Math.round(values[column] ?? 0)]))
 }
 
@@ -258,7 +265,7 @@ function isNoWorse(told: Score, standing: Score, place: number): boolean {
 }
 
 /** Bags of a class are the same to all: the first to expire go first, to the most urgent. */
-function movesOf(values: Minimum['values'], { options }: IntegerProgram): readonly Move[] {
+function movesOf(values: ArrayLike<number>, { options }: IntegerProgram): readonly Move[] {
   const counts = options.map((option, at) => ({ option, count: Math.round(values[at] ?? 0) }))
   return [
     ...groupedBy(

@@ -7,7 +7,7 @@ import type { IntegerProgram, Terms } from './program.ts'
 export type Solving = {
   /**
    * @param from columns of a solution to begin from, the others following from them
-   * @returns null where nothing feasible was found in the time there is, which is half of what is left of all
+   * @returns null where there was no time left; it may take half of what is left of all
    */
   minimise(objective: Terms, from: ReadonlyMap<number, number>): Minimum | null
   /** The same where nothing need be whole; null where the time ended first. */
@@ -20,8 +20,8 @@ export type Solving = {
 }
 
 export type Minimum = {
-  /** Of the columns. */
-  readonly values: ArrayLike<number>
+  /** Of the columns; null where nothing feasible was found in the time there was. */
+  readonly values: ArrayLike<number> | null
   /** Below which no solution is; the value itself where it is proved the least. */
   readonly bound: number
 }

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { planTransfers } from '../../../../api/domain/transfer/plan.ts'
 import type { TransferProblem } from '../../../../api/domain/transfer/problem.ts'
 import { factsOf, type Move, offerFor, scoreOf } from '../../../../api/domain/transfer/score.ts'
+import type { Solver } from '../../../../api/domain/transfer/solver.ts'
 import { loadSolver } from '../../../../api/highs.ts'
+import { drawTransfers } from '../../../bench/draw-transfers.ts'
 import { problems } from '../../../support/transfers.ts'
 
 const { open: solver } = await loadSolver()
@@ -70,6 +72,34 @@ test('what is cut for being too far changes nothing', { timeout: 600_000 }, () =
   )
   expect(cutSomething).toBeGreaterThan(20)
 })
+
+test.for([1, 2, 3, 4])(
+  'thinning out many columns changes nothing: province %i',
+  { timeout: 300_000 },
+  (seed) => {
+    const problem = drawTransfers(43, 14, `thin/${seed}`)
+    const told = { limitMs: 120_000, secondBest: false }
+    let barred = 0
+    const counting: Solver = (program, limitMs) => {
+      const solving = solver(program, limitMs)
+      return {
+        ...solving,
+        allow(columns, isAllowed) {
+          if (!isAllowed) barred += columns.length
+          solving.allow(columns, isAllowed)
+        },
+      }
+    }
+    const knowsNothing: Solver = (program, limitMs) => ({
+      ...solver(program, limitMs),
+      relax: () => ({ bound: Number.NEGATIVE_INFINITY, extra: [] }),
+    })
+    const thinned = planTransfers(problem, counting, told)
+    expect(barred).toBeGreaterThan(0)
+    expect(thinned.tiers).toEqual(planTransfers(problem, knowsNothing, told).tiers)
+    expect(thinned.tiers.map(({ bound }) => bound)).toEqual(thinned.tiers.map(({ value }) => value))
+  },
+)
 
 test('a second best plan makes other journeys, and is no better', { timeout: 600_000 }, () => {
   const journeysOf = (moves: readonly Move[]) =>

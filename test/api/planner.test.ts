@@ -1,0 +1,36 @@
+import { afterAll, expect, test } from 'vitest'
+import { openPlanner } from '../../api/planner.ts'
+import { drawTransfers } from '../bench/draw-transfers.ts'
+
+const planner = openPlanner()
+afterAll(() => planner.close())
+const told = { limitMs: 60_000, secondBest: true, mostNamed: 3 }
+
+test('plans asked for at once are made one after another, each of its own problem', async () => {
+  const [one, other] = [drawTransfers(5, 2, 'one'), drawTransfers(6, 3, 'other')]
+  const [first, second, again] = await Promise.all(
+    [one, other, one].map((asked) => planner.plan(asked, told)),
+  )
+  expect(first?.demands.map(({ id }) => id)).toEqual(['R1/1', 'R2/1'])
+  expect(second?.demands.map(({ id }) => id)).toEqual(['R1/1', 'R2/1', 'R3/1'])
+  expect(again?.moves).toEqual(first?.moves)
+})
+
+test('so many rejected bags are named, and all are counted', async () => {
+  const { demands } = await planner.plan(drawTransfers(5, 1, 'named'), told)
+  const rejected = demands[0]?.rejected ?? []
+  expect(rejected.some(({ count }) => count > told.mostNamed)).toBe(true)
+  for (const { bags, count } of rejected) expect(bags.length).toBe(Math.min(count, told.mostNamed))
+})
+
+test('a problem that cannot be planned is told as such, and the next one is planned', async () => {
+  const problem = drawTransfers(5, 1, 'broken')
+  const broken = { ...problem, policy: { ...problem.policy, tiers: ['expiry'] as const } }
+  await expect(planner.plan(broken, told)).rejects.toThrow('must begin with unmet_emergency')
+  await expect(planner.plan(problem, told)).resolves.toMatchObject({ isProved: true })
+})
+
+test('a planner that is closed begins anew when it is asked again', async () => {
+  await planner.close()
+  await expect(planner.plan(drawTransfers(3, 1, 'anew'), told)).resolves.toMatchObject({ isProved: true })
+})
