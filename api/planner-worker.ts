@@ -3,7 +3,7 @@ import { explain } from './domain/transfer/explain.ts'
 import { planTransfers } from './domain/transfer/plan.ts'
 import type { TransferBag, TransferLevel, TransferProblem } from './domain/transfer/problem.ts'
 import { loadSolver } from './highs.ts'
-import type { FromPlanner, ToPlanner } from './planner.ts'
+import type { FromPlanner, PlanTold, ToPlanner } from './planner.ts'
 
 if (!parentPort) throw new Error('this file is a worker')
 const port = parentPort
@@ -27,20 +27,25 @@ port.on('message', (message: ToPlanner) => {
     const asked = { ...problem, stock, levels }
     problem = undefined
     try {
-      post(planned(asked, message.told))
+      tell(asked, message.told)
     } catch (error) {
       post({ kind: 'failed', reason: (error as Error).message })
     }
   }
 })
 
-function planned(asked: TransferProblem, told: Extract<ToPlanner, { kind: 'plan' }>['told']): FromPlanner {
+/** So many demands are told at a time, for all that is rejected for them is copied where they are heard. */
+const chunk = 5
+
+function tell(asked: TransferProblem, told: PlanTold): void {
   const began = performance.now()
   const before = solver.usedMs()
   const best = planTransfers(asked, solver.open, told)
-  const explained = explain(asked, best, told.mostNamed)
+  const { demands, ...explained } = explain(asked, best, told.mostNamed)
   const times = { planMs: performance.now() - began, solveMs: solver.usedMs() - before }
-  return { kind: 'planned', explained, times }
+  for (let from = 0; from < demands.length; from += chunk)
+    post({ kind: 'demands', demands: demands.slice(from, from + chunk) })
+  post({ kind: 'planned', explained, times })
 }
 
 function post(message: FromPlanner): void {

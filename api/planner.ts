@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Refusal } from './domain/refusal.ts'
-import type { Explained } from './domain/transfer/explain.ts'
+import type { Explained, ExplainedDemand } from './domain/transfer/explain.ts'
 import type { TransferBag, TransferLevel, TransferProblem } from './domain/transfer/problem.ts'
 
 export type PlanTold = {
@@ -21,7 +21,8 @@ export type ToPlanner =
 
 export type FromPlanner =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'planned'; readonly explained: Explained; readonly times: PlanTimes }
+  | { readonly kind: 'demands'; readonly demands: readonly ExplainedDemand[] }
+  | { readonly kind: 'planned'; readonly explained: Omit<Explained, 'demands'>; readonly times: PlanTimes }
   | { readonly kind: 'failed'; readonly reason: string }
 
 /** What the worker took, ms: for all of it, and of that the solver itself. */
@@ -102,10 +103,17 @@ async function start(): Promise<Worker> {
 
 async function answerOf(worker: Worker, waitMs: number): Promise<Explained & { readonly times: PlanTimes }> {
   worker.ref()
-  const message = await nextFrom(worker, waitMs)
-  worker.unref()
-  if (message.kind === 'planned') return { ...message.explained, times: message.times }
-  throw new Error(message.kind === 'failed' ? message.reason : 'the planner began anew')
+  try {
+    const demands: ExplainedDemand[] = []
+    for (;;) {
+      const message = await nextFrom(worker, waitMs)
+      if (message.kind === 'demands') demands.push(...message.demands)
+      else if (message.kind === 'planned') return { ...message.explained, demands, times: message.times }
+      else throw new Error(message.kind === 'failed' ? message.reason : 'the planner began anew')
+    }
+  } finally {
+    worker.unref()
+  }
 }
 
 /** What it says next. @throws Refusal where that takes too long; Error where it fails or ends instead */

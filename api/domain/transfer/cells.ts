@@ -35,12 +35,13 @@ export function cellsOf(problem: TransferProblem): Cells {
   const { sites, stock, levels, policy, at } = problem
   const places = new Map(sites.map(({ id }, place) => [id, place]))
   const wanted = wantedBy(problem)
-  const codeAt = (site: string, { component, group, uom }: Sorted): number => {
-    const place = places.get(site)
-    if (place === undefined || !group || !uom) return -1
-    const sort = sortOf(component, group.abo, group.rhd, uom)
-    return wanted[sort] ? place * sorts + sort : -1
+  const codeOf = (site: string, component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number => {
+    const sort = sortOf(component, abo, rhd, uom)
+    const place = wanted[sort] ? places.get(site) : undefined
+    return place === undefined ? -1 : place * sorts + sort
   }
+  const codeAt = (site: string, { component, group, uom }: TransferBag): number =>
+    group && uom ? codeOf(site, component, group.abo, group.rhd, uom) : -1
   const found = new Map<number, { readonly bags: TransferBag[]; sum: number }>()
   for (const bag of stock) {
     const code = codeAt(bag.site, bag)
@@ -54,7 +55,8 @@ export function cellsOf(problem: TransferProblem): Cells {
     } else found.set(code, { bags: [bag], sum: weight })
   }
   const kept = new Map<number, TransferLevel>()
-  for (const level of levels) kept.set(codeAt(level.site, { ...level, group: level }), level)
+  for (const level of levels)
+    kept.set(codeOf(level.site, level.component, level.abo, level.rhd, level.uom), level)
   const cells = new Map<number, Cell>()
   for (const [code, { bags, sum }] of found) {
     const { site, component } = bags[0] as TransferBag
@@ -67,13 +69,11 @@ export function cellsOf(problem: TransferProblem): Cells {
   }
 }
 
-type Sorted = Pick<TransferBag, 'component' | 'uom'> & {
-  readonly group: { readonly abo: Abo; readonly rhd: Rhd } | null
-}
-
 function roomOf(stock: number, level: TransferLevel | null, { policy }: TransferProblem) {
   if (!level) return { stock, aboveTarget: stock, free: stock, reserve: 0, level }
-  const weigh = (amount: number) => weightOf({ ...level, amount }, policy) ?? 0
+  const { component, uom } = level
+  const each = weightOf({ component, uom, amount: 1 }, policy) ?? 0
+  const weigh = (amount: number) => each * amount
   const [target, minimum, critical] = [weigh(level.target), weigh(level.minimum), weigh(level.critical)]
   const left = Math.max(0, stock - weigh(level.booked))
   const keeps = Math.max(minimum, critical)
@@ -88,13 +88,18 @@ function roomOf(stock: number, level: TransferLevel | null, { policy }: Transfer
 
 /** Components, groups and units. */
 const sorts = components.length * abos.length * rhds.length * unitsOfMeasure.length
+const numbered = <T extends string>(words: readonly T[]) =>
+  Object.fromEntries(words.map((word, index) => [word, index])) as Readonly<Record<T, number>>
+const [componentAt, aboAt, rhdAt, uomAt] = [
+  numbered(components),
+  numbered(abos),
+  numbered(rhds),
+  numbered(unitsOfMeasure),
+]
 
 function sortOf(component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number {
-  const group = abos.indexOf(abo) * rhds.length + rhds.indexOf(rhd)
-  return (
-    (components.indexOf(component) * abos.length * rhds.length + group) * unitsOfMeasure.length +
-    unitsOfMeasure.indexOf(uom)
-  )
+  const group = (componentAt[component] * abos.length + aboAt[abo]) * rhds.length + rhdAt[rhd]
+  return group * unitsOfMeasure.length + uomAt[uom]
 }
 
 /** Which of all sorts of blood some demand may get. */

@@ -144,6 +144,7 @@ function advance(
       const objective = program.tiers.get(tier) as Terms
       const unit = unitOf(tier, program)
       let bound = leastOf(objective, program) * unit
+      if (tier === 'carrying') for (const row of program.tightening) solving.limit(row, row.atMost)
       if (amountOf(score, place) > bound) {
         const from = { moves, value: amountOf(score, place) / unit }
         const found = leastBy(solving, objective, from, program, useless)
@@ -154,7 +155,13 @@ function advance(
           moves = foundMoves
           score = foundScore
         }
-        bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
+        if (foundScore.violations.length === 0)
+          bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
+        else {
+          // Nor is anything believed that was concluded from it.
+          solving.allow([...useless], true)
+          useless.clear()
+        }
       }
       const value = amountOf(score, place)
       tiers.push({ tier, value, bound: Math.min(bound, value) })

@@ -6,11 +6,15 @@ import { type TransferDemand, type TransferProblem, weightOf } from './problem.t
 /** A sparse row or objective: values at columns. */
 export type Terms = { readonly indices: number[]; readonly values: number[] }
 
+export type Row = Terms & { readonly atMost: number }
+
 /** Minimise one tier after another over x, 0 <= x <= upper, of which some are whole, subject to rows <= their bounds. */
 export type IntegerProgram = {
   readonly upper: readonly number[]
   readonly isWhole: readonly boolean[]
-  readonly rows: readonly (Terms & { readonly atMost: number })[]
+  readonly rows: readonly Row[]
+  /** Implied by the rows in whole numbers: they make the relaxed program see that journeys are whole. */
+  readonly tightening: readonly Row[]
   readonly tiers: ReadonlyMap<TransferTier, Terms>
   /** Columns 0 and on: how many bags of a class go to a demand. */
   readonly options: readonly Option[]
@@ -77,9 +81,11 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
     if (at.length > 1) row(at, () => 1, of.bags.length)
 
   const byDemand = groupAt(options, ({ demand }) => demand)
+  const unmetOf = new Map<TransferDemand, number>()
   for (const demand of demands) {
     const need = (needs.get(demand) ?? 0) / unit
     const unmet = column(need, false)
+    unmetOf.set(demand, unmet)
     costs(`unmet_${demand.urgency}`, unmet, 1)
     row(byDemand.get(demand) ?? [], (at) => -weightAt(at), -need, [unmet, -1])
   }
@@ -104,11 +110,14 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
   }
 
   const trips: Trip[] = []
+  const bringing = new Map<TransferDemand, Term[]>()
+  const tightening: Row[] = []
   const journeyOf = ({ class: { cell }, demand }: Option) => `${cell.site}|${demand.site}`
   for (const [key, at] of groupAt(options, journeyOf)) {
     const trip = column(1, true)
     trips.push({ key, column: trip, options: at })
     costs('carrying', trip, policy.trip)
+    const boxesOf: Term[] = []
     const byBox = groupAt(
       at.map((one) => options[one] as Option),
       (option) => boxOf(option, problem),
@@ -118,15 +127,47 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
       const { bags } = policy.boxes[kind]
       const most = Math.ceil(inside.reduce((sum, one) => sum + (upper[one] as number), 0) / bags)
       const boxes = column(most, true)
+      boxesOf.push([boxes, -1])
       costs('carrying', boxes, policy.box)
       row(inside, () => 1, 0, [boxes, -bags])
       row([boxes], () => 1, 0, [trip, -most])
     }
+    tightening.push(rowOf([[trip, 1], ...boxesOf], 0))
+    for (const [demand, most] of mostOf(at, options, problem)) {
+      const brings = bringing.get(demand) ?? []
+      bringing.set(demand, brings)
+      brings.push([trip, -Math.min(most, needs.get(demand) ?? 0) / unit])
+    }
   }
-  return { upper, isWhole, rows, tiers, options, trips, unit }
+  for (const [demand, brings] of bringing) {
+    const missing = unmetOf.get(demand) as number
+    tightening.push(rowOf([[missing, -1], ...brings], -(needs.get(demand) ?? 0) / unit))
+  }
+  return { upper, isWhole, rows, tightening, tiers, options, trips, unit }
 }
 
 type Term = readonly [at: number, value: number]
+
+function rowOf(terms: readonly Term[], atMost: number): Row {
+  return { indices: terms.map(([at]) => at), values: terms.map(([, value]) => value), atMost }
+}
+
+/** How much a journey could bring to each demand, hundredths of a mL. */
+function mostOf(
+  at: readonly number[],
+  options: readonly Option[],
+  problem: TransferProblem,
+): ReadonlyMap<TransferDemand, number> {
+  const most = new Map<TransferDemand, number>()
+  const own = at.map((one) => options[one] as Option)
+  for (const [demand, offers] of groupedBy(own, (option) => option.demand))
+    for (const [{ free, reserve }, alike] of groupedBy(offers, (option) => option.class.cell)) {
+      const stock = alike.reduce((sum, { class: of }) => sum + of.weight * of.bags.length, 0)
+      const room = free + (mayDrawReserve({ demand }, problem) ? reserve : 0)
+      most.set(demand, (most.get(demand) ?? 0) + Math.min(stock, room))
+    }
+  return most
+}
 
 export function mayDrawReserve({ demand }: { demand: TransferDemand }, { policy }: TransferProblem): boolean {
   return policy.reserveFor.includes(demand.urgency)
