@@ -102,7 +102,8 @@ function answerOf(worker: Worker, waitMs: number): Promise<Explained & { readonl
     }, waitMs)
     const settle = (then: () => void) => {
       clearTimeout(late)
-      worker.removeAllListeners()
+      // Not all at once: Node's own among them is what starts the port for the next who listens.
+      for (const name of ['message', 'error', 'exit']) worker.removeAllListeners(name)
       worker.unref()
       then()
     }
