@@ -2,10 +2,11 @@ import type { Finding } from '../../schema/vocabulary.ts'
 import {
   type BagFacts,
   findingOfHold,
+  isKeptFrom,
   type Kept,
+  keeperOf,
   type Patient,
   recipientOf,
-  reservedFor,
   trusted,
   unknownPatient,
 } from './bag.ts'
@@ -94,8 +95,7 @@ export function findingsOfScan({
       else if (!override) found.push('rhd_override_missing')
     }
   }
-  const keeper = reservedFor(bag, now)
-  if (keeper !== null && keeper !== patient?.pseudonym) found.push('reserved_for_another')
+  if (isKeptFrom(bag, patient?.pseudonym, now)) found.push('reserved_for_another')
   if (!emergency && (patient?.sampleUntil ?? 0) <= now) found.push('no_valid_sample')
   if (patient) found.push(...findingsOfFit(bag, patient, { fit, crossmatch, emergency, now }))
 
@@ -176,7 +176,7 @@ function findingsOfLabel({ group }: BagFacts, label: ScannedLabel, now: number):
 export function findingsOfStock(bag: BagFacts, now: number): readonly Finding[] {
   const found = findingsOfBag(bag, now)
   if (!bag.group) found.push('not_grouped')
-  if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
+  if (keeperOf(bag, now)) found.push('reserved_for_another')
   return [...new Set(found)]
 }
 
