@@ -160,8 +160,11 @@ export const transferUseDays = 28
 /** So long after its deadline a request that was not met is a task no more: whoever bleeds then has been asked for anew. */
 export const transferForgottenMs = 24 * hour
 
-/** The solver may take so long, for the best plan and for the second best each, and names so many bags for a reason. */
-export const transferPlanning = { limitMs: 10_000, secondBest: true, mostNamed: 50 } as const
+/**
+ * The solver may take so long, for the best plan and for the second best each, and names so many bags for a reason. Short: a
+ * POST with a key is one transaction all the while, which holds news up.
+ */
+export const transferPlanning = { limitMs: 3_000, secondBest: true, mostNamed: 50 } as const
 
 /** @param missing so much of each line nothing comes for, as people write it */
 export function cnTransferWanted(facility: string, missing: string): Words {
