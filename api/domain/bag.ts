@@ -296,7 +296,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
       return {
         changes: { reservation: null },
         data: {
-          ...bag.reservation,
+          ...toldOf(bag.reservation),
           reason: command.reason,
           ...withTransfer(command),
         },
@@ -487,6 +487,11 @@ export function isKeptFrom(
   return keeper !== null && (keeper.patient === null || keeper.patient !== patient)
 }
 
+/** As its events tell it. */
+function toldOf({ patient, facilityId = null, until }: Reservation): Readonly<Record<string, unknown>> {
+  return facilityId === null ? { patient, until } : { to: facilityId, until }
+}
+
 /** Only what nobody has been promised is promised, for a time that is not over. */
 function promised(
   bag: BagFacts,
@@ -496,7 +501,7 @@ function promised(
   if (keeperOf(bag, now)) throw new Refusal('reserved', `bag ${bag.label} is reserved already`)
   if (command.until <= now) throw new Refusal('invalid_request', 'until: is over already')
   const reservation = { patient: null, facilityId: command.to, until: command.until }
-  return { changes: { reservation }, data: { ...reservation, transfer: command.transfer } }
+  return { changes: { reservation }, data: { ...toldOf(reservation), transfer: command.transfer } }
 }
 
 /** Why the issue is to be looked at afterwards; null where it need not be. */

@@ -68,7 +68,7 @@ export async function bagsToTransfer(
     left join ${bagLedger} l on l.bag_id = b.id and l.known_to is null
     where ${conditionOf(wanted, now)}
     order by b.id`)
-  return rows.map(({ bag: row, holds, keeping, fit }) => {
+  return inTurns(rows, ({ bag: row, holds, keeping, fit }) => {
     const found = camel<Bag>(row)
     const known: BagFit = { ...nothingKnown, ...fit }
     return {
@@ -78,6 +78,16 @@ export async function bagsToTransfer(
       treated: requirements.filter((requirement) => !lacks(known, requirement)),
     }
   })
+}
+
+/** A city's bags are so many that devices and scans would wait: they are let in between. */
+export async function inTurns<T, U>(all: readonly T[], make: (one: T) => U): Promise<U[]> {
+  const made: U[] = []
+  for (const [index, one] of all.entries()) {
+    if (index > 0 && index % 1_000 === 0) await new Promise(setImmediate)
+    made.push(make(one))
+  }
+  return made
 }
 
 function conditionOf(wanted: Wanted, now: number): SQL {

@@ -15,6 +15,7 @@ import type { Database, Transaction } from '../stores/database.ts'
 import {
   allSites,
   bagsToTransfer,
+  inTurns,
   type Level,
   levelsOf,
   type Site,
@@ -57,7 +58,7 @@ export async function readTransferFacts(
     minutesTo: new Map(
       [...new Set(demands.map(({ site }) => site))].map((site) => [site, minutesTo(site, sites, now)]),
     ),
-    stock: stock.map((one) => bagOf(one, codes, now)),
+    stock: await inTurns(stock, (one) => bagOf(one, codes, now)),
     levels: levelsWith(levels, used, codes),
     demands,
     policy: cnTransfer,

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import { BagDetail } from '../../../schema/http/bags.ts'
-import { ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
+import { BagEvents, ScanAnswer, TakeOut } from '../../../schema/http/life.ts'
 import { Tasks } from '../../../schema/http/tasks.ts'
 import { Transfer, TransferRequest, Transfers } from '../../../schema/http/transfers.ts'
 import { done, refusal, signedIn, step, type Worker } from '../../support/hospital.ts'
@@ -66,6 +66,10 @@ describe('bags that are promised', () => {
       })
     expect(await door.ask(BagDetail, 'GET', `/bags/${bagId}`)).toMatchObject({
       ...{ state: 'available', reservedFor: null, reservedUntil: iso(noon + 2 * hour), promisedTo: 'H1' },
+    })
+    const { events } = await done(city.lab2.get(`/bags/${bagId}/events`), BagEvents)
+    expect(events.at(-1)).toMatchObject({
+      ...{ verb: 'reserve', data: { to: 'H1', transfer: transfer.transferId } },
     })
     expect(await tasks(city.lab2, 'transfer_to_send')).toMatchObject([
       { facility: 'H2', transfer: transfer.transferId },
