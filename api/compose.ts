@@ -23,6 +23,7 @@ import { startNotices } from './jobs/send-notices.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { startMllp } from './mllp.ts'
+import { openPlanner } from './planner.ts'
 import { openDatabase } from './stores/database.ts'
 import { findDevice } from './stores/devices.ts'
 import { influxTelemetry } from './stores/influx-telemetry.ts'
@@ -86,7 +87,9 @@ async function open(
   if (!influx)
     log.info({ product: telemetry.product }, 'telemetry stays in the database: there is no INFLUX_URL')
   const metrics = createMetrics()
-  const deps: Deps = { database, telemetry, now, log, metrics }
+  const planner = openPlanner()
+  opened.push(() => planner.close())
+  const deps: Deps = { database, telemetry, now, log, metrics, planTransfers: planner.plan }
   await seedPolicies(deps)
   await ensureListKey({ ...deps, secret: config.adminKey })
 

@@ -2,6 +2,7 @@ import type { Actor } from './domain/actor.ts'
 import type { Grants } from './domain/rights.ts'
 import type { Proven } from './domain/signature.ts'
 import type { Metrics } from './metrics.ts'
+import type { Planner } from './planner.ts'
 import type { OpenDatabase } from './stores/database.ts'
 import type { Sealer } from './stores/signatures.ts'
 import type { TelemetryStore } from './stores/telemetry.ts'
@@ -21,6 +22,8 @@ export type Deps = {
   readonly now: () => number
   readonly log: Log
   readonly metrics: Metrics
+  /** In a thread of its own. */
+  readonly planTransfers: Planner['plan']
 }
 
 /** One request: the service, who asks, and what they may do. */

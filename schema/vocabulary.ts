@@ -63,6 +63,10 @@ export const taskKinds = [
   'grouping_discrepancy',
   'sample_ending',
   'hl7_refused',
+  'transfer_wanted',
+  'transfer_to_approve',
+  'transfer_to_send',
+  'transfer_broken',
 ] as const
 export type TaskKind = (typeof taskKinds)[number]
 
@@ -186,6 +190,49 @@ export const transferReasons = [
   'from_reserve',
 ] as const
 export type TransferReason = (typeof transferReasons)[number]
+
+/** What is asked for by one word: templates of `policies/transfer.ts`. */
+export const transferPacks = ['mtp'] as const
+export type TransferPack = (typeof transferPacks)[number]
+
+/** What has become of a request for blood, by what was accepted for it and where those bags are. */
+export const transferRequestStates = ['open', 'planned', 'under_way', 'received', 'cancelled'] as const
+export type TransferRequestState = (typeof transferRequestStates)[number]
+
+/**
+ * What has become of a bag that was promised to a transfer. `withdrawn`: it was given to another, thrown away, or taken back
+ * from its way. `cancelled`: with the transfer.
+ */
+export const transferBagStates = [
+  'promised',
+  'dispatched',
+  'in_transit',
+  'received',
+  'refused',
+  'lapsed',
+  'withdrawn',
+  'cancelled',
+] as const
+export type TransferBagState = (typeof transferBagStates)[number]
+
+/** What has become of a transfer, by its bags. `broken`: none of them comes, and nobody cancelled it. */
+export const transferStates = [
+  'accepted',
+  'approved',
+  'dispatched',
+  'in_transit',
+  'received',
+  'partly_received',
+  'refused',
+  'lapsed',
+  'cancelled',
+  'broken',
+] as const
+export type TransferState = (typeof transferStates)[number]
+
+/** What is said of a transfer once it is accepted. */
+export const transferVerbs = ['approve', 'cancel'] as const
+export type TransferVerb = (typeof transferVerbs)[number]
 
 /** What speaks for the device a bag is rescued to, and what is to be known of it. */
 export const rescueReasons = [

@@ -20,6 +20,14 @@ import type { GroupDoubt, PatientRecord } from './patient-record.ts'
 import { Refusal } from './refusal.ts'
 import type { Knew } from './turned-out.ts'
 
+/** Until when a bag is kept for a patient, or for another facility: it is promised to a transfer there. */
+export type Reservation = {
+  /** Null where it is for a facility. */
+  readonly patient: string | null
+  readonly facilityId?: number | null
+  readonly until: number
+}
+
 export type Hold = { readonly id: number; readonly kind: HoldKind; readonly reason: string }
 
 /** What is known of a bag when something is to be done with it. Facilities are ids. */
@@ -37,7 +45,7 @@ export type BagFacts = {
   readonly isForAnybody: boolean
   readonly holderId: number | null
   readonly destinationId: number | null
-  readonly reservation: { readonly patient: string; readonly until: number } | null
+  readonly reservation: Reservation | null
   readonly holds: readonly Hold[]
 }
 
@@ -75,9 +83,12 @@ export type Command =
       /** The order it is kept for; left out where none was told. */
       readonly order?: string | null
     }
-  | { readonly verb: 'unreserve'; readonly reason: string }
+  /** Promise it to a transfer to another facility. */
+  | { readonly verb: 'reserve'; readonly transfer: string; readonly to: number; readonly until: number }
+  /** With its transfer, where that is cancelled. */
+  | { readonly verb: 'unreserve'; readonly reason: string; readonly transfer?: string }
   | { readonly verb: 'distribute'; readonly to: number; readonly box: string | null }
-  | { readonly verb: 'recall_shipment'; readonly reason: string }
+  | { readonly verb: 'recall_shipment'; readonly reason: string; readonly transfer?: string }
   | { readonly verb: 'depart' | 'arrive' }
   | {
       readonly verb: 'receive'
@@ -276,6 +287,7 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
     case 'reserve': {
       mustBeFree(bag)
       mustBeInDate(bag, now)
+      if ('transfer' in command) return promised(bag, command, now)
       mustBeUnreserved(bag, command.patient.pseudonym, now)
       mustFit(bag, command.patient)
       if (command.until <= now) throw new Refusal('invalid_request', 'until: is over already')
@@ -284,11 +296,18 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
     }
     case 'unreserve':
       if (!bag.reservation) throw new Refusal('conflict', `bag ${bag.label} is not reserved`)
-      return { changes: { reservation: null }, data: { ...bag.reservation, reason: command.reason } }
+      return {
+        changes: { reservation: null },
+        data: {
+          ...toldOf(bag.reservation),
+          reason: command.reason,
+          ...withTransfer(command),
+        },
+      }
     case 'distribute':
       mustBeFree(bag)
       mustBeInDate(bag, now)
-      mustBeUnreserved(bag, null, now)
+      if (keeperOf(bag, now)?.facilityId !== command.to) mustBeUnreserved(bag, null, now)
       if (command.to === bag.holderId)
         throw new Refusal('invalid_request', `to: bag ${bag.label} is there already`)
       return {
@@ -296,7 +315,10 @@ function consequences(bag: BagFacts, command: Command, now: number): Consequence
         data: { to: command.to, box: command.box },
       }
     case 'recall_shipment':
-      return { changes: { destinationId: null }, data: { reason: command.reason } }
+      return {
+        changes: { destinationId: null },
+        data: { reason: command.reason, ...withTransfer(command) },
+      }
     case 'depart':
     case 'arrive':
       return {}
@@ -445,14 +467,45 @@ export function evolve(bag: BagFacts, event: BagEvent): BagFacts {
   return { ...bag, ...event.changes, state: event.to }
 }
 
+function withTransfer({ transfer }: { readonly transfer?: string }): { readonly transfer?: string } {
+  return transfer === undefined ? {} : { transfer }
+}
+
 /** Events that fill no order say nothing of one. */
 function forOrder({ order = null }: { readonly order?: string | null }): { readonly order?: string } {
   return order === null ? {} : { order }
 }
 
-/** Whose reservation still holds. */
-export function reservedFor({ reservation }: Pick<BagFacts, 'reservation'>, now: number): string | null {
-  return reservation && reservation.until > now ? reservation.patient : null
+/** The reservation that still holds. */
+export function keeperOf({ reservation }: Pick<BagFacts, 'reservation'>, now: number): Reservation | null {
+  return reservation && reservation.until > now ? reservation : null
+}
+
+/** Is it kept for somebody else than this patient? What is promised to a facility is. */
+export function isKeptFrom(
+  bag: Pick<BagFacts, 'reservation'>,
+  patient: string | null | undefined,
+  now: number,
+): boolean {
+  const keeper = keeperOf(bag, now)
+  return keeper !== null && (keeper.patient === null || keeper.patient !== patient)
+}
+
+/** As its events tell it. */
+function toldOf({ patient, facilityId = null, until }: Reservation): Readonly<Record<string, unknown>> {
+  return facilityId === null ? { patient, until } : { to: facilityId, until }
+}
+
+/** Only what nobody has been promised is promised, for a time that is not over. */
+function promised(
+  bag: BagFacts,
+  command: Extract<Command, { readonly verb: 'reserve'; readonly to: number }>,
+  now: number,
+): Consequences {
+  if (keeperOf(bag, now)) throw new Refusal('reserved', `bag ${bag.label} is reserved already`)
+  if (command.until <= now) throw new Refusal('invalid_request', 'until: is over already')
+  const reservation = { patient: null, facilityId: command.to, until: command.until }
+  return { changes: { reservation }, data: { ...toldOf(reservation), transfer: command.transfer } }
 }
 
 /** Why the issue is to be looked at afterwards; null where it need not be. */
@@ -509,9 +562,9 @@ function mustBeReturnable(
 }
 
 function mustBeUnreserved(bag: BagFacts, patient: string | null, now: number): void {
-  const keeper = reservedFor(bag, now)
-  if (keeper !== null && keeper !== patient)
-    throw new Refusal('reserved', `bag ${bag.label} is reserved for another patient`)
+  if (!isKeptFrom(bag, patient, now)) return
+  const whom = keeperOf(bag, now)?.patient === null ? 'a transfer to another facility' : 'another patient'
+  throw new Refusal('reserved', `bag ${bag.label} is reserved for ${whom}`)
 }
 
 const misfits = {

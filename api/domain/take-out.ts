@@ -2,10 +2,11 @@ import type { Finding } from '../../schema/vocabulary.ts'
 import {
   type BagFacts,
   findingOfHold,
+  isKeptFrom,
   type Kept,
+  keeperOf,
   type Patient,
   recipientOf,
-  reservedFor,
   trusted,
   unknownPatient,
 } from './bag.ts'
@@ -84,8 +85,7 @@ export function findingsOfScan({
   const found = [...findingsOfBag(bag, now), ...findingsOfLabel(bag, label, now)]
 
   found.push(...findingsOfGroup(bag, patient ? trusted(patient, emergency, now) : null, override))
-  const keeper = reservedFor(bag, now)
-  if (keeper !== null && keeper !== patient?.pseudonym) found.push('reserved_for_another')
+  if (isKeptFrom(bag, patient?.pseudonym, now)) found.push('reserved_for_another')
   if (!emergency && (patient?.sampleUntil ?? 0) <= now) found.push('no_valid_sample')
   if (patient) found.push(...findingsOfFit(bag, patient, { fit, crossmatch, emergency, now }))
 
@@ -185,7 +185,7 @@ function findingsOfLabel({ group }: BagFacts, label: ScannedLabel, now: number):
 export function findingsOfStock(bag: BagFacts, now: number): readonly Finding[] {
   const found = findingsOfBag(bag, now)
   if (!bag.group) found.push('not_grouped')
-  if (reservedFor(bag, now) !== null) found.push('reserved_for_another')
+  if (keeperOf(bag, now)) found.push('reserved_for_another')
   return [...new Set(found)]
 }
 

@@ -59,6 +59,7 @@ import { takeOutRuleRoutes } from './take-out-rules.ts'
 import { takeOutRoutes } from './take-outs.ts'
 import { taskRoutes } from './tasks.ts'
 import { completenessRoutes } from './trace-completeness.ts'
+import { facilityTransferRoutes, transferRoutes } from './transfers.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export type { Services } from './env.ts'
@@ -129,6 +130,8 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/facilities', patientRecordRoutes)
   app.route('/facilities', patientOrderRoutes)
   app.route('/orders', orderRoutes)
+  app.route('/facilities', facilityTransferRoutes)
+  app.route('/', transferRoutes)
   app.route('/', hl7Routes)
   app.route('/bags', traitRoutes)
   app.route('/bags', crossmatchRoutes)

@@ -203,6 +203,6 @@ export function knowsPatients({ grants }: Context, { holderId }: Pick<Bag, 'hold
 export function codesOf({ database: { db } }: Context, bags: readonly Bag[]) {
   return facilityCodes(
     db,
-    bags.flatMap(({ holderId, destinationId }) => [holderId, destinationId]),
+    bags.flatMap(({ holderId, destinationId, reservedToId }) => [holderId, destinationId, reservedToId]),
   )
 }

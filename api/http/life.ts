@@ -32,6 +32,7 @@ import { facilityCodes, findFacility } from '../stores/facilities.ts'
 import { actOnBag, rightFor } from '../usecases/act-on-bag.ts'
 import { reachBag } from '../usecases/demand.ts'
 import { commandToDiscard } from '../usecases/discard-bag.ts'
+import { mustBeApproved } from '../usecases/handle-transfer.ts'
 import { holdBag, liftBagHold } from '../usecases/hold-bags.ts'
 import { writeInspection } from '../usecases/inspect-bag.ts'
 import { commandToIssue, returnOf } from '../usecases/issue-bag.ts'
@@ -115,6 +116,7 @@ const acts = {
     reads: DistributeInput,
     command: async ({ to, box = null }, { ctx, tx, bag }) => {
       const { id } = await findFacility(tx, to)
+      await mustBeApproved(ctx, tx, bag, id)
       await packWithBag(ctx, tx, bag, { box, to: id })
       return { verb: 'distribute', to: id, box }
     },

@@ -1,4 +1,11 @@
-import type { TransferReason, TransferRejection, TransferTier } from '../../schema/vocabulary.ts'
+import type {
+  OrderedComponent,
+  TransferPack,
+  TransferReason,
+  TransferRejection,
+  TransferTier,
+  UnitOfMeasure,
+} from '../../schema/vocabulary.ts'
 import { transferTiers } from '../../schema/vocabulary.ts'
 import type { TransferPolicy } from '../domain/transfer/problem.ts'
 import type { Roads } from '../domain/transfer/travel.ts'
@@ -118,4 +125,77 @@ export const cnTransferReasons: Readonly<Record<TransferReason, Words>> = {
   same_box: { zh: '与其他血袋同行', en: 'it travels with others' },
   expires_first: { zh: '该处先到期', en: 'it expires first there' },
   from_reserve: { zh: '动用储备，须经批准', en: 'from the reserve: somebody there must approve' },
+}
+
+export type PackLine = {
+  readonly component: OrderedComponent
+  readonly amount: number
+  readonly uom: UnitOfMeasure
+}
+
+/** What is asked for by one word, in native units. */
+export const cnTransferPacks: Readonly<
+  Record<TransferPack, Words & { readonly lines: readonly PackLine[]; readonly uncertain: readonly string[] }>
+> = {
+  mtp: {
+    zh: '大量输血包',
+    en: 'a pack for massive transfusion',
+    lines: [
+      { component: 'red_cells', amount: 10, uom: 'U' },
+      { component: 'plasma', amount: 1_000, uom: 'mL' },
+      { component: 'platelets', amount: 1, uom: 'dose' },
+    ],
+    // Packs of 1:1:1 put into the units of China: hospitals have their own.
+    uncertain: ['lines'],
+  },
+}
+
+/** Bags are promised for so long where nobody says otherwise, and for no longer than the last deadline, ms. */
+export const transferPromiseMs = 2 * hour
+export const transferPromiseMostMs = 24 * hour
+
+/** What was used in so many days before now tells what is used in a day. */
+export const transferUseDays = 28
+
+/** So long after its deadline a request that was not met is a task no more: whoever bleeds then has been asked for anew. */
+export const transferForgottenMs = 24 * hour
+
+/**
+ * The solver may take so long, for the best plan and for the second best each, and names so many bags for a reason. Short: a
+ * POST with a key is one transaction all the while, which holds news up.
+ */
+export const transferPlanning = { limitMs: 3_000, secondBest: true, mostNamed: 50 } as const
+
+/** @param missing so much of each line nothing comes for, as people write it */
+export function cnTransferWanted(facility: string, missing: string): Words {
+  return missing === ''
+    ? {
+        zh: `${facility} 紧急用血：已安排调剂，尚未全部收到`,
+        en: `${facility} asked for blood: it is to come, and not all is there`,
+      }
+    : {
+        zh: `${facility} 紧急用血，尚缺 ${missing}：请制定调剂方案`,
+        en: `${facility} asks for blood and lacks ${missing}: plan a transfer`,
+      }
+}
+
+export function cnTransferToApprove(to: string, bags: number): Words {
+  return {
+    zh: `向 ${to} 调剂 ${bags} 袋须动用本院储备：请批准或取消`,
+    en: `${bags} bags for ${to} draw on what is kept here: approve it, or cancel it`,
+  }
+}
+
+export function cnTransferToSend(to: string, bags: number): Words {
+  return {
+    zh: `${bags} 袋待发往 ${to}：请分配、装箱并发出`,
+    en: `${bags} bags are promised to ${to}: distribute, pack and send them`,
+  }
+}
+
+export function cnTransferBroken(from: string, to: string, bags: number): Words {
+  return {
+    zh: `${from} 调往 ${to} 的 ${bags} 袋不能使用或不会送达：请重新制定方案`,
+    en: `${bags} bags from ${from} to ${to} do not come, or may not be used: plan again`,
+  }
 }

@@ -38,6 +38,8 @@ export type AuditEntry = {
     | 'box'
     | 'order'
     | 'hl7_message'
+    | 'transfer_request'
+    | 'transfer'
   readonly subject: string
   readonly before?: unknown
   readonly after?: unknown

@@ -166,7 +166,7 @@ export async function factsOfAll(db: Database | Transaction, rows: readonly Bag[
 /** A bag with the holds that are known to stand. */
 export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {
   const { id, component, state, expiresAt, abo, rhd, lowTitre, holderId, destinationId } = row
-  const { reservedFor, reservedUntil } = row
+  const { reservedFor, reservedToId, reservedUntil } = row
   return {
     id,
     label: labelOf(row),
@@ -179,7 +179,13 @@ export function factsWith(row: Bag, holds: readonly Hold[]): BagFacts {
     holderId,
     destinationId,
     reservation:
-      reservedFor !== null && reservedUntil !== null ? { patient: reservedFor, until: reservedUntil } : null,
+      reservedUntil === null
+        ? null
+        : {
+            patient: reservedFor,
+            ...(reservedToId === null ? {} : { facilityId: reservedToId }),
+            until: reservedUntil,
+          },
     holds,
   }
 }
@@ -257,6 +263,30 @@ export async function applyEvent(
   return after
 }
 
+/** The same of many bags by one statement: all of them, or none. @throws Refusal `conflict` where another was first */
+export async function applyEvents(
+  tx: Transaction,
+  actor: Actor,
+  changes: readonly { readonly before: Bag; readonly event: BagEvent }[],
+  now: number,
+): Promise<Bag[]> {
+  if (changes.length === 0) return []
+  const afters = changes.map(({ before, event }) => afterEvent(before, event))
+  const asked = JSON.stringify(
+    changes.map(({ before, event }, index) => valuesOfEvent(actor, before, afters[index] as Bag, event, now)),
+  )
+  const { rowCount } = await tx.execute(eventStatement({ asked }))
+  if (rowCount !== changes.length)
+    throw new Refusal('conflict', 'somebody else was first with one of these bags: look again')
+  const judged = changes.filter(({ event }) => changesVerdict.has(event.verb))
+  await dueForBags(
+    tx,
+    judged.map(({ before }) => before.id),
+    now,
+  )
+  return afters
+}
+
 /** The bag's row one event later. */
 export function afterEvent(before: Bag, event: BagEvent): Bag {
   const { group = before, reservation, ...moved } = event.changes
@@ -267,7 +297,11 @@ export function afterEvent(before: Bag, event: BagEvent): Bag {
     rhd: group?.rhd ?? null,
     ...(reservation === undefined
       ? {}
-      : { reservedFor: reservation?.patient ?? null, reservedUntil: reservation?.until ?? null }),
+      : {
+          reservedFor: reservation?.patient ?? null,
+          reservedToId: reservation?.facilityId ?? null,
+          reservedUntil: reservation?.until ?? null,
+        }),
     state: event.to,
     version: before.version + 1,
   }
@@ -283,12 +317,12 @@ export function valuesOfEvent(
   { verb, from, to, data }: BagEvent,
   now: number,
 ) {
-  const { version, holderId, destinationId, abo, rhd, reservedFor, reservedUntil } = after
+  const { version, holderId, destinationId, abo, rhd, reservedFor, reservedToId, reservedUntil } = after
   return {
     bagId: before.id,
     versionBefore: before.version,
     revision: before.revision,
-    ...{ version, holderId, destinationId, abo, rhd, reservedFor, reservedUntil },
+    ...{ version, holderId, destinationId, abo, rhd, reservedFor, reservedToId, reservedUntil },
     ...{ verb, from, to, now, actor, data },
     what: `bag.${done[verb]}`,
     facilities: concerned(before, after),
@@ -298,8 +332,8 @@ export function valuesOfEvent(
 /** The columns a list of `EventValues` is read by. */
 export const eventColumns = sql.raw(`
   "bagId" uuid, "versionBefore" integer, revision integer, version integer, "holderId" integer,
-  "destinationId" integer, abo text, rhd text, "reservedFor" text, "reservedUntil" bigint, verb text, "from" text,
-  "to" text, now bigint, what text, facilities integer[], actor jsonb, data jsonb`)
+  "destinationId" integer, abo text, rhd text, "reservedFor" text, "reservedToId" integer, "reservedUntil" bigint,
+  verb text, "from" text, "to" text, now bigint, what text, facilities integer[], actor jsonb, data jsonb`)
 
 /**
  * All that the events of `asked` write, as parts of one statement: `moved` are those whose bag is still as it was when it
@@ -310,7 +344,7 @@ export function writtenOfEvents(guard: SQL = sql``): SQL {
     moved as (
       update ${bag} set state = asked."to", version = asked.version, holder_id = asked."holderId",
         destination_id = asked."destinationId", abo = asked.abo, rhd = asked.rhd,
-        reserved_for = asked."reservedFor", reserved_until = asked."reservedUntil"
+        reserved_for = asked."reservedFor", reserved_to_id = asked."reservedToId", reserved_until = asked."reservedUntil"
       from asked
       where bag.id = asked."bagId" and bag.version = asked."versionBefore" and bag.revision = asked.revision ${guard}
       returning asked.*

@@ -11,14 +11,14 @@ import type { PatientKey } from './patient-records.ts'
 import { notAfter } from './patients.ts'
 
 /** What was found in the donation of a bag; found once is there. @param subject the alias of a row of `bag` */
-const traitsOf = (subject: SQL) => sql`(
+export const traitsOf = (subject: SQL) => sql`(
         select coalesce(json_object_agg(told.trait, told.present), '{}') from (
           select u.trait, bool_or(u.present) as present from ${unitTrait} u
           where u.scheme = ${subject}.scheme and u.identifier = ${subject}.identifier group by u.trait
         ) told)`
 
 /** What was done to a bag, as far as the catalogue in force at a facility says. */
-function treatmentsOf(subject: SQL, facilityId: SQL, now: SQL): SQL {
+export function treatmentsOf(subject: SQL, facilityId: SQL, now: SQL): SQL {
   const usual = sql.raw(`'${usualJurisdiction}'`)
   return sql`coalesce((
         select e.treatments::json from ${product} e cross join lateral (

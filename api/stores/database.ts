@@ -31,6 +31,7 @@ import * as rescues from '../../schema/tables/rescues.ts'
 import * as signatures from '../../schema/tables/signatures.ts'
 import * as takeOuts from '../../schema/tables/take-outs.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
+import * as transfers from '../../schema/tables/transfers.ts'
 import type { Log } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { createSwitchboard, type Listener, listenTo, startServerListener, unlistenTo } from './listener.ts'
@@ -67,6 +68,7 @@ export const tables = {
   ...signatures,
   ...takeOuts,
   ...telemetry,
+  ...transfers,
 }
 
 type Tables = typeof tables

@@ -30,6 +30,7 @@ export const transactionLocks = {
   policies: 4873,
   products: 4874,
   rescues: 4875,
+  transfers: 4876,
 } as const
 type TransactionLock = keyof typeof transactionLocks
 

@@ -217,7 +217,7 @@ function rowOf(plan: NewBag, donationId: string | null, now: number): Bag {
     ...{ component, expiresAt, collectedAt, amount, uom, bagCount: 1, lowTitre: false },
     ...{ abo: group?.abo ?? null, rhd: group?.rhd ?? null },
     ...{ registeredAt: now, originId: facilityId, holderId: facilityId, destinationId: null },
-    ...{ version: 1, revision: 0, reservedFor: null, reservedUntil: null },
+    ...{ version: 1, revision: 0, reservedFor: null, reservedToId: null, reservedUntil: null },
   }
 }
 

@@ -107,7 +107,7 @@ export function reservationsEnding(
   now: number,
   until: number,
 ): Promise<Waiting[]> {
-  const where = sql`${bag.reservedUntil} > ${now} and ${bag.reservedUntil} <= ${until}
+  const where = sql`${bag.reservedFor} is not null and ${bag.reservedUntil} > ${now} and ${bag.reservedUntil} <= ${until}
     and ${bag.state} = ${sql.raw(`'available'`)}`
   return choose(db, reach, { where, at: sql<number>`${bag.reservedUntil}`.mapWith(Number) })
 }

@@ -1,6 +1,6 @@
 import type { CrossmatchMethod, CrossmatchResult } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { reservedFor } from '../domain/bag.ts'
+import { keeperOf } from '../domain/bag.ts'
 import { crossmatchUntil, obstaclesToElectronic } from '../domain/crossmatch.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isValidSample } from '../domain/sample.ts'
@@ -72,7 +72,11 @@ export async function crossmatchBag(ctx: Context, bagId: string, input: Crossmat
       await actOnBag(ctx, tx, { bagId, verb: 'reserve' }, (locked, known) =>
         commandToReserve(tx, locked, known, { patient: input.patient, until: made.until }, now),
       )
-    if (result === 'incompatible' && bag.state === 'available' && reservedFor(facts, now) === input.patient)
+    if (
+      result === 'incompatible' &&
+      bag.state === 'available' &&
+      keeperOf(facts, now)?.patient === input.patient
+    )
       await actOnBag(ctx, tx, { bagId, verb: 'unreserve' }, () => ({
         verb: 'unreserve',
         reason: 'crossmatch incompatible',

@@ -68,6 +68,7 @@ import { demandRight } from './demand.ts'
 import { equipmentFinders } from './find-equipment-tasks.ts'
 import { fateFinders } from './find-fate-tasks.ts'
 import { orderFinders } from './find-order-tasks.ts'
+import { transferFinders } from './find-transfer-tasks.ts'
 
 /** Something somebody must see to. Found each time it is asked for, and stored nowhere: what is done is no task. */
 export type Task = Omit<About, 'bagId' | 'label'> & {
@@ -89,6 +90,9 @@ export type Task = Omit<About, 'bagId' | 'label'> & {
   readonly patient?: string | null
   /** Of an order: which. */
   readonly order?: string
+  /** Of a transfer, or of a request for one: which. */
+  readonly transfer?: string
+  readonly request?: string
   /** Of a message of another system: its number among the refused. */
   readonly message?: number
   /** Of a seal: which box, and its packing. */
@@ -124,6 +128,7 @@ const finders: Readonly<Record<TaskKind, (ctx: Context, reach: Reach) => Promise
   unknown_product: bagsOfUnknownProduct,
   offline_conflict: offlineConflicts,
   ...orderFinders,
+  ...transferFinders,
 }
 
 /** Which right tells of what a task is about, where that is no bag. */
@@ -132,6 +137,7 @@ const toldBy: Partial<Record<TaskKind, Right>> = {
   ...{ alarm_test_due: 'device.read', order_unapproved: 'order.read', order_unfilled: 'order.read' },
   ...{ grouping_discrepancy: 'patient.read', sample_ending: 'patient.read' },
   hl7_refused: 'hl7.conclude',
+  ...Object.fromEntries(Object.keys(transferFinders).map((kind) => [kind, 'transfer.read'])),
 }
 
 /**
@@ -160,8 +166,28 @@ export async function listTasks(
     .map((task) => ({ ...task, deviceLabel: (task.device && labels.get(task.device)) || null }))
 }
 
-function nameOf({ bagId, boxId, order, patient, message, device, probe, alarm }: Task): string {
-  return bagId ?? boxId ?? order ?? patient ?? message?.toString() ?? `${device}/${probe ?? alarm ?? ''}`
+function nameOf({
+  bagId,
+  boxId,
+  order,
+  transfer,
+  request,
+  patient,
+  message,
+  device,
+  probe,
+  alarm,
+}: Task): string {
+  return (
+    bagId ??
+    boxId ??
+    order ??
+    transfer ??
+    request ??
+    patient ??
+    message?.toString() ??
+    `${device}/${probe ?? alarm ?? ''}`
+  )
 }
 
 function both(one: Reach, other: Reach): Reach {

@@ -114,7 +114,10 @@ export async function facilityFacts(
         ...{ id, identifier, productCode, collectionType, division, device, timeZone },
         ...{ component, state, expiresAt, group, lowTitre, isForAnybody },
         scheme: scheme as ListedBags[number]['scheme'],
-        reservation: reservation && { patient: whoIs(reservation.patient, salt), until: reservation.until },
+        reservation: reservation && {
+          patient: whoIs(reservation.patient ?? nobody, salt),
+          until: reservation.until,
+        },
         holds: [...new Set(holds.map(({ kind }) => kind))],
         kept: book.kept.get(id) ?? null,
         ...(Object.keys(traits).length > 0 ? { traits } : {}),
@@ -123,6 +126,9 @@ export async function facilityFacts(
     }),
   }
 }
+
+/** Whom a bag is kept for that is promised to another facility: no pseudonym is this. */
+const nobody = '\u0000'
 
 /** So many bags are asked about in one statement. */
 const atOnce = 200

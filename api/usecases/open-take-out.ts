@@ -3,9 +3,10 @@ import type { Context } from '../context.ts'
 import type { Actor } from '../domain/actor.ts'
 import {
   type BagFacts,
+  isKeptFrom,
+  keeperOf,
   type Patient,
   recipientOf,
-  reservedFor,
   trusted,
   unknownPatient,
 } from '../domain/bag.ts'
@@ -146,8 +147,7 @@ async function suggestions(
   for (const [index, bag] of inside.entries()) {
     const facts = known[index] as BagFacts
     if (!facts.group || !facts.isForAnybody || facts.holds.length > 0 || bag.expiresAt <= now) continue
-    const keeper = reservedFor(facts, now)
-    if (keeper !== null && keeper !== patient?.pseudonym) continue
+    if (isKeptFrom(facts, patient?.pseudonym, now)) continue
     const { verdict, needs, rank } = compatibilityOf(
       bag.component,
       facts.group,
@@ -157,7 +157,7 @@ async function suggestions(
     if (verdict === 'incompatible' || (needs.includes('low_titre') && !bag.lowTitre)) continue
     if (needs.includes('rhd_override') && patient?.antiD) continue
     if (patient && fits && isRuledOut(facts, patient, fits(bag.id), now)) continue
-    ranked.push({ bag, needsOverride, rank: keeper === null ? rank : -1 })
+    ranked.push({ bag, needsOverride, rank: keeperOf(facts, now) ? -1 : rank })
   }
   return ranked
     .sort(

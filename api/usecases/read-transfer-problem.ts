@@ -2,21 +2,14 @@ import type { TransferProblemDocument } from '../../schema/transfer-problem.ts'
 import { isRhdPositiveAllowed } from '../domain/emergency.ts'
 import { wallClockIn } from '../domain/local-day.ts'
 import { Refusal } from '../domain/refusal.ts'
-import {
-  type TransferDemand,
-  type TransferPolicy,
-  type TransferProblem,
-  weightOf,
-} from '../domain/transfer/problem.ts'
+import type { TransferDemand, TransferPolicy, TransferProblem } from '../domain/transfer/problem.ts'
+import { mustBeMeant } from '../domain/transfer/request.ts'
 import { minutesBetween } from '../domain/transfer/travel.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { cnTransfer, cnTransferRoads } from '../policies/transfer.ts'
 
 type Document = TransferProblemDocument
 type Request = Document['requests'][number]
-
-/** More than any hospital's day, hundredths of a mL: a thousand bags of red cells. */
-const mostOfOneLine = 20_000_000
 
 /**
  * A planning problem of its document.
@@ -74,13 +67,7 @@ function demandsOf(request: Request, told: Document, policy: TransferPolicy): re
       requires: patient.requires,
       amount: hundredths(line.amount),
     }
-    const weight = weightOf(demand, policy)
-    if (weight === null)
-      throw refused(`${demand.id} asks for ${component} in ${uom}, which it is not counted in`)
-    if (weight > mostOfOneLine)
-      throw refused(
-        `${demand.id} asks for ${line.amount} ${uom} of ${component}: at most ${mostOfOneLine / 100} mL`,
-      )
+    mustBeMeant(demand.id, demand, policy)
     return demand
   })
 }

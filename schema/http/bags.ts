@@ -88,6 +88,9 @@ const bag = {
   holder: orNull(z.string()).meta({ description: 'the facility that answers for it' }),
   destination: orNull(z.string()).meta({ description: 'the facility it is being sent to' }),
   reservedUntil: orNull(InstantText),
+  promisedTo: orNull(z.string()).meta({
+    description: 'the facility a transfer takes it to, where it is kept for one',
+  }),
 }
 
 export const Bag = z.object(bag).meta({ id: 'Bag' })

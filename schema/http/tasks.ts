@@ -40,7 +40,9 @@ const Task = z
         'order_unapproved: blood was ordered, and somebody is to approve it; in an emergency afterwards. order_unfilled: ' +
         'it will soon be needed, and not all of it was handed out. grouping_discrepancy: the groupings of a patient differ. ' +
         'sample_ending: bags are kept for a patient whose sample runs out, or has. hl7_refused: a message of another system ' +
-        'was not done',
+        'was not done. transfer_wanted: blood was asked for of other facilities, and not all of it is there: told where it is ' +
+        'needed and at centres. transfer_to_approve, transfer_to_send: bags are promised to another facility, and somebody ' +
+        'here is to approve that, or to send them. transfer_broken: bags that were promised do not come, or may not be used',
     }),
     bagId: orNull(z.uuid()).meta({
       description: 'null where it is about a device, a box, a patient or an order',
@@ -67,6 +69,8 @@ const Task = z
       .optional()
       .meta({ description: 'whom it is about: told only to who may know patients there' }),
     message: z.int().optional().meta({ description: 'of hl7_refused: its number' }),
+    transfer: z.uuid().optional().meta({ description: 'of transfer_to_approve, _to_send, _broken: which' }),
+    request: z.uuid().optional().meta({ description: 'of transfer_wanted: which' }),
     order: z.uuid().optional().meta({ description: 'of order_unapproved and order_unfilled: which' }),
     box: z.string().optional().meta({ description: 'of seal_mismatch: the box, as people name it' }),
     boxId: z.uuid().optional().meta({ description: 'of seal_mismatch: its packing' }),

@@ -131,8 +131,9 @@ export const bag = pgTable(
     bagCount: integer().notNull().default(1),
     amount: doublePrecision(),
     uom: text({ enum: unitsOfMeasure }),
-    /** The pseudonym of the patient it is kept for, and until when. */
+    /** The pseudonym of the patient it is kept for, or the facility it is promised to by a transfer; and until when. */
     reservedFor: text(),
+    reservedToId: integer().references(() => facility.id),
     reservedUntil: instant(),
   },
   (t) => [
@@ -149,7 +150,10 @@ export const bag = pgTable(
     oneOf('bag_abo', t.abo, abos),
     oneOf('bag_rhd', t.rhd, rhds),
     check('bag_group', sql`(${t.abo} is null) = (${t.rhd} is null)`),
-    check('bag_reservation', sql`(${t.reservedFor} is null) = (${t.reservedUntil} is null)`),
+    check(
+      'bag_reservation',
+      sql`num_nonnulls(${t.reservedFor}, ${t.reservedToId}) = num_nonnulls(${t.reservedUntil})`,
+    ),
     unique('bag_identity').on(t.scheme, t.identifier, t.productCode, t.division),
     oneOf('bag_component', t.component, components),
     oneOf('bag_uom', t.uom, unitsOfMeasure),

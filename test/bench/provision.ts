@@ -1,5 +1,6 @@
 import { everywhere } from '../../api/domain/rights.ts'
 import { createMetrics } from '../../api/metrics.ts'
+import { openPlanner } from '../../api/planner.ts'
 import { openDatabase } from '../../api/stores/database.ts'
 import { migrate } from '../../api/stores/migrate.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
@@ -39,6 +40,7 @@ export async function provisionDevices(
       now: Date.now,
       log: silent,
       metrics: createMetrics(),
+      planTransfers: openPlanner().plan,
     }
     const ctx = { ...deps, actor: { kind: 'job', id: 'bench' } as const, grants: everywhere }
     await createFacility(ctx, { code: prefix, name: 'Bench', kind: 'hospital', timeZone: 'Asia/Shanghai' })

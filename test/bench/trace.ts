@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Context } from '../../api/context.ts'
 import { everywhere } from '../../api/domain/rights.ts'
 import { createMetrics } from '../../api/metrics.ts'
+import { openPlanner } from '../../api/planner.ts'
 import { openDatabase } from '../../api/stores/database.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
 import { previewRecall } from '../../api/usecases/recall.ts'
@@ -76,6 +77,7 @@ async function measure(bags: number, faults: string[]) {
       now: () => now,
       log: { info() {}, warn() {}, error() {} },
       metrics: createMetrics(),
+      planTransfers: openPlanner().plan,
     }
     await seedPolicies(deps)
     const ctx: Context = { ...deps, actor: { kind: 'person', id: 'bench' }, grants: everywhere }

@@ -1,6 +1,7 @@
 import type { Context, Deps, Log } from '../../api/context.ts'
 import { everywhere } from '../../api/domain/rights.ts'
 import { createMetrics } from '../../api/metrics.ts'
+import { openPlanner } from '../../api/planner.ts'
 import { clockFaultsOf } from '../../api/stores/clocks.ts'
 import type { OpenDatabase } from '../../api/stores/database.ts'
 import { findDevice, type Profile } from '../../api/stores/devices.ts'
@@ -42,6 +43,7 @@ export async function aWorld(
     now: () => clock.now,
     log: silent,
     metrics: createMetrics(),
+    planTransfers: openPlanner().plan,
   }
   const ctx: Context = { ...deps, actor: { kind: 'person', id: 'administrator' }, grants: everywhere }
   await createFacility(ctx, {

@@ -121,3 +121,14 @@ export function wholeOf(component: Component): Component {
   if (component === 'thawed_plasma') return 'plasma'
   return component === 'thawed_cryoprecipitate' ? 'cryoprecipitate' : component
 }
+
+/** The stock one level speaks of. */
+export function cellOf({
+  site,
+  component,
+  abo,
+  rhd,
+  uom,
+}: Pick<TransferLevel, 'site' | 'component' | 'abo' | 'rhd' | 'uom'>): string {
+  return [site, component, abo, rhd, uom].join('|')
+}

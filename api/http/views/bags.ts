@@ -36,6 +36,7 @@ export function bagView(bag: Bag, codes: Codes): z.infer<typeof Bags>['bags'][nu
     holder: holderId === null ? null : (codes.get(holderId) ?? null),
     destination: destinationId === null ? null : (codes.get(destinationId) ?? null),
     reservedUntil: isoOrNull(bag.reservedUntil),
+    promisedTo: bag.reservedToId === null ? null : (codes.get(bag.reservedToId) ?? null),
   }
 }
 

@@ -46,6 +46,7 @@ function aTrace(places: Place[], unverified = 0): z.infer<typeof Trace> {
       holder: 'H1',
       destination: null,
       reservedUntil: null,
+      promisedTo: null,
     },
     asOf: at,
     policy: { jurisdiction: 'CN', storage: places.length > 0 ? [1] : [], transport: [] },

@@ -49,6 +49,7 @@ describe('a bag', () => {
       holder: 'H1',
       destination: null,
       reservedUntil: null,
+      promisedTo: null,
       reservedFor: null,
       holds: [],
       tags: [],

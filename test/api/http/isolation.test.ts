@@ -24,6 +24,7 @@ import { Recall } from '../../../schema/http/recalls.ts'
 import { RejectedMessages } from '../../../schema/http/rejected-messages.ts'
 import { Rejudged } from '../../../schema/http/rejudgements.ts'
 import { NewContact, Roster } from '../../../schema/http/rosters.ts'
+import { TransferPlan, TransferRequest } from '../../../schema/http/transfers.ts'
 import { type Role, roles } from '../../../schema/vocabulary.ts'
 import { aWorker, done, signedIn } from '../../support/hospital.ts'
 import { printRuuvi } from '../../support/ruuvi.ts'
@@ -62,6 +63,9 @@ type Place = {
   readonly decision: string
   readonly order: string
   readonly refusal: number
+  readonly request: string
+  readonly plan: string
+  readonly transfer: string
 }
 
 const doc = z.object({
@@ -99,6 +103,12 @@ const anOfflineDecision = () => ({
 const anOrder = {
   ...{ component: 'red_cells', amount: 2, uom: 'U', indication: 'surgery', indicationText: 'hip' },
   ...{ urgency: 'routine', neededAt: iso(noon + 86_400_000) },
+}
+
+/** Of a component no other place has anything of: a plan names bags, wherever they are. */
+const aTransferRequest = {
+  ...{ urgency: 'emergency', deadline: iso(noon + 3_600_000) },
+  lines: [{ component: 'granulocytes', amount: 1, uom: 'dose' }],
 }
 
 const anHl7Message = (code: string, type = 'ADT^A01') =>
@@ -327,6 +337,22 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /facilities/{code}/contacts/{contact}/end': () => ({ reason: 'left' }),
   'POST /facilities/{code}/roster/shifts': ({ contact }) => aShift(contact),
   'POST /facilities/{code}/roster/shifts/{shiftId}/end': () => ({ reason: 'changed' }),
+  'PUT /facilities/{code}/stock-levels': () => ({
+    levels: [
+      {
+        ...{ component: 'red_cells', abo: 'O', rhd: 'positive', uom: 'U' },
+        target: 3,
+        minimum: 2,
+        critical: 1,
+      },
+    ],
+  }),
+  'POST /facilities/{code}/transfer-requests': () => aTransferRequest,
+  'POST /transfer-requests/{requestId}/cancellation': () => ({ reason: 'moved' }),
+  'POST /transfer-plans': () => ({}),
+  'POST /transfer-plans/{planId}/accept': () => ({}),
+  'POST /transfers/{transferId}/approve': () => ({}),
+  'POST /transfers/{transferId}/cancel': () => ({ reason: 'found nearer' }),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),
 }
@@ -458,7 +484,23 @@ async function aPlace(door: Door, code: string): Promise<Place> {
       })
     ).orderId,
     refusal: await anHl7Refusal(door, code),
+    ...(await aTransfer(door, code)),
   }
+}
+
+/** A request there, a plan for it, and a transfer within the place: what a transfer is about is another test's. */
+async function aTransfer(door: Door, code: string) {
+  const path = `/facilities/${code}/transfer-requests`
+  const { requestId: request } = await door.ask(TransferRequest, 'POST', path, aTransferRequest)
+  const { planId: plan } = await door.ask(TransferPlan, 'POST', '/transfer-plans', { requests: [request] })
+  const transfer = randomUUID()
+  const { id } = await findFacility(door.world.deps.database.db, code)
+  await door.world.deps.database.pool.query(
+    `insert into transfer (id, plan_id, from_id, to_id, until, needs_approval, at, actor)
+     values ($1, $2, $3, $3, $4::bigint + 1, true, $4::bigint, '{"id":"ann"}')`,
+    [transfer, plan, id, noon],
+  )
+  return { request, plan, transfer }
 }
 
 async function aSample(door: Door, code: string, patient: string): Promise<string> {
@@ -563,6 +605,9 @@ const nowhere: Place = {
   decision: '00000000-0000-7000-8000-000000000006',
   order: '00000000-0000-7000-8000-000000000005',
   refusal: 2_000_000_010,
+  request: '00000000-0000-7000-8000-000000000004',
+  plan: '00000000-0000-7000-8000-000000000003',
+  transfer: '00000000-0000-7000-8000-000000000002',
 }
 
 /** What {id} is, by the first word of a path; elsewhere it is a rejected message. */
@@ -596,6 +641,9 @@ function fill(route: string, place: Place): string {
     lookBack: String(place.lookBack),
     decisionId: place.decision,
     orderId: place.order,
+    requestId: place.request,
+    planId: place.plan,
+    transferId: place.transfer,
     contact: place.contact,
     shiftId: String(place.shift),
   }
