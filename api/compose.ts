@@ -31,6 +31,7 @@ import { createNewsWatch } from './stores/news-watch.ts'
 import { createSessions } from './stores/sessions.ts'
 import { onCommand, onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
+import { openTravel } from './travel.ts'
 import { createIngest } from './usecases/ingest-batch.ts'
 import { ensureListKey } from './usecases/offer-lists.ts'
 import { seedPolicies } from './usecases/seed-policies.ts'
@@ -86,7 +87,8 @@ async function open(
   if (!influx)
     log.info({ product: telemetry.product }, 'telemetry stays in the database: there is no INFLUX_URL')
   const metrics = createMetrics()
-  const deps: Deps = { database, telemetry, now, log, metrics }
+  const travel = openTravel(config.travel ?? {}, { log })
+  const deps: Deps = { database, telemetry, now, log, metrics, travel }
   await seedPolicies(deps)
   await ensureListKey({ ...deps, secret: config.adminKey })
 

@@ -5,6 +5,7 @@ import type { Metrics } from './metrics.ts'
 import type { OpenDatabase } from './stores/database.ts'
 import type { Sealer } from './stores/signatures.ts'
 import type { TelemetryStore } from './stores/telemetry.ts'
+import type { Travel } from './travel.ts'
 
 /** One line per event: structured fields first. pino is one. */
 export type Log = {
@@ -21,6 +22,7 @@ export type Deps = {
   readonly now: () => number
   readonly log: Log
   readonly metrics: Metrics
+  readonly travel: Travel
 }
 
 /** One request: the service, who asks, and what they may do. */

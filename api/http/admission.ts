@@ -32,8 +32,8 @@ export function admit(services: Services) {
 }
 
 /** What a use case may know of the service. */
-export function depsOf({ database, telemetry, now, log, metrics }: Services): Deps {
-  return { database, telemetry, now, log, metrics }
+export function depsOf({ database, telemetry, now, log, metrics, travel }: Services): Deps {
+  return { database, telemetry, now, log, metrics, travel }
 }
 
 /** From here on it is known who asks. */

@@ -1,6 +1,5 @@
 import type { TransferProblemDocument } from '../../schema/transfer-problem.ts'
 import { isRhdPositiveAllowed } from '../domain/emergency.ts'
-import { wallClockIn } from '../domain/local-day.ts'
 import { Refusal } from '../domain/refusal.ts'
 import {
   type TransferDemand,
@@ -8,7 +7,7 @@ import {
   type TransferProblem,
   weightOf,
 } from '../domain/transfer/problem.ts'
-import { minutesBetween } from '../domain/transfer/travel.ts'
+import { hourAt, minutesBetween } from '../domain/transfer/travel.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { cnTransfer, cnTransferRoads } from '../policies/transfer.ts'
 
@@ -109,7 +108,7 @@ function minutesTo(
 
 function hourIn(timeZone: string, at: number): number {
   try {
-    return new Date(wallClockIn(timeZone)(at)).getUTCHours()
+    return hourAt(timeZone, at)
   } catch (error) {
     if (error instanceof RangeError) throw refused(`no time zone is named ${timeZone}`)
     throw error
