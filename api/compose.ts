@@ -32,6 +32,7 @@ import { createNewsWatch } from './stores/news-watch.ts'
 import { createSessions } from './stores/sessions.ts'
 import { onCommand, onDeviceChanged } from './stores/signals.ts'
 import { sqlTelemetry } from './stores/sql-telemetry.ts'
+import { openTravel } from './travel.ts'
 import { createIngest } from './usecases/ingest-batch.ts'
 import { ensureListKey } from './usecases/offer-lists.ts'
 import { seedPolicies } from './usecases/seed-policies.ts'
@@ -89,7 +90,8 @@ async function open(
   const metrics = createMetrics()
   const planner = openPlanner()
   opened.push(() => planner.close())
-  const deps: Deps = { database, telemetry, now, log, metrics, planTransfers: planner.plan }
+  const travel = openTravel(config.travel ?? {}, { log })
+  const deps: Deps = { database, telemetry, now, log, metrics, planTransfers: planner.plan, travel }
   await seedPolicies(deps)
   await ensureListKey({ ...deps, secret: config.adminKey })
 

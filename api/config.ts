@@ -4,6 +4,8 @@ import { groupingMethods, orderedComponents, unitsOfMeasure } from '../schema/vo
 import type { MailRelay } from './jobs/send-mail.ts'
 import type { InfluxPlace } from './stores/influx-http.ts'
 import type { OpenIdProvider } from './stores/open-id.ts'
+import type { TravelConfig } from './travel.ts'
+import { readTravelTable } from './travel-table.ts'
 import type { Hl7Party } from './usecases/take-hl7.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
@@ -62,6 +64,9 @@ const Environment = DatabaseEnvironment.extend(InfluxEnvironment.shape).extend({
   HL7_HOST: text.default('127.0.0.1'),
   HL7_SENDERS: text.optional(),
   HL7_PSEUDONYM_KEY: z.string().min(32, 'must be at least 32 characters').optional(),
+  TRAVEL_TABLE_FILE: text.optional(),
+  OSRM_URL: url.refine((value) => !/[@?#]/.test(value), 'has no user, no question mark and no #').optional(),
+  OSRM_SECONDS: z.coerce.number().min(0.1).max(30).default(2),
   HOLD_SECONDS: z.coerce.number().min(1).max(600).default(60),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 })
@@ -106,6 +111,8 @@ export type Config = {
         readonly listen: { readonly host: string; readonly port: number } | null
       }
     | undefined
+  /** Who is asked how long ways take; they are reckoned of great circles where nobody is. */
+  readonly travel?: TravelConfig | undefined
   /** How long acknowledgements may wait for a database that is away, ms. */
   readonly holdMs: number
   readonly logLevel: string
@@ -148,6 +155,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     heartbeat: e.HEARTBEAT_URL ? { url: e.HEARTBEAT_URL, everyMs: e.HEARTBEAT_SECONDS * 1_000 } : undefined,
     mail: mailOf(e),
     hl7: hl7Of(e),
+    travel: travelOf(e),
     holdMs: e.HOLD_SECONDS * 1_000,
     logLevel: e.LOG_LEVEL,
   }
@@ -229,6 +237,23 @@ function hl7Of({
     return { ...sender, pseudonymKey: pseudonyms === 'hashed' ? (key as string) : null }
   })
   return { parties, listen: listenOn === undefined ? null : { host, port: listenOn } }
+}
+
+/** @throws Error saying what of the table is wrong */
+function travelOf({
+  TRAVEL_TABLE_FILE: file,
+  OSRM_URL: url,
+  OSRM_SECONDS: seconds,
+}: z.infer<typeof Environment>): TravelConfig {
+  const osrm = url === undefined ? undefined : { url, timeoutMs: seconds * 1_000 }
+  try {
+    return { table: file === undefined ? undefined : readTravelTable(file), osrm }
+  } catch (error) {
+    const { message } = error as Error
+    throw new Error(`the configuration is not usable: TRAVEL_TABLE_FILE ${file}: ${message}`, {
+      cause: error,
+    })
+  }
 }
 
 function jsonOf(written: string): unknown {

@@ -6,6 +6,7 @@ import type { Planner } from './planner.ts'
 import type { OpenDatabase } from './stores/database.ts'
 import type { Sealer } from './stores/signatures.ts'
 import type { TelemetryStore } from './stores/telemetry.ts'
+import type { Travel } from './travel.ts'
 
 /** One line per event: structured fields first. pino is one. */
 export type Log = {
@@ -24,6 +25,7 @@ export type Deps = {
   readonly metrics: Metrics
   /** In a thread of its own. */
   readonly planTransfers: Planner['plan']
+  readonly travel: Travel
 }
 
 /** One request: the service, who asks, and what they may do. */

@@ -32,8 +32,8 @@ export function admit(services: Services) {
 }
 
 /** What a use case may know of the service. */
-export function depsOf({ database, telemetry, now, log, metrics, planTransfers }: Services): Deps {
-  return { database, telemetry, now, log, metrics, planTransfers }
+export function depsOf({ database, telemetry, now, log, metrics, planTransfers, travel }: Services): Deps {
+  return { database, telemetry, now, log, metrics, planTransfers, travel }
 }
 
 /** From here on it is known who asks. */

@@ -8,7 +8,7 @@ import type {
 } from '../../schema/vocabulary.ts'
 import { transferTiers } from '../../schema/vocabulary.ts'
 import type { TransferPolicy } from '../domain/transfer/problem.ts'
-import type { Roads } from '../domain/transfer/travel.ts'
+import type { Drives, Roads } from '../domain/transfer/travel.ts'
 import { orderRules } from './orders.ts'
 import type { Words } from './tasks.ts'
 
@@ -66,18 +66,46 @@ export const cnTransfer: TransferPolicy = {
   riskStep: 5,
 }
 
+/** A figure of each hour of the wall clock: fast at night, slow in the two rush hours of a large city. */
+function byHour({
+  night,
+  day,
+  rush,
+}: {
+  readonly night: number
+  readonly day: number
+  readonly rush: number
+}) {
+  return Array.from({ length: 24 }, (_, hour) => {
+    if (hour < 6 || hour >= 22) return night
+    return [7, 8, 9, 17, 18, 19].includes(hour) ? rush : day
+  })
+}
+
 /**
- * Streets of a large city: slow in the two rush hours, fast at night. Engineering defaults, for where no table and no
- * server of routes is configured.
+ * Streets of a large city. Engineering defaults, for where no table and no server of routes is configured, or is not
+ * believed.
  */
 export const cnTransferRoads: Roads = {
   detour: 1.35,
-  kmhAt: Array.from({ length: 24 }, (_, hour) => {
-    if (hour < 6 || hour >= 22) return 40
-    return [7, 8, 9, 17, 18, 19].includes(hour) ? 20 : 28
-  }),
+  kmhAt: byHour({ night: 40, day: 28, rush: 20 }),
   accessMinutes: 3,
 }
+
+/**
+ * What a server of routes says is of empty streets: how much longer four of five drives take at most, and what no drive
+ * is. Engineering defaults, to be measured in the city.
+ */
+export const cnTransferDrives: Drives = {
+  percentAt: byHour({ night: 120, day: 160, rush: 220 }),
+  mostKmh: 150,
+  leastKmh: 1,
+  roundMinutes: 20,
+  mostStrayM: 1_000,
+}
+
+/** A position that was told longer ago, or so far ahead, is not where a vehicle is, ms. Engineering default. */
+export const positionFreshMs = 10 * 60_000
 
 /** What each tier makes as little of as can be, and what it is counted in. */
 export const cnTransferTiers: Readonly<Record<TransferTier, Words>> = {

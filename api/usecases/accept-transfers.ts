@@ -22,7 +22,7 @@ import {
 } from '../stores/transfers.ts'
 import { demandSomebody } from './demand.ts'
 import { type PlanAnswer, readPlan } from './plan-transfers.ts'
-import { demandOf, readTransferFacts, type TransferFacts } from './read-transfer-facts.ts'
+import { demandOf, readTransferFacts, type TransferFacts, waysTo } from './read-transfer-facts.ts'
 import { uuidv7 } from './register-bag.ts'
 
 type Move = PlanAnswer['moves'][number]
@@ -34,7 +34,7 @@ type Move = PlanAnswer['moves'][number]
  *
  * @throws Refusal `not_found`, `forbidden`, `person_required`, `invalid_request`, `conflict`
  */
-export function acceptPlan(
+export async function acceptPlan(
   ctx: Context,
   id: string,
   {
@@ -42,11 +42,12 @@ export function acceptPlan(
     comment = null,
   }: { readonly until?: number | undefined; readonly comment?: string | null | undefined },
 ): Promise<KnownTransfer[]> {
+  const { answer } = await readPlan(ctx, id)
+  demandSomebody(ctx, 'a transfer is accepted')
+  const ways = await waysTo(ctx, await requestsBy(ctx.database.db, answer.requests, ctx.now()))
   return ctx.database.db.transaction(async (tx) => {
     const within = { ...ctx, database: { ...ctx.database, db: tx } }
     await lockTransfers(tx)
-    const { answer } = await readPlan(within, id)
-    demandSomebody(ctx, 'a transfer is accepted')
     const { moves } = answer
     if (moves.length === 0)
       throw new Refusal('conflict', 'this plan sends nothing: nothing is to be accepted')
@@ -59,7 +60,7 @@ export function acceptPlan(
     )
     const found = await bagsToTransfer(tx, { ids: moves.map(({ bagId }) => bagId) }, now)
     const holders = [...new Set(found.flatMap(({ bag }) => bag.holderId ?? []))]
-    const facts = await readTransferFacts(within, tx, requests, { holders })
+    const facts = await readTransferFacts(within, tx, requests, ways, { holders })
     const changed = [...changedRequests(answer, requests, now), ...changedBags(moves, found, facts, answer)]
     if (changed.length > 0)
       throw new Refusal('conflict', `plan again: ${changed.slice(0, mostNamed).join('; ')}`)

@@ -13,7 +13,7 @@ import {
 import { type KnownRequest, listRequests, noRequest, requestsBy } from '../stores/transfer-requests.ts'
 import { centreIds, findPlan, insertPlan, noPlan, throughCentres } from '../stores/transfers.ts'
 import { demandRight } from './demand.ts'
-import { readTransferFacts } from './read-transfer-facts.ts'
+import { readTransferFacts, waysTo } from './read-transfer-facts.ts'
 import { uuidv7 } from './register-bag.ts'
 
 /** So many requests are planned together at most. */
@@ -33,7 +33,7 @@ export type StoredPlan = { readonly id: string; readonly answer: PlanAnswer }
 export async function planTransfers(ctx: Context, ids: readonly string[] | undefined): Promise<StoredPlan> {
   const { db } = ctx.database
   const requests = await requestsToPlan(ctx, ids)
-  const { problem } = await readTransferFacts(ctx, db, requests)
+  const { problem } = await readTransferFacts(ctx, db, requests, await waysTo(ctx, requests))
   const { times: _, ...explained } = await ctx.planTransfers(problem, transferPlanning)
   const answer = answerOf(explained, problem)
   const id = uuidv7(problem.at)

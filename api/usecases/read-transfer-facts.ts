@@ -1,6 +1,5 @@
 import { components } from '../../schema/vocabulary.ts'
 import type { Context } from '../context.ts'
-import { wallClockIn } from '../domain/local-day.ts'
 import type {
   TransferBag,
   TransferDemand,
@@ -9,8 +8,8 @@ import type {
 } from '../domain/transfer/problem.ts'
 import { cellOf, wholeOf } from '../domain/transfer/problem.ts'
 import { missingOf, obstacleOf } from '../domain/transfer/promise.ts'
-import { minutesBetween } from '../domain/transfer/travel.ts'
-import { cnTransfer, cnTransferRoads, transferUseDays } from '../policies/transfer.ts'
+import { hourAt } from '../domain/transfer/travel.ts'
+import { cnTransfer, transferUseDays } from '../policies/transfer.ts'
 import type { Database, Transaction } from '../stores/database.ts'
 import {
   allSites,
@@ -24,6 +23,27 @@ import {
   usedSince,
 } from '../stores/transfer-facts.ts'
 import type { KnownRequest } from '../stores/transfer-requests.ts'
+
+/** How long it is to each place that asks, from each facility by its code, minutes. */
+export type Ways = ReadonlyMap<string, ReadonlyMap<string, number | null>>
+
+/** Asked before anything is locked: whoever is asked may take seconds. */
+export async function waysTo(
+  { now: clock, travel, database: { db } }: Context,
+  requests: readonly KnownRequest[],
+): Promise<Ways> {
+  const now = clock()
+  const sites = await allSites(db, now)
+  const places = sites.map(({ code, position }) => ({ id: code, position }))
+  const asking = sites.filter(({ code }) => requests.some(({ facility }) => facility === code))
+  const told = await Promise.all(
+    asking.map(async ({ code, position, timeZone }) => {
+      const times = await travel.minutesTo(places, { id: code, position }, hourAt(timeZone, now))
+      return [code, new Map(places.map(({ id }, place) => [id, times[place]?.minutes ?? null]))] as const
+    }),
+  )
+  return new Map(told)
+}
 
 export type TransferFacts = {
   readonly problem: TransferProblem
@@ -41,6 +61,7 @@ export async function readTransferFacts(
   { now: clock }: Context,
   db: Database | Transaction,
   requests: readonly KnownRequest[],
+  ways: Ways,
   of?: { readonly holders: readonly number[] },
 ): Promise<TransferFacts> {
   const now = clock()
@@ -56,7 +77,10 @@ export async function readTransferFacts(
     at: now,
     sites: sites.map(({ code }) => ({ id: code, boxes: null })),
     minutesTo: new Map(
-      [...new Set(demands.map(({ site }) => site))].map((site) => [site, minutesTo(site, sites, now)]),
+      [...new Set(demands.map(({ site }) => site))].map((site) => [
+        site,
+        sites.map(({ code }) => ways.get(site)?.get(code) ?? null),
+      ]),
     ),
     stock: await inTurns(stock, (one) => bagOf(one, codes, now)),
     levels: levelsWith(levels, used, codes),
@@ -134,13 +158,6 @@ function levelsWith(
 
 function perDay(amount: number): number {
   return Math.round((amount * 100) / transferUseDays)
-}
-
-function minutesTo(code: string, sites: readonly Site[], now: number): readonly (number | null)[] {
-  const here = sites.find((site) => site.code === code)
-  if (!here) return sites.map(() => null)
-  const hour = new Date(wallClockIn(here.timeZone)(now)).getUTCHours()
-  return sites.map(({ position }) => minutesBetween(position, here.position, hour, cnTransferRoads))
 }
 
 function hundredths(amount: number): number {

@@ -1,10 +1,9 @@
 import type { TransferProblemDocument } from '../../schema/transfer-problem.ts'
 import { isRhdPositiveAllowed } from '../domain/emergency.ts'
-import { wallClockIn } from '../domain/local-day.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { TransferDemand, TransferPolicy, TransferProblem } from '../domain/transfer/problem.ts'
 import { mustBeMeant } from '../domain/transfer/request.ts'
-import { minutesBetween } from '../domain/transfer/travel.ts'
+import { hourAt, minutesBetween } from '../domain/transfer/travel.ts'
 import { emergencyRules } from '../policies/emergency.ts'
 import { cnTransfer, cnTransferRoads } from '../policies/transfer.ts'
 
@@ -96,7 +95,7 @@ function minutesTo(
 
 function hourIn(timeZone: string, at: number): number {
   try {
-    return new Date(wallClockIn(timeZone)(at)).getUTCHours()
+    return hourAt(timeZone, at)
   } catch (error) {
     if (error instanceof RangeError) throw refused(`no time zone is named ${timeZone}`)
     throw error

@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { readConfig } from '../../api/config.ts'
 
 const least = { HEMOTRAIL_ADMIN_KEY: 'dGhlIGtleSBvZiB0aGUgYWRtaW5pc3RyYXRvcg==' }
@@ -98,5 +101,73 @@ describe('whose HL7 messages are taken', () => {
     { HL7_SENDERS: '{', HL7_PSEUDONYM_KEY: key },
   ])('is not guessed from %o', (env) => {
     expect(() => hl7Of(env)).toThrow(/HL7/)
+  })
+})
+
+describe('who is asked how long ways take', () => {
+  const travelOf = (env: Record<string, string>) => readConfig({ ...least, ...env }).travel
+
+  /** A table in a file of its own. */
+  function tableFile(told: string): string {
+    const folder = mkdtempSync(join(tmpdir(), 'travel-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'ways.json')
+    writeFileSync(file, told)
+    return file
+  }
+
+  test('is nobody, or a server, for two seconds unless told', () => {
+    expect(travelOf({ OSRM_URL: '', OSRM_SECONDS: '3' })).toEqual({})
+    const url = 'http://osrm.test:5000/routes'
+    expect(travelOf({ OSRM_URL: `${url}/` })).toEqual({ osrm: { url, timeoutMs: 2_000 } })
+    expect(travelOf({ OSRM_URL: url, OSRM_SECONDS: '0.5' })?.osrm?.timeoutMs).toBe(500)
+  })
+
+  test('is a table in a file, which leads both ways only where it says so', () => {
+    const ways = [{ from: 'H1', to: 'C1', minutes: 30, hours: [7, 8] }]
+    const oneWay = travelOf({ TRAVEL_TABLE_FILE: tableFile(JSON.stringify({ ways })) })?.table
+    expect([oneWay?.('H1', 'C1', 7), oneWay?.('C1', 'H1', 7), oneWay?.('H1', 'C1', 9)]).toEqual([
+      30,
+      null,
+      null,
+    ])
+    const both = travelOf({ TRAVEL_TABLE_FILE: tableFile(JSON.stringify({ symmetric: true, ways })) })?.table
+    expect(both?.('C1', 'H1', 8)).toBe(30)
+  })
+
+  test.for<Record<string, string>>([
+    { OSRM_URL: 'osrm.test' },
+    { OSRM_URL: 'ftp://osrm.test' },
+    { OSRM_URL: 'http://user:pass@osrm.test' },
+    { OSRM_URL: 'http://osrm.test/?key=1' },
+    { OSRM_URL: 'http://osrm.test', OSRM_SECONDS: '0' },
+    { OSRM_URL: 'http://osrm.test', OSRM_SECONDS: '60' },
+    { TRAVEL_TABLE_FILE: '/nowhere/ways.json' },
+  ])('is not guessed from %o', (env) => {
+    expect(() => travelOf(env)).toThrow(/OSRM|TRAVEL_TABLE_FILE/)
+  })
+
+  const way = { from: 'H1', to: 'C1', minutes: 30 }
+  test.for([
+    '{',
+    '[]',
+    ...[
+      { minutes: 0 },
+      { minutes: 1.5 },
+      { minutes: 2_881 },
+      { minutes: '30' },
+      { hours: [] },
+      { hours: [24] },
+      { hours: [7, 7] },
+      { to: 'H1' },
+      { to: '' },
+      { hour: 7 },
+    ].map((told) => JSON.stringify({ ways: [{ ...way, ...told }] })),
+    JSON.stringify({ ways: [way, way] }),
+    JSON.stringify({ ways: [way], symetric: true }),
+  ])('is not read from a file that says %s', (told) => {
+    expect(() => travelOf({ TRAVEL_TABLE_FILE: tableFile(told) })).toThrow(
+      /TRAVEL_TABLE_FILE .*ways\.json: ./,
+    )
   })
 })

@@ -4,6 +4,7 @@ import { openPlanner } from '../../api/planner.ts'
 import { openDatabase } from '../../api/stores/database.ts'
 import { migrate } from '../../api/stores/migrate.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
+import { openTravel } from '../../api/travel.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import { provisionDevice } from '../../api/usecases/provision-device.ts'
 
@@ -41,6 +42,7 @@ export async function provisionDevices(
       log: silent,
       metrics: createMetrics(),
       planTransfers: openPlanner().plan,
+      travel: openTravel({}, { log: silent }),
     }
     const ctx = { ...deps, actor: { kind: 'job', id: 'bench' } as const, grants: everywhere }
     await createFacility(ctx, { code: prefix, name: 'Bench', kind: 'hospital', timeZone: 'Asia/Shanghai' })

@@ -5,6 +5,7 @@ import { createMetrics } from '../../api/metrics.ts'
 import { openPlanner } from '../../api/planner.ts'
 import { openDatabase } from '../../api/stores/database.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
+import { openTravel } from '../../api/travel.ts'
 import { previewRecall } from '../../api/usecases/recall.ts'
 import { seedPolicies } from '../../api/usecases/seed-policies.ts'
 import { traceBag } from '../../api/usecases/trace-bag.ts'
@@ -71,13 +72,15 @@ async function measure(bags: number, faults: string[]) {
   const bare = new pg.Client(created.url)
   await bare.connect()
   try {
+    const log = { info() {}, warn() {}, error() {} }
     const deps = {
       database,
       telemetry: sqlTelemetry(database),
       now: () => now,
-      log: { info() {}, warn() {}, error() {} },
+      log,
       metrics: createMetrics(),
       planTransfers: openPlanner().plan,
+      travel: openTravel({}, { log }),
     }
     await seedPolicies(deps)
     const ctx: Context = { ...deps, actor: { kind: 'person', id: 'bench' }, grants: everywhere }

@@ -7,6 +7,7 @@ import type { OpenDatabase } from '../../api/stores/database.ts'
 import { findDevice, type Profile } from '../../api/stores/devices.ts'
 import { sqlTelemetry } from '../../api/stores/sql-telemetry.ts'
 import type { TelemetryStore } from '../../api/stores/telemetry.ts'
+import { openTravel } from '../../api/travel.ts'
 import { createFacility } from '../../api/usecases/create-facility.ts'
 import type { Incoming } from '../../api/usecases/ingest/decode.ts'
 import { createIngest, type Ingest } from '../../api/usecases/ingest-batch.ts'
@@ -44,6 +45,7 @@ export async function aWorld(
     log: silent,
     metrics: createMetrics(),
     planTransfers: openPlanner().plan,
+    travel: openTravel({}, { log: silent }),
   }
   const ctx: Context = { ...deps, actor: { kind: 'person', id: 'administrator' }, grants: everywhere }
   await createFacility(ctx, {

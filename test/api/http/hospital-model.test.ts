@@ -16,7 +16,7 @@ import { mustBeDone, mustBeRefused, walks } from './hospital-model/walks.ts'
  * is refused and with which word, what a scan is answered, what everybody is to see to, and what the audit trail holds.
  */
 
-const runs = Number(process.env.HOSPITAL_RUNS ?? (serverUrl() === undefined ? 10 : 250))
+const runs = Number(process.env.HOSPITAL_RUNS ?? (serverUrl() === undefined ? 10 : 160))
 const steps = 50
 
 test(
