@@ -91,8 +91,8 @@ type Told = {
 }
 
 /**
- * Tier by tier, in two stages: bags are told apart by their risk of expiring only where that is what is minimised, and
- * by then most of what could be sent is known not to be.
+ * Tier by tier, where there is much to choose from in two stages: bags are told apart by their risk of expiring only where
+ * that is what is minimised, and by then most of what could be sent is known not to be.
  *
  * @param other a plan whose journeys are not to be made again
  */
@@ -101,18 +101,21 @@ function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved
   const { tiers: names } = problem.policy
   const riskAt = names.indexOf('expiry') < 0 ? names.length : names.indexOf('expiry')
   const coarse = coarseOptionsOf(leads)
-  const nothing: Standing = { moves: [], score: scoreOf(problem, [], facts), tiers: [] }
-  const near = other ? [] : nearestFirst(problem, coarse)
-  const first = { ...nothing, moves: near, score: scoreOf(problem, near, facts) }
-  const begun = advance(first, coarse, riskAt, other, { ...told, limitMs: coarseShare * told.limitMs })
+  const begin = (options: readonly Option[]): Standing => {
+    const moves = other ? [] : nearestFirst(problem, options)
+    return { moves, score: scoreOf(problem, moves, facts), tiers: [] }
+  }
+  const stage = (standing: Standing, options: readonly Option[], upTo: number, share: number) =>
+    advance(standing, options, upTo, other, { ...told, limitMs: share * told.limitMs })
+  if (coarse.length <= fewOptions) {
+    const options = optionsOf(leads, problem, facts)
+    return stage(begin(options), options, names.length, coarseShare + fineShare)
+  }
+  const begun = stage(begin(coarse), coarse, riskAt, coarseShare)
   if (riskAt === names.length) return begun
-  const left = new Set(begun.options.map(({ lead }) => lead))
-  const fine = optionsOf(
-    leads.filter((lead) => left.has(lead)),
-    problem,
-    facts,
-  )
-  return advance(begun, fine, names.length, other, { ...told, limitMs: fineShare * told.limitMs })
+  const open = new Set(begun.options.map(({ lead }) => lead))
+  const left = leads.filter((lead) => open.has(lead))
+  return stage(begun, optionsOf(left, problem, facts), names.length, fineShare)
 }
 
 /** Of the time there is, for the two stages; the rest is for finding out what may be sent. */

@@ -53,7 +53,7 @@ test('of all plans there are none is better, tier by tier', { timeout: 600_000 }
       expect(tiers.map(({ bound }) => bound)).toEqual(least)
       if (plans > 8) compared++
     }),
-    { numRuns: 1_500 },
+    { numRuns: 1_200 },
   )
   expect(compared).toBeGreaterThan(200)
 })
@@ -68,9 +68,9 @@ test('what is cut for being too far changes nothing', { timeout: 600_000 }, () =
       expect(cut.tiers).toEqual(uncut.tiers)
       if (cut.leads.length < uncut.leads.length) cutSomething++
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
-  expect(cutSomething).toBeGreaterThan(20)
+  expect(cutSomething).toBeGreaterThan(10)
 })
 
 test.for([1, 2, 3, 4])(
