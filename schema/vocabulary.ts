@@ -187,6 +187,10 @@ export const transferReasons = [
 ] as const
 export type TransferReason = (typeof transferReasons)[number]
 
+/** Why a bag near its expiry goes where it is more likely to be used. */
+export const rotationReasons = ['seldom_used_here', 'others_before_it', 'makes_room', 'same_journey'] as const
+export type RotationReason = (typeof rotationReasons)[number]
+
 /** What speaks for the device a bag is rescued to, and what is to be known of it. */
 export const rescueReasons = [
   'only_choice',

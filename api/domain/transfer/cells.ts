@@ -30,11 +30,12 @@ export type Cells = {
 /**
  * The stock by cells, as far as anybody who asks could get of it. Only what may be issued counts, and what is booked is no
  * longer there. Of what no level speaks all is free: a site says what it keeps.
+ *
+ * @param wanted which sorts of blood to look at: what some demand may get, where it is not said
  */
-export function cellsOf(problem: TransferProblem): Cells {
+export function cellsOf(problem: TransferProblem, wanted = wantedBy(problem)): Cells {
   const { sites, stock, levels, policy, at } = problem
   const places = new Map(sites.map(({ id }, place) => [id, place]))
-  const wanted = wantedBy(problem)
   const codeAt = (site: string, { component, group, uom }: Sorted): number => {
     const place = places.get(site)
     if (place === undefined || !group || !uom) return -1
@@ -89,6 +90,8 @@ function roomOf(stock: number, level: TransferLevel | null, { policy }: Transfer
 /** Components, groups and units. */
 const sorts = components.length * abos.length * rhds.length * unitsOfMeasure.length
 
+export const everySort: readonly boolean[] = new Array<boolean>(sorts).fill(true)
+
 function sortOf(component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number {
   const group = abos.indexOf(abo) * rhds.length + rhds.indexOf(rhd)
   return (
@@ -98,7 +101,7 @@ function sortOf(component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): n
 }
 
 /** Which of all sorts of blood some demand may get. */
-function wantedBy({ demands }: TransferProblem): readonly boolean[] {
+function wantedBy({ demands }: Pick<TransferProblem, 'demands'>): readonly boolean[] {
   const wanted = new Array<boolean>(sorts).fill(false)
   for (const component of components)
     for (const abo of abos)
