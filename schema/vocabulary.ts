@@ -234,6 +234,10 @@ export type TransferState = (typeof transferStates)[number]
 export const transferVerbs = ['approve', 'cancel'] as const
 export type TransferVerb = (typeof transferVerbs)[number]
 
+/** Why a bag near its expiry goes where it is more likely to be used. */
+export const rotationReasons = ['seldom_used_here', 'others_before_it', 'makes_room', 'same_journey'] as const
+export type RotationReason = (typeof rotationReasons)[number]
+
 /** What speaks for the device a bag is rescued to, and what is to be known of it. */
 export const rescueReasons = [
   'only_choice',

@@ -23,18 +23,19 @@ export type Cells = {
   readonly all: readonly Cell[]
   /** Undefined of what is in no stock: its group or its unit is not known, or nobody asks for such. */
   of(bag: TransferBag): Cell | undefined
-  /** The one it would be in at another site. */
+  /** The one it would be in at another site, be it empty; undefined where nothing is known of such blood there. */
   at(site: string, bag: TransferBag): Cell | undefined
 }
 
 /**
  * The stock by cells, as far as anybody who asks could get of it. Only what may be issued counts, and what is booked is no
  * longer there. Of what no level speaks all is free: a site says what it keeps.
+ *
+ * @param wanted which sorts of blood to look at: what some demand may get, where it is not said
  */
-export function cellsOf(problem: TransferProblem): Cells {
+export function cellsOf(problem: TransferProblem, wanted = wantedBy(problem)): Cells {
   const { sites, stock, levels, policy, at } = problem
   const places = new Map(sites.map(({ id }, place) => [id, place]))
-  const wanted = wantedBy(problem)
   const codeOf = (site: string, component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number => {
     const sort = sortOf(component, abo, rhd, uom)
     const place = wanted[sort] ? places.get(site) : undefined
@@ -65,7 +66,12 @@ export function cellsOf(problem: TransferProblem): Cells {
   return {
     all: [...cells.values()],
     of: (bag) => cells.get(codeAt(bag.site, bag)),
-    at: (site, bag) => cells.get(codeAt(site, bag)),
+    at(site, bag) {
+      const code = codeAt(site, bag)
+      const level = kept.get(code)
+      if (cells.has(code) || !level) return cells.get(code)
+      return { site, component: bag.component, bags: [], ...roomOf(0, level, problem) }
+    },
   }
 }
 
@@ -97,13 +103,15 @@ const [componentAt, aboAt, rhdAt, uomAt] = [
   numbered(unitsOfMeasure),
 ]
 
+export const everySort: readonly boolean[] = new Array<boolean>(sorts).fill(true)
+
 function sortOf(component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number {
   const group = (componentAt[component] * abos.length + aboAt[abo]) * rhds.length + rhdAt[rhd]
   return group * unitsOfMeasure.length + uomAt[uom]
 }
 
 /** Which of all sorts of blood some demand may get. */
-function wantedBy({ demands }: TransferProblem): readonly boolean[] {
+function wantedBy({ demands }: Pick<TransferProblem, 'demands'>): readonly boolean[] {
   const wanted = new Array<boolean>(sorts).fill(false)
   for (const component of components)
     for (const abo of abos)
