@@ -124,7 +124,9 @@ export const TransferReasonInput = z.strictObject({ reason: text(1_000) }).meta(
 export const TransferRequestsQuery = z.strictObject({ limit: limit(200, 200) })
 
 const progress = {
-  missing: z.number().meta({ description: 'nothing comes for so much' }),
+  missing: z
+    .number()
+    .meta({ description: 'nothing comes for so much; a bag that is held or has expired is nothing' }),
   promised: z.number(),
   underWay: z.number(),
   received: z.number(),
