@@ -198,6 +198,17 @@ describe('a plan', () => {
     })
   })
 
+  test('goes by where most of a hospital stands, whatever one device says of itself', async ({ door }) => {
+    const { lab, aBag, standsAt } = await aTransferCity(door)
+    await aBag()
+    const minutes = async () => (await plan(lab, [(await ask(lab)).requestId])).moves[0]?.arrival.p80
+    const near = await minutes()
+    await standsAt('third-of-H2', 100)
+    await standsAt('second-of-H2', 1)
+    await standsAt('box-of-H2', 0, 'box')
+    expect(await minutes()).toBe(near)
+  })
+
   test('for two requests together starves neither of what only one source has', async ({ door }) => {
     const city = await aTransferCity(door)
     const negative = await city.aBag({ rhd: 'negative' })
