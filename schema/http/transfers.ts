@@ -173,7 +173,8 @@ export const TransferRequest = z
 export const TransferRequests = z
   .object({
     requests: z.array(TransferRequest).meta({
-      description: 'the first deadline in front; those that are over for a day or cancelled are left out',
+      description:
+        'the first deadline in front, those that are over behind; those over for a day or cancelled are left out',
     }),
   })
   .meta({ id: 'TransferRequests' })
