@@ -30,10 +30,16 @@ export type PlanTimes = { readonly planMs: number; readonly solveMs: number }
 
 /** Plans transfers in a worker thread: the solver never yields, so here it blocks nobody. One plan at a time. */
 export type Planner = {
-  /** @throws Refusal `conflict` where it takes far longer than it may; Error where the worker failed */
+  /**
+   * @throws Refusal `unavailable` where too many wait already, `conflict` where it takes far longer than it may; Error where
+   * the worker failed
+   */
   plan(problem: TransferProblem, told: PlanTold): Promise<Explained & { readonly times: PlanTimes }>
   close(): Promise<void>
 }
+
+/** So many plans are made or waited for: who asks for one may hold a transaction, and a connection, all the while. */
+export const mostWaiting = 4
 
 /** So many bags or levels are handed over at a time, for they are copied here. */
 const chunk = 2_000
@@ -44,22 +50,27 @@ const graceMs = 20_000
 export function openPlanner(): Planner {
   let worker: Promise<Worker> | undefined
   let queue: Promise<unknown> = Promise.resolve()
+  let waiting = 0
 
   async function planNow(problem: TransferProblem, told: PlanTold) {
-    worker ??= start()
+    worker ??= start(() => {
+      worker = undefined
+    })
     const planner = await worker.catch((error) => {
       worker = undefined
       throw error
     })
     const { stock, levels, ...rest } = problem
-    planner.postMessage({ kind: 'problem', problem: rest } satisfies ToPlanner)
-    for (let from = 0; from < stock.length; from += chunk)
-      await handOver(planner, { kind: 'stock', stock: stock.slice(from, from + chunk) })
-    for (let from = 0; from < levels.length; from += chunk)
-      await handOver(planner, { kind: 'levels', levels: levels.slice(from, from + chunk) })
-    planner.postMessage({ kind: 'plan', told } satisfies ToPlanner)
     const waitMs = 2 * told.limitMs + graceMs
     try {
+      planner.postMessage({ kind: 'problem', problem: rest } satisfies ToPlanner)
+      for (let from = 0; from < stock.length; from += chunk)
+        await handOver(planner, { kind: 'stock', stock: stock.slice(from, from + chunk) })
+      for (let from = 0; from < levels.length; from += chunk)
+        await handOver(planner, { kind: 'levels', levels: levels.slice(from, from + chunk) })
+      planner.postMessage({ kind: 'plan', told } satisfies ToPlanner)
+      // Nobody listened in between.
+      if (planner.threadId === -1) throw new Error('the planner has ended')
       return await answerOf(planner, waitMs)
     } catch (error) {
       // What it still has of this problem must not be told to the next who asks.
@@ -70,8 +81,11 @@ export function openPlanner(): Planner {
   }
 
   return {
-    plan(problem, told) {
-      const planned = queue.then(() => planNow(problem, told))
+    async plan(problem, told) {
+      if (waiting >= mostWaiting)
+        throw new Refusal('unavailable', `${mostWaiting} plans are being made already: ask again in a moment`)
+      waiting++
+      const planned = queue.then(() => planNow(problem, told)).finally(() => waiting--)
       queue = planned.catch(() => {})
       return planned
     },
@@ -90,11 +104,14 @@ async function handOver(worker: Worker, message: ToPlanner): Promise<void> {
   await setImmediate()
 }
 
-async function start(): Promise<Worker> {
+async function start(onEnd: () => void): Promise<Worker> {
   const worker = new Worker(new URL('./stores/ts-worker.mjs', import.meta.url), {
     workerData: { entry: new URL('./planner-worker.ts', import.meta.url).href },
     execArgv: [],
   })
+  // Unheard an error would end this process. Who waits for an answer hears of it as well.
+  worker.on('error', () => {})
+  worker.once('exit', onEnd)
   await nextFrom(worker, null)
   // Idle it keeps nobody alive who has nothing else to do.
   worker.unref()

@@ -45,7 +45,7 @@ const Bag = z.strictObject({
   component: z.enum(components),
   abo: orNull(z.enum(abos)).meta({ description: 'null until it is confirmed' }),
   rhd: orNull(z.enum(rhds)),
-  amount: orNull(Amount),
+  amount: orNull(Amount.refine((amount) => amount > 0, 'must be more than 0')),
   uom: orNull(z.enum(unitsOfMeasure)),
   expiresAt: InstantInput.meta({ description: 'exclusive' }),
   lowTitre: z.boolean().default(false),

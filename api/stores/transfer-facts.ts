@@ -8,6 +8,7 @@ import { stockLevel } from '../../schema/tables/transfers.ts'
 import type {
   Abo,
   Component,
+  DeviceKind,
   FacilityKind,
   Jurisdiction,
   Requirement,
@@ -20,6 +21,7 @@ import type { BagFacts, Hold } from '../domain/bag.ts'
 import { type BagFit, lacks, nothingKnown } from '../domain/crossmatch.ts'
 import type { Position } from '../domain/rescue-route.ts'
 import type { Keeping } from '../domain/transfer/promise.ts'
+import { middleOf } from '../domain/transfer/travel.ts'
 import { appendAudit } from './audit.ts'
 import { type Bag, factsWith } from './bags.ts'
 import { traitsOf, treatmentsOf } from './crossmatches.ts'
@@ -104,23 +106,37 @@ export type Site = {
   readonly kind: FacilityKind
   readonly timeZone: string
   readonly jurisdiction: Jurisdiction
-  /** Where a device of theirs says it stands: one that is not carried about, where there is one; null where none does. */
+  /**
+   * Where most of its installed devices say they stand; where none does, most of its boxes, for one that is under way moves
+   * no hospital. Of an ambulance, where one of them said so last. Null where nobody knows.
+   */
   readonly position: Position | null
 }
 
 /** Every facility, by code. */
 export async function allSites(db: Database | Transaction, now: number): Promise<Site[]> {
-  const { rows } = await db.execute<Site>(sql`
+  const { rows } = await db.execute<Omit<Site, 'position'> & { readonly told: readonly Told[] | null }>(sql`
     with placed as (
-      select distinct on (facility_id) facility_id, position from (
+      select facility_id, json_agg(json_build_object('kind', kind, 'position', position)
+        order by last_received_at desc nulls last, id) as told
+      from (
         select ${standsIn(sql`d.id`, now)} as facility_id, s.position, d.kind, s.last_received_at, d.id
         from ${device} d join ${deviceState} s on s.device_id = d.id
         where d.revoked_at is null and s.position is not null
-      ) told order by facility_id, kind = 'box', last_received_at desc nulls last, id
+      ) standing group by facility_id
     )
-    select f.id, f.code, f.kind, f.time_zone as "timeZone", f.jurisdiction, p.position
+    select f.id, f.code, f.kind, f.time_zone as "timeZone", f.jurisdiction, p.told
     from ${facility} f left join placed p on p.facility_id = f.id order by f.code`)
-  return rows
+  return rows.map(({ told, ...site }) => ({ ...site, position: whereStands(site.kind, told ?? []) }))
+}
+
+type Told = { readonly kind: DeviceKind; readonly position: Position }
+
+/** @param told the newest word first */
+function whereStands(kind: FacilityKind, told: readonly Told[]): Position | null {
+  const installed = told.filter((one) => one.kind !== 'box')
+  const [newest = null, ...others] = (installed.length > 0 ? installed : told).map(({ position }) => position)
+  return newest && kind !== 'ambulance' ? middleOf([newest, ...others]) : newest
 }
 
 export type Cell = {

@@ -98,6 +98,8 @@ async function known(
   now: number,
   limit: number,
 ): Promise<KnownRequest[]> {
+  // However many were not met today, they keep nobody from being seen who can be helped still.
+  const isOver = sql`${transferRequest.deadline} <= ${now}::bigint`
   const rows = await db
     .select({
       request: transferRequest,
@@ -110,7 +112,7 @@ async function known(
     .leftJoin(device, eq(device.id, transferRequest.deviceId))
     .leftJoin(transferRequestCancellation, eq(transferRequestCancellation.requestId, transferRequest.id))
     .where(where)
-    .orderBy(transferRequest.deadline, transferRequest.id)
+    .orderBy(isOver, transferRequest.deadline, transferRequest.id)
     .limit(limit)
   const requestIds = rows.map(({ request }) => request.id)
   if (requestIds.length === 0) return []
@@ -143,7 +145,7 @@ async function known(
   })
 }
 
-/** Those of these ids that there are, the first deadline in front. */
+/** Those of these ids that there are, the first deadline in front, and those that are over behind. */
 export function requestsBy(
   db: Database | Transaction,
   ids: readonly string[],
@@ -163,7 +165,7 @@ export async function findRequest(
   return found
 }
 
-/** Within reach, the first deadline in front: those whose deadline comes after an instant. */
+/** Within reach, the first deadline in front, and those that are over behind: those whose deadline comes after an instant. */
 export function listRequests(
   db: Database | Transaction,
   { reach, after, limit }: { readonly reach: Reach; readonly after: number; readonly limit: number },

@@ -1,5 +1,5 @@
 import { and, desc, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
-import { bagEvent } from '../../schema/tables/bags.ts'
+import { bag, bagEvent, bagHold } from '../../schema/tables/bags.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { transfer, transferBag, transferEvent, transferPlan } from '../../schema/tables/transfers.ts'
 import type { TransferBagState, TransferVerb } from '../../schema/vocabulary.ts'
@@ -139,6 +139,8 @@ export type Promised = typeof transferBag.$inferSelect & {
   readonly fromId: number
   readonly toId: number
   readonly state: TransferBagState
+  /** It is held, or has expired. */
+  readonly isUnusable: boolean
 }
 
 /** Of transfers, or of requests. */
@@ -153,6 +155,9 @@ export async function promisesOf(
     select coalesce(json_agg(json_build_object('verb', e.verb, 'at', e.at, 'data',
       json_strip_nulls(json_build_object('to', e.data->'to', 'transfer', e.data->'transfer'))) order by e.version), '[]')
     from ${bagEvent} e where e.bag_id = ${transferBag.bagId} and e.version > ${transferBag.version})`
+  const isUnusable = sql<boolean>`(
+    exists (select from ${bag} b where b.id = ${transferBag.bagId} and b.expires_at <= ${now}::bigint)
+    or exists (select from ${bagHold} h where h.bag_id = ${transferBag.bagId} and h.lifted_at is null))`
   const rows = await db
     .select({
       promise: transferBag,
@@ -160,6 +165,7 @@ export async function promisesOf(
       toId: transfer.toId,
       until: transfer.until,
       events,
+      isUnusable,
     })
     .from(transferBag)
     .innerJoin(transfer, eq(transfer.id, transferBag.transferId))
@@ -169,10 +175,11 @@ export async function promisesOf(
         : inArray(transferBag.requestId, [...ids]),
     )
     .orderBy(transferBag.transferId, transferBag.bagId)
-  return rows.map(({ promise, fromId, toId, until, events: told }) => ({
+  return rows.map(({ promise, fromId, toId, until, events: told, isUnusable: unusable }) => ({
     ...promise,
     fromId,
     toId,
+    isUnusable: unusable,
     state: stateOfPromise({ toId, until, events: told }, now),
   }))
 }

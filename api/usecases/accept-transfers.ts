@@ -3,10 +3,11 @@ import type { Context } from '../context.ts'
 import { decide } from '../domain/bag.ts'
 import { groupedBy } from '../domain/grouped-by.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { fromReserve } from '../domain/transfer/explain.ts'
 import type { TransferBag } from '../domain/transfer/problem.ts'
 import { weightOf } from '../domain/transfer/problem.ts'
 import { missingOf } from '../domain/transfer/promise.ts'
-import { factsOf, offerFor } from '../domain/transfer/score.ts'
+import { factsOf, movesNamed, offerFor } from '../domain/transfer/score.ts'
 import { cnTransferRejections, transferPromiseMostMs, transferPromiseMs } from '../policies/transfer.ts'
 import { applyEvents, lockBags } from '../stores/bags.ts'
 import type { Transaction } from '../stores/database.ts'
@@ -166,6 +167,13 @@ function words(reason: TransferRejection): string {
   return cnTransferRejections[reason].en
 }
 
+/** The bags that go beyond what is free as things are: the donor may have less than when this was planned. */
+function fromReserveNow(moves: readonly Move[], { problem }: TransferFacts): ReadonlySet<string> {
+  const named = moves.map(({ bagId, request, line }) => ({ bag: bagId, demand: demandOf(request, line) }))
+  const drawn = fromReserve(problem, factsOf(problem), movesNamed(problem, named).moves)
+  return new Set([...drawn].map(({ id }) => id))
+}
+
 /** Of bags that are locked and were looked at. */
 async function promise(
   ctx: Context,
@@ -185,6 +193,7 @@ async function promise(
   const known = new Map(found.map((one) => [one.bag.id, one]))
   const changes = []
   const transfers: NewTransfer[] = []
+  const ofReserve = fromReserveNow(moves, facts)
   for (const [, together] of groupedBy(moves, ({ from, to }) => `${from} ${to}`)) {
     const [{ from, to }] = together as [Move]
     const [fromId, toId] = [ids.get(from), ids.get(to)]
@@ -197,8 +206,8 @@ async function promise(
       changes.push({ before: bag, event })
       bags.push({ bagId, requestId: request, line, amount, version: bag.version + 1 })
     }
-    const needsApproval = together.some(({ reasons }) =>
-      reasons.some(({ reason }) => reason === 'from_reserve'),
+    const needsApproval = together.some(
+      ({ bagId, reasons }) => ofReserve.has(bagId) || reasons.some(({ reason }) => reason === 'from_reserve'),
     )
     transfers.push({ id, planId, fromId, toId, until, needsApproval, comment, at: now, bags })
   }

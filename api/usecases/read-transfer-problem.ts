@@ -14,7 +14,8 @@ type Request = Document['requests'][number]
  * A planning problem of its document.
  *
  * @throws Refusal `invalid_request` naming what contradicts what: a name that is told twice or not at all, a deadline that
- * is past, a matrix of another size, an amount nobody could mean, a unit the component is not counted in
+ * is past, a matrix of another size, an amount nobody could mean, a unit the component is not counted in, RhD-positive cells
+ * allowed to who has anti-D
  */
 export function readTransferProblem(told: Document): TransferProblem {
   const sites = namesOf('sites', told.sites)
@@ -51,6 +52,8 @@ function demandsOf(request: Request, told: Document, policy: TransferPolicy): re
   if (deadline <= told.at)
     throw refused(`the deadline of ${id}, ${instant(deadline)}, is not after ${instant(told.at)}`)
   const { abo, rhd, antiD, sex, ageYears } = patient
+  if (antiD && patient.rhdPositiveAllowed)
+    throw refused(`${id}: RhD-positive cells are never allowed where the patient has anti-D`)
   const known = { group: { abo, rhd }, antiD }
   const byRule =
     urgency === 'emergency' &&
@@ -61,7 +64,8 @@ function demandsOf(request: Request, told: Document, policy: TransferPolicy): re
       id: `${id}/${index + 1}`,
       request: id,
       ...{ site, urgency, deadline, component, uom },
-      group: { abo, rhd },
+      // Who has anti-D counts as RhD-negative, though typed positive (a partial D).
+      group: { abo, rhd: antiD ? 'negative' : rhd },
       rhdPositiveAllowed: patient.rhdPositiveAllowed ?? byRule,
       requires: patient.requires,
       amount: hundredths(line.amount),

@@ -124,7 +124,9 @@ export const TransferReasonInput = z.strictObject({ reason: text(1_000) }).meta(
 export const TransferRequestsQuery = z.strictObject({ limit: limit(200, 200) })
 
 const progress = {
-  missing: z.number().meta({ description: 'nothing comes for so much' }),
+  missing: z
+    .number()
+    .meta({ description: 'nothing comes for so much; a bag that is held or has expired is nothing' }),
   promised: z.number(),
   underWay: z.number(),
   received: z.number(),
@@ -171,7 +173,8 @@ export const TransferRequest = z
 export const TransferRequests = z
   .object({
     requests: z.array(TransferRequest).meta({
-      description: 'the first deadline in front; those that are over for a day or cancelled are left out',
+      description:
+        'the first deadline in front, those that are over behind; those over for a day or cancelled are left out',
     }),
   })
   .meta({ id: 'TransferRequests' })

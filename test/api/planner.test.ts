@@ -1,5 +1,7 @@
+import { once } from 'node:events'
+import type { Worker } from 'node:worker_threads'
 import { afterAll, expect, test } from 'vitest'
-import { openPlanner } from '../../api/planner.ts'
+import { mostWaiting, openPlanner } from '../../api/planner.ts'
 import { drawTransfers } from '../bench/draw-transfers.ts'
 
 const planner = openPlanner()
@@ -33,4 +35,33 @@ test('a problem that cannot be planned is told as such, and the next one is plan
 test('a planner that is closed begins anew when it is asked again', async () => {
   await planner.close()
   await expect(planner.plan(drawTransfers(3, 1, 'anew'), told)).resolves.toMatchObject({ isProved: true })
+})
+
+test('so many plans are waited for at most: who comes too many is told to ask again, and then may', async () => {
+  const problem = drawTransfers(3, 1, 'many')
+  const waiting = Array.from({ length: mostWaiting }, () => planner.plan(problem, told))
+  await expect(planner.plan(problem, told)).rejects.toMatchObject({ code: 'unavailable' })
+  for (const planned of await Promise.all(waiting)) expect(planned.isProved).toBe(true)
+  await expect(planner.plan(problem, told)).resolves.toMatchObject({ isProved: true })
+})
+
+test('a worker that fails while nobody waits for it ends nothing else, and the next plan is made by another', async () => {
+  const made: Worker[] = []
+  const note = (worker: Worker) => made.push(worker)
+  process.on('worker', note)
+  const own = openPlanner()
+  try {
+    const problem = drawTransfers(3, 1, 'alone')
+    await own.plan(problem, told)
+    const [worker] = made as [Worker]
+    expect(() => worker.emit('error', new Error('out of memory'))).not.toThrow()
+    const ended = once(worker, 'exit')
+    await worker.terminate()
+    await ended
+    await expect(own.plan(problem, told)).resolves.toMatchObject({ isProved: true })
+    expect(made).toHaveLength(2)
+  } finally {
+    process.off('worker', note)
+    await own.close()
+  }
 })

@@ -67,6 +67,16 @@ export async function aTransferCity(door: Door) {
   ])
   let drawn = 0
   return {
+    /** Another device of H2 stands somewhere, and said so last. */
+    async standsAt(device: string, east: number, kind: 'fridge' | 'box' = 'fridge') {
+      await aDevice(door.world, device, {}, noon - day, 'H2')
+      await pool.query('update device set kind = $2 where name = $1', [device, kind])
+      await standAt(pool, device, east)
+      await pool.query(
+        `update device_state set last_received_at = 2 where device_id = (select id from device where name = $1)`,
+        [device],
+      )
+    },
     ...{ lab, lab2, lab3, lab4, nurse, physician, centre, courier, courier2, engineer },
     /** Red cells in stock that were kept as they must be: 2 U of O RhD-positive at H2 where nothing else is said. */
     async aBag({ facility = 'H2', abo = 'O', rhd = 'positive', amount = 2, days = 20 }: Cells = {}) {

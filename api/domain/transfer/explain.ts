@@ -133,7 +133,7 @@ function drawnOn(
 }
 
 /** Of each cell that gives more than is free, the bags that go beyond it: the last to expire of those that may. */
-function fromReserve(
+export function fromReserve(
   { policy }: TransferProblem,
   { cells }: Known,
   moves: readonly Move[],

@@ -158,7 +158,9 @@ function advance(
           moves = foundMoves
           score = foundScore
         }
-        if (foundScore.violations.length === 0)
+        // A bound above a plan there is says that no plan is what one is: the solver is wrong, if only by its tolerances.
+        const isBelievable = found.bound <= from.value + halfAUnit
+        if (foundScore.violations.length === 0 && isBelievable)
           bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
         else {
           // Nor is anything believed that was concluded from it.
@@ -246,6 +248,9 @@ function columnsOf(moves: readonly Move[], { options }: IntegerProgram): Readonl
 function wholeOptions(values: ArrayLike<number>, { options }: IntegerProgram): ReadonlyMap<number, number> {
   return new Map(options.map((_, column) => [column, Math.round(values[column] ?? 0)]))
 }
+
+/** Of what is whole in the program's unit nothing is so much above another and yet the same. */
+const halfAUnit = 0.5
 
 /** The solver's bound is a float, what it bounds is whole. */
 const roundingSlack = 1e-4

@@ -100,12 +100,21 @@ export function stateOfTransfer(bags: readonly TransferBagState[], isApproved: b
 /** A line of a request, and how much of it is in each state. */
 export type LineProgress = {
   readonly amount: number
-  readonly bags: readonly { readonly amount: number; readonly state: TransferBagState }[]
+  readonly bags: readonly {
+    readonly amount: number
+    readonly state: TransferBagState
+    /** It is held, or has expired, as things are: nobody could be given it. */
+    readonly isUnusable?: boolean
+  }[]
 }
 
-/** What is asked for and nothing comes for, to two decimals. */
+/**
+ * What is asked for and nothing comes for, to two decimals. What is to come and could be given to nobody does not count: while
+ * it is on its way nobody can call it off, and others must be planned in its place. Should it turn out well, there is more.
+ */
 export function missingOf({ amount, bags }: LineProgress): number {
-  return Math.max(0, rounded(amount - sumOf(bags, isCounted)))
+  const comes = bags.filter(({ state, isUnusable }) => !(isUnusable && isOpen(state)))
+  return Math.max(0, rounded(amount - sumOf(comes, isCounted)))
 }
 
 export function stateOfRequest(lines: readonly LineProgress[], isCancelled: boolean): TransferRequestState {

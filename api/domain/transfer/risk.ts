@@ -17,12 +17,16 @@ export function chanceOfAtLeast(count: number, mean: number): number {
   if (mean > 500) return 1 - normal((count - 0.5 - mean) / Math.sqrt(mean))
   let term = Math.exp(-mean)
   let below = term
-  for (let k = 1; k < count; k++) {
+  // Beyond the mean terms only shrink: one that is nothing beside their sum ends it, however far off the count is.
+  for (let k = 1; k < count && (k <= mean || term > negligible); k++) {
     term *= mean / k
     below += term
   }
   return Math.max(0, Math.min(1, 1 - below))
 }
+
+/** The terms after one as small as this sum to no more than 500 times it. */
+const negligible = 1e-18
 
 /** The normal distribution (Abramowitz and Stegun 26.2.17, within 7.5e-8). */
 function normal(z: number): number {

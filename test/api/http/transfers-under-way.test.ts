@@ -267,6 +267,48 @@ describe('bags that are promised', () => {
     expect(await look(city.lab, transfer)).toMatchObject({ state: 'dispatched' })
   })
 
+  test('of a reserve are approved wherever they go, though more of them are of it than was planned', async ({
+    door,
+  }) => {
+    const city = await aTransferCity(door)
+    const level = { component: 'red_cells', abo: 'O', rhd: 'positive', uom: 'U' }
+    const levels = [{ ...level, target: 4, minimum: 4, critical: 0 }]
+    await done(city.lab2.put('/facilities/H2/stock-levels', { levels }), { parse: (x) => x })
+    const bagIds = [await city.aBag(), await city.aBag(), await city.aBag()]
+    for (const [worker, code] of [[city.lab, 'H1'] as const, [city.lab3, 'H3'] as const])
+      await ask(worker, { lines: [{ component: 'red_cells', amount: 2, uom: 'U' }] }, code)
+    const planned = await plan(city.centre)
+    expect(planned.donors).toMatchObject([{ before: 6, after: 2, needsApproval: true }])
+    const left = bagIds.find((id) => planned.moves.every(({ bagId }) => bagId !== id)) as string
+    await step(city.lab2, left, 'distribute', { to: 'C1' })
+    const transfers = await accept(city.centre, planned)
+    expect(transfers.map(({ to, needsApproval }) => [to, needsApproval]).sort()).toEqual([
+      ['H1', true],
+      ['H3', true],
+    ])
+  })
+
+  test('that are recalled on their way are missing again, and others are planned in their place', async ({
+    door,
+  }) => {
+    const city = await aTransferCity(door)
+    const { request, transfer, bagIds } = await aTransfer(city)
+    const [first = '', second = ''] = bagIds
+    for (const bagId of bagIds) await send(city, bagId)
+    expect(await lookAt(city.lab, request)).toMatchObject({ lines: [{ missing: 0, underWay: 4 }] })
+    await done(city.lab2.post(`/bags/${first}/holds`, { kind: 'visual', reason: 'clots' }), BagDetail)
+    expect(await lookAt(city.lab, request)).toMatchObject({
+      state: 'under_way',
+      lines: [{ missing: 2, underWay: 4 }],
+    })
+    const other = await city.aBag({ facility: 'H3' })
+    const [again] = await accept(city.lab, await plan(city.lab, [request.requestId]))
+    expect(again?.bags.map(({ bagId }) => bagId)).toEqual([other])
+    expect(await lookAt(city.lab, request)).toMatchObject({ lines: [{ missing: 0 }] })
+    await step(city.lab, second, 'receive', {})
+    expect(await look(city.lab, transfer)).toMatchObject({ state: 'in_transit' })
+  })
+
   test('that are refused, taken back or found unfit are said to be, and planned again', async ({ door }) => {
     const city = await aTransferCity(door)
     const { transfer, request, bagIds } = await aTransfer(city)

@@ -90,6 +90,22 @@ describe('a request', () => {
     ])
   })
 
+  test('that can be met still stands before those that are over, however many', async ({ door }) => {
+    const { lab } = await aTransferCity(door)
+    const over = await ask(lab, { deadline: iso(noon + hour) })
+    const [last, first] = [
+      await ask(lab, { deadline: iso(noon + 9 * hour) }),
+      await ask(lab, { deadline: iso(noon + 8 * hour) }),
+    ]
+    door.world.clock.now = noon + 2 * hour
+    const listed = async (limit: number) =>
+      (await done(lab.get(`/transfer-requests?limit=${limit}`), TransferRequests)).requests
+    expect((await listed(1)).map(({ requestId }) => requestId)).toEqual([first.requestId])
+    expect((await listed(9)).map(({ requestId }) => requestId)).toEqual(
+      [first, last, over].map(({ requestId }) => requestId),
+    )
+  })
+
   test('is refused where it cannot be meant', async ({ door }) => {
     const { lab } = await aTransferCity(door)
     const post = (changes: object) => refusal(lab.post('/facilities/H1/transfer-requests', aWish(changes)))
@@ -196,6 +212,17 @@ describe('a plan', () => {
     expect(await refusal(city.centre.post(`/transfer-plans/${made.planId}/accept`, {}))).toMatchObject({
       code: 'conflict',
     })
+  })
+
+  test('goes by where most of a hospital stands, whatever one device says of itself', async ({ door }) => {
+    const { lab, aBag, standsAt } = await aTransferCity(door)
+    await aBag()
+    const minutes = async () => (await plan(lab, [(await ask(lab)).requestId])).moves[0]?.arrival.p80
+    const near = await minutes()
+    await standsAt('third-of-H2', 100)
+    await standsAt('second-of-H2', 1)
+    await standsAt('box-of-H2', 0, 'box')
+    expect(await minutes()).toBe(near)
   })
 
   test('for two requests together starves neither of what only one source has', async ({ door }) => {

@@ -83,6 +83,9 @@ describe('a transfer, and a request', () => {
         const line = { amount, bags: bags.map((state: TransferBagState) => ({ amount: 1, state })) }
         const comes = bags.filter((state) => isOpen(state) || state === 'received').length
         expect(missingOf(line)).toBe(Math.max(0, amount - comes))
+        const unusable = { amount, bags: line.bags.map((bag) => ({ ...bag, isUnusable: true })) }
+        const received = bags.filter((state) => state === 'received').length
+        expect(missingOf(unusable)).toBe(Math.max(0, amount - received))
         const isMet = bags.filter((state) => state === 'received').length >= amount
         expect(stateOfRequest([line], false) === 'received').toBe(isMet)
         expect(stateOfRequest([line], true)).toBe('cancelled')
