@@ -121,7 +121,11 @@ export async function empty({ pool }: OpenDatabase): Promise<void> {
     from pg_tables where schemaname not in ('pg_catalog', 'information_schema', 'drizzle')`,
   )
   const tables = rows[0]?.tables
-  if (tables) await pool.query(`truncate ${tables} restart identity cascade`)
+  if (!tables) return
+  // A process remembers policies by the number of the newest, which is never used for another.
+  const newest = await pool.query<{ id: string }>(`select last_value as id from policy_id_seq`)
+  await pool.query(`truncate ${tables} restart identity cascade`)
+  await pool.query(`select setval('policy_id_seq', $1)`, [newest.rows[0]?.id])
 }
 
 const migrationsFolder = fileURLToPath(new URL('../../schema/migrations', import.meta.url))
