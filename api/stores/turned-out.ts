@@ -71,8 +71,7 @@ const ofSample = sql`from ${patientSample} s join`
 const mayBeSo = sql`(
     subject.anti_d
     or subject.abo <> subject.bag_abo or subject.rhd <> subject.bag_rhd
-    or (subject.abo is null or subject.rhd is null) and (not subject."isGiven" or not exists (
-      select ${ofSample} ${patientGrouping} g on g.sample_id = s.id where ${ofPatient('s')}))
+    or subject.abo is null or subject.rhd is null
     or exists (select ${ofSample} ${patientGrouping} g on g.sample_id = s.id
       where ${ofPatient('s')} and (g.abo <> subject.bag_abo or g.rhd <> subject.bag_rhd))
     or exists (select from ${crossmatch} c where ${ofPatient('c')} and c.bag_id = subject."bagId" and c.result <> 'compatible')
