@@ -39,6 +39,8 @@ export type Container = {
   /** What a device tells when it is switched on: mains, door, and every tag it finds. */
   report(at: number): Happening[]
   inventory(at: number): Happening
+  /** Whether those who open it are somebody's to tell: it is unlocked for them, and nobody visits of themselves. */
+  readonly isAttended: boolean
   /** Somebody opens the door, in the session given, and closes it soon. */
   visit(session: string): void
   /** Somebody stands before it, opens it, and closes it when bags were taken out and put in. */
@@ -168,6 +170,7 @@ export function createContainer(options: ContainerOptions): Container {
   planVisits()
   return {
     worldMs: () => now,
+    isAttended: attended,
     advance(untilMs, stamp) {
       const happenings: Happening[] = []
       for (;;) {

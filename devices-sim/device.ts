@@ -148,7 +148,7 @@ export function startDevice(options: DeviceOptions): Device {
   /** Without a terminal there is no list to keep, and that command is done by saying so. Returns why it could not be done. */
   function obey(command: Command): string | null {
     // Only what is about the container cuts its time where it comes in: how that is cut shows in its last digit.
-    if (command.kind === 'unlock') {
+    if (command.kind === 'unlock' && !container.isAttended) {
       catchUp()
       container.visit(sessionOf(command))
       catchUp()

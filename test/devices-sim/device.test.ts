@@ -320,10 +320,11 @@ describe('a command', () => {
 
   test('that is about nothing of its container does not show in what its probes measure', async () => {
     const sensor = { offsetCelsius: 0, noiseCelsius: 0, resolutionCelsius: 1e-9 }
-    const alone = aDevice({ device: 'alone' }, { sensor })
-    const told = aDevice({}, { sensor })
+    // Unlocked for people who are told to it themselves, its door stays shut until they open it.
+    const alone = aDevice({ device: 'alone' }, { sensor, attended: true })
+    const told = aDevice({}, { sensor, attended: true })
     await broker.subscribed('fridge')
-    for (const [index, kind] of ['holdList', 'sound', 'configure'].entries()) {
+    for (const [index, kind] of ['holdList', 'sound', 'configure', 'unlock'].entries()) {
       alone.tick()
       told.time.now += everyMs / 2
       await broker.send(commandTopic('hospital', 'fridge'), command(index + 1, kind))
