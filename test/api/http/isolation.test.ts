@@ -380,6 +380,8 @@ const networkWide = new Set([
 ])
 
 const queries: Record<string, (place: Place) => string> = {
+  'GET /stock/overview': ({ code }) => `?facility=${code}`,
+  'GET /stock/nearest': ({ code }) => `?component=granulocytes&amount=1&uom=dose&to=${code}`,
   'GET /recalls/preview': ({ code, bagId }) => `?facility=${code}&scope=bag&of=${bagId}`,
   'DELETE /people/{username}/roles': ({ code }) => `?role=courier&facility=${code}`,
 }
@@ -743,6 +745,7 @@ test('of every route every role gets what it may have of its own facility, and n
       const namesSomething =
         /\{/.test(route) ||
         byRow.test(route) ||
+        route.startsWith('GET /stock/') ||
         /"facility"|"bags"/.test(JSON.stringify(bodies[route]?.(other) ?? {}))
       if (!namesSomething) continue
       const theirs = await cell(role, route, other)

@@ -125,6 +125,8 @@ describe('the description of the API', () => {
       'get /session',
       'get /signatures',
       'get /stock',
+      'get /stock/nearest',
+      'get /stock/overview',
       'get /tags/unresolved',
       'get /take-outs/{takeOutId}',
       'get /tasks',
