@@ -18,7 +18,8 @@ type Row = Omit<StockCount, 'group'> & { readonly abo: Abo | null; readonly rhd:
  * newest ledger says; one that should have a ledger and has none is not shown to be kept. A bag nobody holds is counted
  * nowhere.
  *
- * Holds and policies are looked up once for all, ledgers by their index: of a million bags it is one pass.
+ * Holds and policies are looked up once for all, ledgers by their index: of a million bags it is one pass. What is on its way
+ * is asked for in the words of the partial indexes that know it, for nothing else knows where a bag is sent.
  *
  * @param ends where the bands of each component end, ms from now, rising
  */
@@ -48,7 +49,10 @@ export async function countStock(
       where b.state in ${words(onShelf)} and ${there(sql`b.holder_id`)} and ${of}
       union all
       select b.*, b.destination_id from ${bag} b
-      where b.state in ${words(underWay)} and ${there(sql`b.destination_id`)} and ${of}
+      where b.state in ('in_transit', 'arrived') and ${there(sql`b.destination_id`)} and ${of}
+      union all
+      select b.*, b.destination_id from ${bag} b
+      where b.state = 'distributed' and ${there(sql`b.destination_id`)} and ${of}
     ), counted as (
       select b.facility_id, b.component, b.abo, b.rhd, b.uom, b.amount, b.expires_at, b.reserved_until,
         case

@@ -231,10 +231,7 @@ export async function usedSince(
     : sql`b.holder_id is not null`
   // What was used since then was in date then, or was thrown away soon after it expired: so the index of holders serves.
   const { rows } = await db.execute<Used>(sql`
-    select u.holder_id as "facilityId", u.component, u.abo, u.rhd, u.uom, sum(u.amount) as amount,
-      coalesce(sum(u.amount) filter (where u.state in ('issued', 'transfused')), 0) as given,
-      count(*)::integer as bags, min(u.at) as "firstAt"
-    from (
+    with used as materialized (
       select b.holder_id, b.component, b.abo, b.rhd, b.uom, b.amount, b.state,
         case when b.state = 'available' then b.expires_at else (
           select min(e.at) from ${bagEvent} e where e.bag_id = b.id and e.at > ${since}::bigint
@@ -244,8 +241,11 @@ export async function usedSince(
         and b.abo is not null and b.amount is not null and b.expires_at > ${since - (now - since)}::bigint
         and (b.state in ('issued', 'transfused', 'discarded')
           or (b.state = 'available' and b.expires_at > ${since}::bigint and b.expires_at <= ${now}::bigint))
-    ) u
-    where u.at is not null
+    )
+    select holder_id as "facilityId", component, abo, rhd, uom, sum(amount) as amount,
+      coalesce(sum(amount) filter (where state in ('issued', 'transfused')), 0) as given,
+      count(*)::integer as bags, min(at) as "firstAt"
+    from used where at is not null
     group by 1, 2, 3, 4, 5`)
   return rows
 }
