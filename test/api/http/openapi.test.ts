@@ -122,6 +122,7 @@ describe('the description of the API', () => {
       'get /recalls/{number}',
       'get /rejected-messages',
       'get /rejected-messages/{id}',
+      'get /rotation-proposals',
       'get /session',
       'get /signatures',
       'get /stock',

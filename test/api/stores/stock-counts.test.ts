@@ -129,7 +129,7 @@ test('what is counted is what the rules say of each bag, each of them once, here
         expect(some).toHaveLength(counts.filter(({ component }) => component === 'platelets').length)
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
   expect([...seen].sort()).toEqual([...stockStandings].sort())
 })
