@@ -24,7 +24,7 @@ import { demandRight } from './demand.ts'
 import { bagOf, levelsWith } from './read-transfer-facts.ts'
 
 /** So many sites are read at a time: the nearest mostly serve, and then nobody asks what the others have. */
-const readTogether = 25
+const readTogether = 10
 
 export type NearestWish = {
   readonly component: OrderedComponent

@@ -30,7 +30,7 @@ const usualTimeZone = 'Asia/Shanghai'
 /**
  * The city as it is now, for a rotation. What a site uses of a kind of blood is what patients got of it in the last four
  * weeks, be it nothing: where bags came or went before that. Where none did nobody knows, and nothing is moved from there or
- * there.
+ * there; nor from a centre, for what it sends out was given to nobody there, and still is no waste.
  */
 export async function readRotationProblem(
   { now: clock, travel, database: { db } }: Pick<Deps, 'now' | 'travel' | 'database'>,
@@ -99,6 +99,7 @@ function levelsFor(
 ): RotationLevel[] {
   const codes = new Map(sites.map(({ id, code }) => [id, code]))
   const ids = new Map(sites.map(({ id, code }) => [code, id]))
+  const centres = new Set(sites.flatMap(({ kind, code }) => (kind === 'centre' ? [code] : [])))
   const given = new Map(
     used.map((one) => [cellOf({ ...one, site: codes.get(one.facilityId) ?? '' }), one.given] as const),
   )
@@ -110,7 +111,7 @@ function levelsFor(
     if (!cells.has(cellOf(level))) cells.set(cellOf(level), level)
   }
   return [...cells].map(([cell, level]) => {
-    const isKnown = known.has(ids.get(level.site) ?? -1)
+    const isKnown = known.has(ids.get(level.site) ?? -1) && !centres.has(level.site)
     return { ...level, usedPerDay: isKnown ? ((given.get(cell) ?? 0) * 100) / transferUseDays : null }
   })
 }
