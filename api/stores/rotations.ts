@@ -3,6 +3,7 @@ import { bag, bagEvent } from '../../schema/tables/bags.ts'
 import { facility } from '../../schema/tables/facilities.ts'
 import { rotationProposal } from '../../schema/tables/rotations.ts'
 import type { Actor } from '../domain/actor.ts'
+import { Refusal } from '../domain/refusal.ts'
 import type { Reach } from '../domain/rights.ts'
 import { appendAudit } from './audit.ts'
 import type { Database, Transaction } from './database.ts'
@@ -34,6 +35,18 @@ export async function insertRotationProposal(
   const facilityIds = [...new Set([...centres, ...row.facilityIds])]
   await appendNews(tx, [{ ...about, kind: 'rotation.proposed', facilityIds, data: { day: row.day } }])
   return true
+}
+
+export const noRotation = (id: string) => `no rotation proposal has the id ${id}`
+
+/** @throws Refusal `not_found` */
+export async function findRotationProposal(
+  db: Database | Transaction,
+  id: string,
+): Promise<StoredRotationProposal> {
+  const [found] = await db.select().from(rotationProposal).where(eq(rotationProposal.id, id))
+  if (!found) throw new Refusal('not_found', noRotation(id))
+  return found
 }
 
 /** Those that concern a facility within reach, the newest day first. */

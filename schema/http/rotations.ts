@@ -1,11 +1,29 @@
 import { z } from 'zod'
+import { Name } from '../topics.ts'
 import { abos, components, rhds, rotationReasons, unitsOfMeasure } from '../vocabulary.ts'
-import { InstantText, limit, orNull } from './values.ts'
+import { InstantInput, InstantText, limit, orNull, text } from './values.ts'
 
 const words = { zh: z.string(), en: z.string() }
 const chance = z.number().min(0).max(1)
 
 export const RotationProposalsQuery = z.strictObject({ limit: limit(31, 1) })
+
+export const RotationParams = z.strictObject({ proposalId: z.uuid().toLowerCase() })
+
+export const RotationAcceptInput = z
+  .strictObject({
+    journeys: z
+      .array(z.strictObject({ from: Name, to: Name }))
+      .min(1)
+      .max(1_000)
+      .optional()
+      .meta({ description: 'of those proposed; left out: all' }),
+    until: InstantInput.optional().meta({
+      description: 'the bags are promised until then; left out: two hours',
+    }),
+    comment: text(1_000).optional(),
+  })
+  .meta({ id: 'RotationAcceptInput' })
 
 const Move = z.object({
   bagId: z.uuid(),

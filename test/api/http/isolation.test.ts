@@ -353,6 +353,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /transfer-plans/{planId}/accept': () => ({}),
   'POST /transfers/{transferId}/approve': () => ({}),
   'POST /transfers/{transferId}/cancel': () => ({ reason: 'found nearer' }),
+  'POST /rotation-proposals/{proposalId}/accept': () => ({}),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),
 }
@@ -369,6 +370,7 @@ const byRow = /^POST \/imports\/(bags|donations)/
 
 /** What a right for one facility never allows: it would touch all of them. */
 const networkWide = new Set([
+  'POST /rotation-proposals/{proposalId}/accept',
   'POST /list-keys',
   'POST /facilities',
   'POST /policies/proposals',
@@ -645,6 +647,7 @@ function fill(route: string, place: Place): string {
     orderId: place.order,
     requestId: place.request,
     planId: place.plan,
+    proposalId: place.plan,
     transferId: place.transfer,
     contact: place.contact,
     shiftId: String(place.shift),

@@ -244,6 +244,7 @@ describe('the description of the API', () => {
       'post /recalls/{number}/close',
       'post /recalls/{number}/lift',
       'post /rejected-messages/{id}/readmission',
+      'post /rotation-proposals/{proposalId}/accept',
       'post /session',
       'post /session/badge',
       'post /take-outs',

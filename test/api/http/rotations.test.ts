@@ -5,8 +5,9 @@ import { openPlanner } from '../../../api/planner.ts'
 import { dueDay, proposeDailyRotation } from '../../../api/usecases/propose-rotation.ts'
 import { nextRefill } from '../../../api/usecases/read-rotation-problem.ts'
 import { RotationProposals } from '../../../schema/http/rotations.ts'
-import { StockLevels } from '../../../schema/http/transfers.ts'
-import { done, refusal, type Worker } from '../../support/hospital.ts'
+import { Tasks } from '../../../schema/http/tasks.ts'
+import { StockLevels, Transfer, Transfers } from '../../../schema/http/transfers.ts'
+import { done, refusal, step, type Worker } from '../../support/hospital.ts'
 import { aTransferCity, type Cells } from '../../support/transfer-city.ts'
 import { noon, silent } from '../../support/world.ts'
 import { type Door, iso, test } from './door.ts'
@@ -134,6 +135,92 @@ describe('the daily rotation', () => {
        from news where kind = 'rotation.proposed'`,
     )
     expect(rows).toEqual([{ told: ['C1', 'H1', 'H2'] }])
+  })
+
+  test('becomes a transfer where the centre accepts a journey of it: all its bags, or none', async ({
+    door,
+  }) => {
+    const city = await aCityThatWastes(door)
+    for (let index = 0; index < 4; index++) await city.near()
+    await propose(door)
+    const [proposal] = (await proposals(city.centre)) as [Proposal]
+    const path = `/rotation-proposals/${proposal.proposalId}/accept`
+    for (const worker of [city.lab, city.lab2])
+      expect(await refusal(worker.post(path, {}))).toMatchObject({ status: 403, code: 'forbidden' })
+    const unknown = { journeys: [{ from: 'H2', to: 'H3' }] }
+    expect(await refusal(city.centre.post(path, unknown))).toMatchObject({ status: 400 })
+    const nobodys = '/rotation-proposals/00000000-0000-7000-8000-000000000000/accept'
+    expect(await refusal(city.centre.post(nobodys, {}))).toMatchObject({ status: 404 })
+
+    const journeys = [{ from: 'H2', to: 'H1' }]
+    const { transfers } = await done(city.centre.post(path, { journeys, comment: 'by van' }), Transfers)
+    const moved = movesOf(proposal).map(({ bagId }) => bagId)
+    expect(transfers).toMatchObject([
+      {
+        ...{ plan: null, rotation: proposal.proposalId, from: 'H2', to: 'H1', state: 'accepted' },
+        ...{ needsApproval: false, comment: 'by van', until: iso(noon + 2 * hour) },
+      },
+    ])
+    const [transfer] = transfers
+    expect(transfer?.bags.map(({ bagId }) => bagId).sort()).toEqual([...moved].sort())
+    for (const bag of transfer?.bags ?? [])
+      expect(bag).toMatchObject({ request: null, line: null, state: 'promised', unfit: null })
+    expect(movesOf((await proposals(city.centre))[0]).every(({ isStillFree }) => !isStillFree)).toBe(true)
+    expect(await refusal(city.centre.post(path, {}))).toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining('it is reserved'),
+    })
+
+    // It is on the worklist where it comes from, travels as any other, and what spoils on its way is nobody's shortage.
+    const { tasks } = await done(city.lab2.get('/tasks?kind=transfer_to_send'), Tasks)
+    expect(tasks).toMatchObject([{ facility: 'H2', transfer: transfer?.transferId }])
+    for (const [worker, verb, body] of [
+      [city.lab2, 'distribute', { to: 'H1' }],
+      [city.courier2, 'depart', {}],
+    ] as const)
+      await step(worker, moved[0] as string, verb, body)
+    await done(city.lab2.post(`/bags/${moved[0]}/holds`, { kind: 'visual', reason: 'clots' }), {
+      parse: (x) => x,
+    })
+    expect((await done(city.lab.get('/tasks?kind=transfer_broken'), Tasks)).tasks).toEqual([])
+    const cancelled = await done(
+      city.centre.post(`/transfers/${transfer?.transferId}/cancel`, { reason: 'no van' }),
+      Transfer,
+    )
+    expect(cancelled.bags.filter(({ state }) => state === 'cancelled')).toHaveLength(moved.length - 1)
+  })
+
+  test('is not accepted where a bag or what its site keeps has changed, nor a day later', async ({
+    door,
+  }) => {
+    const city = await aCityThatWastes(door)
+    for (let index = 0; index < 4; index++) await city.near()
+    await propose(door)
+    const [proposal] = (await proposals(city.centre)) as [Proposal]
+    const accept = () => refusal(city.centre.post(`/rotation-proposals/${proposal.proposalId}/accept`, {}))
+    const red = { component: 'red_cells', abo: 'O', rhd: 'positive', uom: 'U' }
+    const keep = (minimum: number) => {
+      const levels = [{ ...red, target: 8, minimum, critical: 0 }]
+      return done(city.lab2.put('/facilities/H2/stock-levels', { levels }), StockLevels)
+    }
+    await keep(8)
+    expect(await accept()).toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining('H2 keeps red_cells'),
+    })
+    await keep(0)
+    const bagId = movesOf(proposal)[0]?.bagId
+    await done(city.lab2.post(`/bags/${bagId}/holds`, { kind: 'visual', reason: 'clots' }), {
+      parse: (x) => x,
+    })
+    expect(await accept()).toMatchObject({ code: 'conflict', detail: expect.stringContaining(`${bagId}`) })
+    const { rows } = await door.world.deps.database.pool.query('select from transfer')
+    expect(rows).toHaveLength(0)
+    door.world.clock.now = noon + day
+    expect(await accept()).toMatchObject({
+      code: 'conflict',
+      detail: expect.stringContaining('2020-05-06 is over'),
+    })
   })
 
   test('is one a day, however many reckon it, from six o’clock on the wall of the centre', async ({
