@@ -46,7 +46,6 @@ export type Fleet = {
   totals(): Totals
   /** What went wrong last, and was tried again. */
   lastTrouble(): string | null
-  drained(): Promise<void>
   /** Measure no more, wait so long for the last acknowledgements, and leave. */
   close(graceMs?: number): Promise<void>
 }
@@ -157,7 +156,6 @@ export function startFleet(options: FleetOptions): Fleet {
       waiting: sum((device) => device.waiting()),
     }),
     lastTrouble: () => trouble,
-    drained: async () => void (await Promise.all(devices.map((device) => device.drained()))),
     async close(graceMs) {
       for (const timer of starting) clearTimeout(timer)
       await Promise.all(devices.map((device) => device.close(graceMs)))

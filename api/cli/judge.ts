@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { type LoggedReading, parseRuuviCsv } from '../../schema/loggers/ruuvi-csv.ts'
+import { parseRuuviCsv } from '../../schema/loggers/ruuvi-csv.ts'
 import { judge } from '../domain/judge.ts'
 import { toCelsius, toCenti } from '../domain/temperature.ts'
+import { readAs } from './read-file.ts'
 import { iso, numberOption, type Terminal, UsageError, words } from './terminal.ts'
 
 const options = {
@@ -24,7 +24,7 @@ export async function judgeFile(args: readonly string[], { print }: Terminal): P
   if (low >= high) throw new UsageError(`--low ${values.low} is not below --high ${values.high}`)
   if (maxSilenceMs <= 0) throw new UsageError(`--max-silence ${values['max-silence']} is not a time`)
 
-  const recorded = readLogger(file).map(({ at, celsius }) => ({ at, centi: toCenti(celsius) }))
+  const recorded = readAs(file, parseRuuviCsv).map(({ at, celsius }) => ({ at, centi: toCenti(celsius) }))
   const found = judge(recorded, { low, high, maxSilenceMs })
   const celsius = (centi: number | null) => (centi === null ? null : toCelsius(centi))
   const summary = {
@@ -55,20 +55,4 @@ export async function judgeFile(args: readonly string[], { print }: Terminal): P
     print(`excursion ${side.padEnd(5)} ${from} to ${to ?? 'the last reading'}  ${coldest} to ${warmest} °C`)
   }
   for (const { from, to, ms } of gaps) print(`gap             ${from} to ${to}  ${ms / 1_000} s`)
-}
-
-const unreadable: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'that is a directory, not a file',
-  EACCES: 'this file may not be read',
-}
-
-/** @throws Error naming the file and why it cannot be read, the line where it is one */
-function readLogger(file: string): LoggedReading[] {
-  try {
-    return parseRuuviCsv(readFileSync(file, 'utf8'))
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
-    throw new Error(`${file}: ${unreadable[code] ?? message}`, { cause: error })
-  }
 }

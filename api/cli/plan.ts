@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { TransferPlanInput, TransferProblemInput } from '../../schema/transfer-problem.ts'
 import type { Arrival, Explained } from '../domain/transfer/explain.ts'
@@ -7,6 +6,7 @@ import { movesNamed, scoreOf } from '../domain/transfer/score.ts'
 import { openPlanner } from '../planner.ts'
 import { cnTransferReasons, cnTransferRejections, cnTransferTiers } from '../policies/transfer.ts'
 import { readTransferProblem } from '../usecases/read-transfer-problem.ts'
+import { readAs } from './read-file.ts'
 import { numberOption, type Terminal, table, UsageError, words } from './terminal.ts'
 
 const options = {
@@ -41,7 +41,7 @@ export async function planFile(args: readonly string[], terminal: Terminal): Pro
   }
 }
 
-export function problemSchema(): unknown {
+function problemSchema(): unknown {
   return z.toJSONSchema(TransferProblemInput, { io: 'input' })
 }
 
@@ -121,22 +121,9 @@ function linesOf({ moves, demands, donors, tiers, isProved, gap, secondBest }: E
   ]
 }
 
-const unreadable: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'that is a directory, not a file',
-  EACCES: 'this file may not be read',
-}
-
 /** @throws Error naming the file, and what in it is not understood */
 function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> {
-  let told: unknown
-  try {
-    told = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
-    throw new Error(`${file}: ${unreadable[code] ?? message}`, { cause: error })
-  }
-  const read = schema.safeParse(told)
+  const read = schema.safeParse(readAs(file, JSON.parse))
   if (read.success) return read.data
   const [first, ...more] = read.error.issues
   const others = more.length > 0 ? ` (and ${more.length} more)` : ''

@@ -56,6 +56,8 @@ type Row = Pick<Bag, 'identifier' | 'productCode' | 'collectionType' | 'division
 
 // Written out, for the indexes of just these to serve.
 const isIssue = sql.raw(`e.verb = 'issue'`)
+/** Of one bag: its own events are few, and the index of all issues must not serve. */
+const isIssueOfOne = sql.raw(`e.verb || '' = 'issue'`)
 const isGiving = sql.raw(
   `e.verb in ('transfuse', 'start_transfusion', 'end_transfusion', 'interrupt_transfusion', 'report_reaction')`,
 )
@@ -158,20 +160,20 @@ export async function bagsOutFor(db: Database, asked: AskedOut, now: number): Pr
         i.data->>'override' as override,
         case when i.data->>'patient' = p.pseudonym then i.data->'knew' end as knew,
         coalesce(i.data->'waived', '[]') || coalesce(i.data->'offline'->'conflicts', '[]') as waived
-      from unnest(${`{${ids.join()}}`}::uuid[]) asked (id)
-      join ${bag} b on b.id = asked.id and b.state in ('issued', 'transfused') and ${within(reach, sql`b.holder_id`)}
+      from ${bag} b
       left join ${transfusion} t on t.bag_id = b.id
       left join lateral (
-        select e.version, e.at, e.data from ${bagEvent} e where e.bag_id = b.id and ${isIssue} order by e.version desc limit 1
+        select e.version, e.at, e.data from ${bagEvent} e where e.bag_id = b.id and ${isIssueOfOne} order by e.version desc limit 1
       ) i on true
       join lateral (
         select e.at, e.data->>'patient' as pseudonym from ${bagEvent} e
-        where e.bag_id = b.id and e.version >= coalesce(i.version, 0) and (${isIssue} or ${isGiving})
+        where e.bag_id = b.id and e.version >= coalesce(i.version, 0) and (${isIssueOfOne} or ${isGiving})
           and e.data->>'patient' is not null and ${isOfHolder}
         order by e.version desc limit 1
       ) whom on true
       join ${patient} p on p.facility_id = b.holder_id and p.pseudonym = whom.pseudonym
-      where coalesce(i.at, whom.at) >= ${outSince}::bigint
+      where b.id = any(${`{${ids.join()}}`}::uuid[]) and b.state in ('issued', 'transfused') and ${within(reach, sql`b.holder_id`)}
+        and coalesce(i.at, whom.at) >= ${outSince}::bigint
         and (b.state = 'issued' or not coalesce(t.is_over, true) or ${isGivenToo})
     ), suspect as materialized (
       select * from subject where ${mayBeSo}
