@@ -6,7 +6,7 @@ import { migrateDatabase, usage as migrateUsage } from './cli/migrate.ts'
 import { planFile, usage as planUsage } from './cli/plan.ts'
 import { rescueBags, usage as rescueUsage } from './cli/rescue.ts'
 import { signIn, signInUsage, signOut, signOutUsage, whoAmI, whoAmIUsage } from './cli/sign-in.ts'
-import { holdsUsage, listHolds, listStock, stockUsage } from './cli/stock.ts'
+import { holdsUsage, listHolds, listStock, overviewUsage, showOverview, stockUsage } from './cli/stock.ts'
 import { type Terminal, UsageError } from './cli/terminal.ts'
 import { traceBag, usage as traceUsage } from './cli/trace.ts'
 import { verifySignatures, usage as verifySignaturesUsage } from './cli/verify-signatures.ts'
@@ -21,6 +21,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['plan', { run: planFile, usage: planUsage }],
   ['trace', { run: traceBag, usage: traceUsage }],
   ['stock', { run: listStock, usage: stockUsage }],
+  ['overview', { run: showOverview, usage: overviewUsage }],
   ['holds', { run: listHolds, usage: holdsUsage }],
   ['rescue', { run: rescueBags, usage: rescueUsage }],
   ['devices', { run: listDevices, usage: devicesUsage }],

@@ -18,6 +18,7 @@ import { keepConfigured } from './jobs/keep-configured.ts'
 import { startNoticingExpiry } from './jobs/notice-expired.ts'
 import { startOfferingLists } from './jobs/offer-lists.ts'
 import { startPacking } from './jobs/pack-hours.ts'
+import { startProposingRotations } from './jobs/propose-rotations.ts'
 import { createMailer } from './jobs/send-mail.ts'
 import { startNotices } from './jobs/send-notices.ts'
 import { startAlarmWatch } from './jobs/watch-alarms.ts'
@@ -147,6 +148,7 @@ async function open(
   opened.push(startJudging({ ...deps, tell: () => news.nudge() }))
   opened.push(startCatchingRecalls({ ...deps, tell: () => news.nudge() }))
   opened.push(startOfferingLists({ ...deps, news, secret: config.adminKey }))
+  opened.push(startProposingRotations({ ...deps, tell: () => news.nudge() }))
   const mailer = config.mail ? createMailer(config.mail) : null
   if (!mailer) log.info({}, 'nobody is told of alarms by e-mail: there is no SMTP_URL')
   opened.push(startNotices({ ...deps, mailer, tell: () => news.nudge() }))

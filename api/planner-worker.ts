@@ -2,6 +2,8 @@ import { parentPort } from 'node:worker_threads'
 import { explain } from './domain/transfer/explain.ts'
 import { planTransfers } from './domain/transfer/plan.ts'
 import type { TransferBag, TransferLevel, TransferProblem } from './domain/transfer/problem.ts'
+import { proposeRotation } from './domain/transfer/rotation.ts'
+import type { RotationLevel, RotationProblem } from './domain/transfer/rotation-problem.ts'
 import { loadSolver } from './highs.ts'
 import type { FromPlanner, PlanTold, ToPlanner } from './planner.ts'
 
@@ -9,9 +11,9 @@ if (!parentPort) throw new Error('this file is a worker')
 const port = parentPort
 
 const solver = await loadSolver()
-let problem: Omit<TransferProblem, 'stock' | 'levels'> | undefined
+let problem: Extract<ToPlanner, { kind: 'problem' }>['problem'] | undefined
 let stock: TransferBag[] = []
-let levels: TransferLevel[] = []
+let levels: (TransferLevel | RotationLevel)[] = []
 post({ kind: 'ready' })
 
 port.on('message', (message: ToPlanner) => {
@@ -27,7 +29,9 @@ port.on('message', (message: ToPlanner) => {
     const asked = { ...problem, stock, levels }
     problem = undefined
     try {
-      tell(asked, message.told)
+      // Whoever asks for a rotation has told a problem of one.
+      if (message.kind === 'plan') tell(asked as TransferProblem, message.told)
+      else post({ kind: 'rotated', rotation: proposeRotation(asked as RotationProblem) })
     } catch (error) {
       post({ kind: 'failed', reason: (error as Error).message })
     }

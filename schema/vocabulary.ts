@@ -238,6 +238,40 @@ export type TransferVerb = (typeof transferVerbs)[number]
 export const rotationReasons = ['seldom_used_here', 'others_before_it', 'makes_room', 'same_journey'] as const
 export type RotationReason = (typeof rotationReasons)[number]
 
+/** What a bag on a shelf, or on its way to it, is to whoever counts the stock: the first of these that holds. */
+export const stockStandings = [
+  'expired',
+  'held',
+  'coming',
+  'waiting',
+  'special',
+  'unproven',
+  'promised',
+  'reserved',
+  'ready',
+] as const
+export type StockStanding = (typeof stockStandings)[number]
+
+/** How short blood of a kind is, the worst in front. Unknown is not green. */
+export const shortagePhases = ['red', 'amber', 'unknown', 'green'] as const
+export type ShortagePhase = (typeof shortagePhases)[number]
+
+/** Which rule a phase is by. */
+export const shortageReasons = [
+  'at_critical',
+  'few_days_red',
+  'below_minimum',
+  'few_days_amber',
+  'minimum_kept',
+  'days_enough',
+  'nothing_to_go_by',
+] as const
+export type ShortageReason = (typeof shortageReasons)[number]
+
+/** Of what is asked for, what a site can give now. */
+export const servings = ['all', 'part', 'none'] as const
+export type Serving = (typeof servings)[number]
+
 /** What speaks for the device a bag is rescued to, and what is to be known of it. */
 export const rescueReasons = [
   'only_choice',

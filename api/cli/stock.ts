@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { BagDetail, type BloodGroup } from '../../schema/http/bags.ts'
 import { Stock } from '../../schema/http/life.ts'
+import { StockOverview } from '../../schema/http/stock.ts'
 import type { Finding } from '../../schema/vocabulary.ts'
 import { ask, type Connection, connectionOptions } from './service.ts'
 import { type Terminal, table, UsageError, words } from './terminal.ts'
@@ -8,6 +9,8 @@ import { type Terminal, table, UsageError, words } from './terminal.ts'
 export const stockUsage =
   'stock [--facility CODE] [--component NAME] [--abo O|A|B|AB] [--rhd positive|negative] [--issuable] ' +
   '[--url URL] [--key KEY] [--json]'
+export const overviewUsage =
+  'overview [--facility CODE] [--component NAME] [--phase red|amber|unknown|green] [--url URL] [--key KEY] [--json]'
 export const holdsUsage = 'holds [--facility CODE] [--url URL] [--key KEY] [--json]'
 
 const options = {
@@ -24,6 +27,8 @@ const stockOptions = {
   issuable: { type: 'boolean', default: false },
 } as const
 
+const overviewOptions = { ...options, component: { type: 'string' }, phase: { type: 'string' } } as const
+
 /** What is where, and may be issued or why not. */
 export async function listStock(args: readonly string[], { print }: Terminal): Promise<void> {
   const { values, positionals } = words(args, stockOptions)
@@ -38,6 +43,19 @@ export async function listStock(args: readonly string[], { print }: Terminal): P
   })
   if (values.json) print(JSON.stringify(stock))
   else for (const line of describeStock(stock)) print(line)
+}
+
+/** The stock at a glance: what could be handed out, how long it lasts and how short it is. */
+export async function showOverview(args: readonly string[], { print }: Terminal): Promise<void> {
+  const { values, positionals } = words(args, overviewOptions)
+  if (positionals.length > 0) throw new UsageError(`overview takes options only: ${positionals.join(' ')}`)
+  const { facility, component, phase } = values
+  const query = new URLSearchParams({ limit: String(most) })
+  for (const [name, value] of Object.entries({ facility, component, phase }))
+    if (value !== undefined) query.set(name, value)
+  const overview = await ask(values, `/stock/overview?${query}`, StockOverview)
+  if (values.json) print(JSON.stringify(overview))
+  else for (const line of describeOverview(overview)) print(line)
 }
 
 /** What of the stock is held, and why. */
@@ -98,6 +116,35 @@ export function describeStock({ levels, bags, more }: z.infer<typeof Stock>): st
     ...table([bagHeading, ...bagRows], { words: 7 }),
     ...cutShort(more),
   ].map((line) => line.trimEnd())
+}
+
+const overviewHeading = [
+  'facility',
+  'component',
+  'group',
+  'phase',
+  'ready',
+  'unit',
+  'days',
+  'bags, by expiry',
+  'apart',
+]
+
+/** The overview as lines for people, what is shortest in front, and the city below. */
+export function describeOverview({ cells, more, city }: z.infer<typeof StockOverview>): string[] {
+  type Cell = NonNullable<typeof city>[number]
+  const row = (facility: string, { component, group, uom, ready, bands, apart, coverDays, phase }: Cell) => [
+    ...[facility, component, groupName(group), phase.phase, String(ready.amount), uom ?? '-'],
+    coverDays === null ? '-' : String(coverDays),
+    bands.flatMap(({ en, bags }) => (bags > 0 ? [`${bags} ${en}`] : [])).join(', ') || '-',
+    apart.map(({ en, bags }) => `${bags} ${en}`).join(', '),
+  ]
+  const rows = [
+    ...cells.map((cell) => row(cell.facility, cell)),
+    ...(city ?? []).map((cell) => row('all', cell)),
+  ]
+  if (rows.length === 0) return ['nothing is in stock, kept or was used']
+  return [...table([overviewHeading, ...rows], { words: 9 }).map((line) => line.trimEnd()), ...cutShort(more)]
 }
 
 /** Holds as lines for people, one each. */

@@ -46,6 +46,7 @@ import { recallRoutes } from './recalls.ts'
 import { rejectedMessageRoutes } from './rejected-messages.ts'
 import { rejudgementRoutes } from './rejudgements.ts'
 import { rosterRoutes } from './rosters.ts'
+import { rotationRoutes } from './rotations.ts'
 import { scanAhead } from './scan-ahead.ts'
 import { sequenceHoleRoutes } from './sequence-holes.ts'
 import { seriesRoutes } from './series.ts'
@@ -132,6 +133,7 @@ export function createHttp(services: Services): OpenAPIHono<Env> {
   app.route('/orders', orderRoutes)
   app.route('/facilities', facilityTransferRoutes)
   app.route('/', transferRoutes)
+  app.route('/rotation-proposals', rotationRoutes)
   app.route('/', hl7Routes)
   app.route('/bags', traitRoutes)
   app.route('/bags', crossmatchRoutes)

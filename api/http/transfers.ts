@@ -265,7 +265,7 @@ export const transferRoutes = new OpenAPIHono<Env>()
     )
   })
 
-async function told(ctx: Context, transfers: readonly KnownTransfer[]) {
+export async function told(ctx: Context, transfers: readonly KnownTransfer[]) {
   return { transfers: (await tellTransfers(ctx, transfers)).map(transferView) }
 }
 

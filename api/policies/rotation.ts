@@ -33,6 +33,18 @@ export const cnRotation: RotationPolicy = {
   box: 0.05,
 }
 
+/**
+ * When a day's rotation is proposed, and when the centre fills the hospitals up, by the clock on the centre's wall: so that
+ * what is moved is there before. Engineering defaults.
+ */
+export const rotationTimes = {
+  proposedAtHour: 6,
+  refillsAtHour: 10,
+  refillEveryMs: day,
+  /** What was proposed longer ago is accepted no more: another is there, or soon will be. */
+  acceptedWithinMs: day,
+} as const
+
 export const cnRotationReasons: Readonly<Record<RotationReason, Words>> = {
   seldom_used_here: { zh: '该机构在其有效期内很少使用', en: 'it is seldom used here in its time' },
   others_before_it: { zh: '该机构有更早到期的血袋先用', en: 'others here are used before it' },

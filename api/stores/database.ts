@@ -28,6 +28,7 @@ import * as policies from '../../schema/tables/policies.ts'
 import * as products from '../../schema/tables/products.ts'
 import * as recalls from '../../schema/tables/recalls.ts'
 import * as rescues from '../../schema/tables/rescues.ts'
+import * as rotations from '../../schema/tables/rotations.ts'
 import * as signatures from '../../schema/tables/signatures.ts'
 import * as takeOuts from '../../schema/tables/take-outs.ts'
 import * as telemetry from '../../schema/tables/telemetry.ts'
@@ -65,6 +66,7 @@ export const tables = {
   ...products,
   ...recalls,
   ...rescues,
+  ...rotations,
   ...signatures,
   ...takeOuts,
   ...telemetry,

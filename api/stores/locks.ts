@@ -20,6 +20,7 @@ export const dutyLocks = {
   expire: 4848,
   recall: 4860,
   offer: 4871,
+  rotate: 4877,
 } as const
 
 /** What only one transaction does at a time. */

@@ -18,6 +18,7 @@ import type {
 import { requirements } from '../../schema/vocabulary.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { BagFacts, Hold } from '../domain/bag.ts'
+import type { BloodGroup } from '../domain/compatibility.ts'
 import { type BagFit, lacks, nothingKnown } from '../domain/crossmatch.ts'
 import type { Position } from '../domain/rescue-route.ts'
 import type { Keeping } from '../domain/transfer/promise.ts'
@@ -27,6 +28,7 @@ import { type Bag, factsWith } from './bags.ts'
 import { traitsOf, treatmentsOf } from './crossmatches.ts'
 import type { Database, Transaction } from './database.ts'
 import { standsIn } from './devices.ts'
+import { appendNews } from './news.ts'
 import { camel } from './rows.ts'
 
 /** A bag, and all that says whether it may go anywhere. */
@@ -39,7 +41,12 @@ export type StockBag = {
 
 type Wanted =
   /** In stock and not expired: of these components, anywhere or where these facilities hold them. */
-  | { readonly components: readonly Component[]; readonly holders?: readonly number[] }
+  | {
+      readonly components: readonly Component[]
+      readonly holders?: readonly number[]
+      /** Only of these, as labelled. */
+      readonly groups?: readonly BloodGroup[]
+    }
   /** Whatever has become of them. */
   | { readonly ids: readonly string[] }
 
@@ -94,15 +101,19 @@ export async function inTurns<T, U>(all: readonly T[], make: (one: T) => U): Pro
 
 function conditionOf(wanted: Wanted, now: number): SQL {
   if ('ids' in wanted) return sql`b.id = any(${`{${wanted.ids.join()}}`}::uuid[])`
-  const { components, holders } = wanted
+  const { components, holders, groups } = wanted
   const held = holders ? sql`and b.holder_id = any(${`{${holders.join()}}`}::integer[])` : sql``
+  const of = groups
+    ? sql`and b.abo || ' ' || b.rhd = any(${`{${groups.map(({ abo, rhd }) => `"${abo} ${rhd}"`).join()}}`}::text[])`
+    : sql``
   return sql`b.state = 'available' and b.component = any(${`{${components.join()}}`}::text[])
-    and b.expires_at > ${now}::bigint and f.kind <> 'ambulance' ${held}`
+    and b.expires_at > ${now}::bigint and f.kind <> 'ambulance' ${held} ${of}`
 }
 
 export type Site = {
   readonly id: number
   readonly code: string
+  readonly name: string
   readonly kind: FacilityKind
   readonly timeZone: string
   readonly jurisdiction: Jurisdiction
@@ -125,7 +136,7 @@ export async function allSites(db: Database | Transaction, now: number): Promise
         where d.revoked_at is null and s.position is not null
       ) standing group by facility_id
     )
-    select f.id, f.code, f.kind, f.time_zone as "timeZone", f.jurisdiction, p.told
+    select f.id, f.code, f.name, f.kind, f.time_zone as "timeZone", f.jurisdiction, p.told
     from ${facility} f left join placed p on p.facility_id = f.id order by f.code`)
   return rows.map(({ told, ...site }) => ({ ...site, position: whereStands(site.kind, told ?? []) }))
 }
@@ -188,29 +199,53 @@ export async function insertLevels(
     before: { levels: before.map(({ facilityId: _, ...level }) => level) },
     after: { levels },
   })
+  await appendNews(tx, [
+    { at: now, kind: 'facility.stock_levels_set', subject: code, facilityIds: [facilityId], data: {} },
+  ])
 }
 
-export type Used = Cell & { readonly facilityId: number; readonly amount: number }
+export type Used = Cell & {
+  readonly facilityId: number
+  readonly amount: number
+  /** What of it was given to patients. */
+  readonly given: number
+  readonly bags: number
+  /** When the first of them was. */
+  readonly firstAt: number
+}
 
-/** What was handed out, thrown away or expired of these components since then, by who held it last. */
+/**
+ * What was handed out, thrown away or expired of these components since then, by who held it last.
+ *
+ * @param holders only what these held; left out: anywhere
+ */
 export async function usedSince(
   db: Database | Transaction,
   components: readonly Component[],
   since: number,
   now: number,
+  holders?: readonly number[],
 ): Promise<Used[]> {
+  const there = holders
+    ? sql`b.holder_id = any(${`{${holders.join()}}`}::integer[])`
+    : sql`b.holder_id is not null`
   // What was used since then was in date then, or was thrown away soon after it expired: so the index of holders serves.
   const { rows } = await db.execute<Used>(sql`
-    select b.holder_id as "facilityId", b.component, b.abo, b.rhd, b.uom, sum(b.amount) as amount
-    from ${bag} b
-    where b.holder_id is not null and b.component = any(${`{${components.join()}}`}::text[])
-      and b.abo is not null and b.amount is not null and b.expires_at > ${since - (now - since)}::bigint
-      and (
-        (b.state in ('issued', 'transfused', 'discarded') and exists (
-          select from ${bagEvent} e where e.bag_id = b.id and e.at > ${since}::bigint
-            and e.verb in ('issue', 'transfuse', 'start_transfusion', 'discard')))
-        or (b.state = 'available' and b.expires_at > ${since}::bigint and b.expires_at <= ${now}::bigint)
-      )
+    with used as materialized (
+      select b.holder_id, b.component, b.abo, b.rhd, b.uom, b.amount, b.state,
+        case when b.state = 'available' then b.expires_at else (
+          select min(e.at) from ${bagEvent} e where e.bag_id = b.id and e.at > ${since}::bigint
+            and e.verb in ('issue', 'transfuse', 'start_transfusion', 'discard')) end as at
+      from ${bag} b
+      where ${there} and b.component = any(${`{${components.join()}}`}::text[])
+        and b.abo is not null and b.amount is not null and b.expires_at > ${since - (now - since)}::bigint
+        and (b.state in ('issued', 'transfused', 'discarded')
+          or (b.state = 'available' and b.expires_at > ${since}::bigint and b.expires_at <= ${now}::bigint))
+    )
+    select holder_id as "facilityId", component, abo, rhd, uom, sum(amount) as amount,
+      coalesce(sum(amount) filter (where state in ('issued', 'transfused')), 0) as given,
+      count(*)::integer as bags, min(at) as "firstAt"
+    from used where at is not null
     group by 1, 2, 3, 4, 5`)
   return rows
 }

@@ -90,12 +90,12 @@ export async function insertTransfers(
   }
   await appendNews(
     tx,
-    transfers.map(({ id, planId, at, fromId, toId, bags, needsApproval }) => ({
+    transfers.map(({ id, planId, rotationId, at, fromId, toId, bags, needsApproval }) => ({
       at,
       kind: 'transfer.accepted',
       subject: id,
       facilityIds: [...new Set([fromId, toId, ...centres])],
-      data: { plan: planId, bags: bags.length, needsApproval },
+      data: { ...(planId ? { plan: planId } : { rotation: rotationId }), bags: bags.length, needsApproval },
     })),
   )
 }
@@ -254,13 +254,12 @@ export function listTransfers(
   return known(db, and(within, recent), now, limit)
 }
 
-export function transfersOfPlan(
+export function transfersBy(
   db: Database | Transaction,
-  planId: string,
   ids: readonly string[],
   now: number,
 ): Promise<KnownTransfer[]> {
-  return known(db, and(eq(transfer.planId, planId), inArray(transfer.id, [...ids])), now, ids.length)
+  return known(db, inArray(transfer.id, [...ids]), now, ids.length)
 }
 
 /** The transfer a bag is promised to; null where it is to none. */

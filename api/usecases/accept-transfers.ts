@@ -19,7 +19,7 @@ import {
   type KnownTransfer,
   lockTransfers,
   type NewTransfer,
-  transfersOfPlan,
+  transfersBy,
 } from '../stores/transfers.ts'
 import { demandSomebody } from './demand.ts'
 import { type PlanAnswer, readPlan } from './plan-transfers.ts'
@@ -70,12 +70,17 @@ export async function acceptPlan(
 }
 
 /** So many changes are told at most. */
-const mostNamed = 50
+export const mostNamed = 50
 
 function untilOf(wished: number | undefined, requests: readonly KnownRequest[], now: number): number {
   const last = Math.max(...requests.map(({ deadline }) => deadline))
   if (last <= now) throw new Refusal('conflict', 'plan again: the deadline of all it is for is over')
-  if (wished === undefined) return Math.min(now + transferPromiseMs, last)
+  return promisedUntil(wished, Math.min(now + transferPromiseMs, last), now)
+}
+
+/** @throws Refusal `invalid_request` where it is over, or too far off */
+export function promisedUntil(wished: number | undefined, usual: number, now: number): number {
+  if (wished === undefined) return usual
   if (wished <= now) throw new Refusal('invalid_request', 'until: is over already')
   if (wished > now + transferPromiseMostMs)
     throw new Refusal(
@@ -188,34 +193,70 @@ async function promise(
   },
 ): Promise<KnownTransfer[]> {
   const { planId, moves, until, comment, facts, found } = about
-  const now = ctx.now()
   const ids = new Map(facts.sites.map(({ id, code }) => [code, id]))
-  const known = new Map(found.map((one) => [one.bag.id, one]))
-  const changes = []
-  const transfers: NewTransfer[] = []
   const ofReserve = fromReserveNow(moves, facts)
-  for (const [, together] of groupedBy(moves, ({ from, to }) => `${from} ${to}`)) {
+  const journeys = [...groupedBy(moves, ({ from, to }) => `${from} ${to}`).values()].map((together) => {
     const [{ from, to }] = together as [Move]
     const [fromId, toId] = [ids.get(from), ids.get(to)]
     if (fromId === undefined || toId === undefined) throw new Error(`plan ${planId} names no known facility`)
+    return {
+      ...{ fromId, toId },
+      bags: together.map(({ bagId, request: requestId, line, amount }) => ({
+        bagId,
+        requestId,
+        line,
+        amount,
+      })),
+      needsApproval: together.some(
+        ({ bagId, reasons }) =>
+          ofReserve.has(bagId) || reasons.some(({ reason }) => reason === 'from_reserve'),
+      ),
+    }
+  })
+  return promiseBags(ctx, tx, { source: { planId }, journeys, until, comment, found })
+}
+
+type Journey = Pick<NewTransfer, 'fromId' | 'toId' | 'needsApproval'> & {
+  readonly bags: readonly Omit<NewTransfer['bags'][number], 'version'>[]
+}
+
+/** Promise bags that are locked and were looked at to where they go: one transfer for each way. */
+export async function promiseBags(
+  ctx: Context,
+  tx: Transaction,
+  {
+    source,
+    journeys,
+    until,
+    comment,
+    found,
+  }: {
+    readonly source: { readonly planId: string } | { readonly rotationId: string }
+    readonly journeys: readonly Journey[]
+    readonly until: number
+    readonly comment: string | null
+    readonly found: readonly StockBag[]
+  },
+): Promise<KnownTransfer[]> {
+  const now = ctx.now()
+  const known = new Map(found.map((one) => [one.bag.id, one]))
+  const changes = []
+  const transfers: NewTransfer[] = []
+  for (const { bags: promised, ...journey } of journeys) {
     const id = uuidv7(now)
     const bags = []
-    for (const { bagId, request, line, amount } of together) {
-      const { bag, facts: of } = known.get(bagId) as StockBag
-      const event = decide(of, { verb: 'reserve', transfer: id, to: toId, until }, now)
+    for (const one of promised) {
+      const { bag, facts: of } = known.get(one.bagId) as StockBag
+      const event = decide(of, { verb: 'reserve', transfer: id, to: journey.toId, until }, now)
       changes.push({ before: bag, event })
-      bags.push({ bagId, requestId: request, line, amount, version: bag.version + 1 })
+      bags.push({ ...one, version: bag.version + 1 })
     }
-    const needsApproval = together.some(
-      ({ bagId, reasons }) => ofReserve.has(bagId) || reasons.some(({ reason }) => reason === 'from_reserve'),
-    )
-    transfers.push({ id, planId, fromId, toId, until, needsApproval, comment, at: now, bags })
+    transfers.push({ id, ...source, ...journey, until, comment, at: now, bags })
   }
   await applyEvents(tx, ctx.actor, changes, now)
   await insertTransfers(tx, ctx.actor, transfers, await centreIds(tx))
-  return transfersOfPlan(
+  return transfersBy(
     tx,
-    planId,
     transfers.map(({ id }) => id),
     now,
   )

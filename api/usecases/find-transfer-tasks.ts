@@ -52,7 +52,7 @@ export const transferFinders = {
     const { db } = ctx.database
     const now = ctx.now()
     const transfers = await recent(ctx, throughCentres(reach, await centreIds(db)))
-    const ids = transfers.flatMap(({ bags }) => bags.map(({ requestId }) => requestId))
+    const ids = transfers.flatMap(({ bags }) => bags.flatMap(({ requestId }) => requestId ?? []))
     const requests = ids.length > 0 ? await requestsBy(db, [...new Set(ids)], now) : []
     // What is met by others, or nobody wants any more, is no matter.
     const wanted = new Map(
@@ -62,6 +62,8 @@ export const transferFinders = {
     )
     return transfers.flatMap(({ id: transfer, from, to, at: since, bags }) => {
       const lost = bags.filter(({ state, unfit, requestId, line }) => {
+        // Of what a rotation sends nobody is short.
+        if (requestId === null) return false
         if (isOpen(state)) return unfit !== null && wanted.has(requestId)
         const asked = wanted.get(requestId)?.lines.find((one) => one.line === line)
         return state !== 'received' && state !== 'cancelled' && asked !== undefined && missingOf(asked) > 0

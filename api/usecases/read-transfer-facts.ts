@@ -114,7 +114,8 @@ export function demandOf(requestId: string, line: number): string {
   return `${requestId}/${line}`
 }
 
-function bagOf(
+/** A bag as planning looks at it. */
+export function bagOf(
   { bag, facts, keeping, treated }: StockBag,
   codes: ReadonlyMap<number, string>,
   now: number,
@@ -130,7 +131,7 @@ function bagOf(
 }
 
 /** What is used counts where nothing is kept, too. */
-function levelsWith(
+export function levelsWith(
   levels: readonly Level[],
   used: readonly Used[],
   codes: ReadonlyMap<number, string>,

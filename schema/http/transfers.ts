@@ -292,7 +292,8 @@ const said = orNull(z.object({ by: z.string(), at: InstantText, reason: orNull(z
 export const Transfer = z
   .object({
     transferId: z.uuid(),
-    plan: z.uuid(),
+    plan: orNull(z.uuid()).meta({ description: 'the plan it was accepted of; null of a rotation' }),
+    rotation: orNull(z.uuid()),
     from: z.string(),
     to: z.string(),
     state: z.enum(transferStates).meta({ description: 'by what was done to its bags since' }),
@@ -312,8 +313,8 @@ export const Transfer = z
         amount: z.number(),
         uom,
         expiresAt: InstantText,
-        request: z.uuid(),
-        line: z.int(),
+        request: orNull(z.uuid()).meta({ description: 'what it is for; null of what a rotation sends' }),
+        line: orNull(z.int()),
         state: z.enum(transferBagStates),
         unfit: orNull(z.object({ reason: z.enum([...transferObstacles, 'expired']), ...words })).meta({
           description: 'what speaks against it now, where it is yet to come',

@@ -27,6 +27,7 @@ import { bag } from './bags.ts'
 import { instant, oneOf } from './columns.ts'
 import { device } from './devices.ts'
 import { facility } from './facilities.ts'
+import { rotationProposal } from './rotations.ts'
 
 /** What a facility keeps of one component and group for itself. Append-only: the newest of each counts. */
 export const stockLevel = pgTable(
@@ -143,14 +144,13 @@ export const transferPlan = pgTable('transfer_plan', {
   actor: jsonb().notNull(),
 })
 
-/** The bags of a plan that a person accepted and that go from one facility to another. Append-only. */
+/** The bags of a plan, or of a rotation, that a person accepted and that go from one facility to another. Append-only. */
 export const transfer = pgTable(
   'transfer',
   {
     id: uuid().primaryKey(),
-    planId: uuid()
-      .notNull()
-      .references(() => transferPlan.id),
+    planId: uuid().references(() => transferPlan.id),
+    rotationId: uuid().references(() => rotationProposal.id),
     fromId: integer()
       .notNull()
       .references(() => facility.id),
@@ -169,6 +169,7 @@ export const transfer = pgTable(
     index('transfer_from').on(t.fromId, t.at),
     index('transfer_to').on(t.toId, t.at),
     check('transfer_until', sql`${t.until} > ${t.at}`),
+    check('transfer_source', sql`num_nonnulls(${t.planId}, ${t.rotationId}) = 1`),
   ],
 )
 
@@ -182,10 +183,9 @@ export const transferBag = pgTable(
     bagId: uuid()
       .notNull()
       .references(() => bag.id),
-    requestId: uuid()
-      .notNull()
-      .references(() => transferRequest.id),
-    line: integer().notNull(),
+    /** Null of what a rotation sends: nobody has asked for it. */
+    requestId: uuid().references(() => transferRequest.id),
+    line: integer(),
     /** As labelled when it was promised. */
     amount: doublePrecision().notNull(),
     /** Of the event that promised it: what comes later tells what became of it. */
@@ -198,6 +198,7 @@ export const transferBag = pgTable(
     // A bag is promised once at a time.
     uniqueIndex('transfer_bag_live').on(t.bagId).where(sql`ended_at is null`),
     index('transfer_bag_request').on(t.requestId, t.line),
+    check('transfer_bag_for', sql`(${t.requestId} is null) = (${t.line} is null)`),
   ],
 )
 

@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import type { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
+import { proposeRotation } from '../../api/domain/transfer/rotation.ts'
 import { mostWaiting, openPlanner } from '../../api/planner.ts'
 import { drawTransfers } from '../bench/draw-transfers.ts'
+import { rotations } from '../support/rotations.ts'
 
 const planner = openPlanner()
 afterAll(() => planner.close())
@@ -64,4 +67,20 @@ test('a worker that fails while nobody waits for it ends nothing else, and the n
     process.off('worker', note)
     await own.close()
   }
+})
+
+test('a rotation is what it is in this thread, and a plan after it is a plan', async () => {
+  const problems = fc.sample(rotations({ sites: 4, bags: 20 }), { numRuns: 5, seed: 7 })
+  for (const problem of problems) expect(await planner.rotate(problem)).toEqual(proposeRotation(problem))
+  await expect(planner.plan(drawTransfers(3, 1, 'after'), told)).resolves.toMatchObject({ isProved: true })
+})
+
+test('a rotation that is broken off is told as such, and the next one is reckoned', async () => {
+  const [problem] = fc.sample(rotations({ sites: 4, bags: 20 }), { numRuns: 1, seed: 8 })
+  if (!problem) throw new Error('no problem was drawn')
+  const broken = planner.rotate(problem)
+  const refused = expect(broken).rejects.toThrow('has ended')
+  await planner.breakOff()
+  await refused
+  await expect(planner.rotate(problem)).resolves.toEqual(proposeRotation(problem))
 })

@@ -108,7 +108,7 @@ export function linesOf(problem: RotationProblem): Lines {
 }
 
 /** A demand for the very same blood, whenever it comes: so that the filters of transfers say what may travel. */
-function sameAt(site: string, { component, group, amount, uom }: TransferBag) {
+export function sameAt(site: string, { component, group, amount, uom }: TransferBag) {
   return {
     ...{ id: '', request: '', site, component: wholeOf(component), group: group ?? { abo: null, rhd: null } },
     ...{ rhdPositiveAllowed: false, requires: [], amount: amount ?? 0, uom: uom ?? ('dose' as const) },

@@ -43,11 +43,13 @@ export function planView({ id, answer }: StoredPlan): z.infer<typeof TransferPla
 }
 
 export function transferView(transfer: ToldTransfer): z.infer<typeof Transfer> {
-  const { id, planId, from, to, until, needsApproval, approved, cancelled, comment, at, by, bags } = transfer
+  const { id, planId, rotationId, from, to, until, needsApproval, approved, cancelled } = transfer
+  const { comment, at, by, bags } = transfer
   const said = (word: ToldTransfer['approved']) => word && { ...word, at: iso(word.at) }
   const states = bags.map(({ state }) => state)
   return {
-    ...{ transferId: id, plan: planId, from, to, until: iso(until), needsApproval, comment, at: iso(at), by },
+    ...{ transferId: id, plan: planId, rotation: rotationId, from, to, until: iso(until) },
+    ...{ needsApproval, comment, at: iso(at), by },
     state: stateOfTransfer(states, approved !== null),
     approved: said(approved),
     cancelled: said(cancelled),

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
 import { expect, onTestFinished } from 'vitest'
 import { listDevices } from '../../../api/cli/devices.ts'
-import { listHolds, listStock } from '../../../api/cli/stock.ts'
+import { listHolds, listStock, showOverview } from '../../../api/cli/stock.ts'
 import type { Terminal } from '../../../api/cli/terminal.ts'
 import { BagDetail } from '../../../schema/http/bags.ts'
 import { aBagInStock, aCity, done } from '../../support/hospital.ts'
@@ -52,6 +52,30 @@ test('the stock is told by how much there is, then bag by bag, what expires firs
   ])
   expect(await printed(door, listStock, '--component', 'plasma')).toEqual(['no such bag is in stock'])
   await expect(printed(door, listStock, '--facility', 'H9')).rejects.toThrow('H9')
+})
+
+test('the stock at a glance is told by kind, what is shortest in front, and the city below', async ({
+  door,
+}) => {
+  expect(await printed(door, showOverview)).toEqual(['nothing is in stock, kept or was used'])
+  const city = await aCity(door)
+  const held = await aBagInStock(city, 1)
+  const { bagId } = await aBagInStock(city, 2)
+  await done(city.lab.post(`/bags/${held.bagId}/holds`, { kind: 'visual', reason: 'clots' }), BagDetail)
+  await door.world.deps.database.pool.query(
+    `insert into bag_ledger (bag_id, revision, jurisdiction, verdict, entries, policies, known_from)
+     values ($1, 9, 'CN', 'OK', '[]', '{}', 0)`,
+    [bagId],
+  )
+  const lines = await printed(door, showOverview, '--component', 'red_cells')
+  expect(lines.map((line) => line.split(/ {2,}/))).toEqual([
+    ['facility', 'component', 'group', 'phase', 'ready', 'unit', 'days', 'bags, by expiry', 'apart'],
+    ['H1', 'red_cells', 'O+', 'unknown', '2', 'U', '-', '1 in more than 7 days', '1 held'],
+    ['all', 'red_cells', 'O+', 'unknown', '2', 'U', '-', '1 in more than 7 days', '1 held'],
+  ])
+  const [json] = await printed(door, showOverview, '--facility', 'H1', '--phase', 'red', '--json')
+  expect(JSON.parse(json ?? '')).toMatchObject({ cells: [], city: null })
+  await expect(printed(door, showOverview, 'H1')).rejects.toThrow('overview takes options only')
 })
 
 test('what is held is told with each hold, its reason and since when', async ({ door }) => {

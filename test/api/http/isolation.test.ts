@@ -353,6 +353,7 @@ const bodies: Record<string, (place: Place) => unknown> = {
   'POST /transfer-plans/{planId}/accept': () => ({}),
   'POST /transfers/{transferId}/approve': () => ({}),
   'POST /transfers/{transferId}/cancel': () => ({ reason: 'found nearer' }),
+  'POST /rotation-proposals/{proposalId}/accept': () => ({}),
   'POST /webhooks': ({ code }) => ({ name: `new-${++drawn}`, url: 'https://his.test/', facility: code }),
   'POST /webhooks/{name}/end': () => ({ reason: 'moved' }),
 }
@@ -369,6 +370,7 @@ const byRow = /^POST \/imports\/(bags|donations)/
 
 /** What a right for one facility never allows: it would touch all of them. */
 const networkWide = new Set([
+  'POST /rotation-proposals/{proposalId}/accept',
   'POST /list-keys',
   'POST /facilities',
   'POST /policies/proposals',
@@ -380,6 +382,8 @@ const networkWide = new Set([
 ])
 
 const queries: Record<string, (place: Place) => string> = {
+  'GET /stock/overview': ({ code }) => `?facility=${code}`,
+  'GET /stock/nearest': ({ code }) => `?component=granulocytes&amount=1&uom=dose&to=${code}`,
   'GET /recalls/preview': ({ code, bagId }) => `?facility=${code}&scope=bag&of=${bagId}`,
   'DELETE /people/{username}/roles': ({ code }) => `?role=courier&facility=${code}`,
 }
@@ -643,6 +647,7 @@ function fill(route: string, place: Place): string {
     orderId: place.order,
     requestId: place.request,
     planId: place.plan,
+    proposalId: place.plan,
     transferId: place.transfer,
     contact: place.contact,
     shiftId: String(place.shift),
@@ -743,6 +748,7 @@ test('of every route every role gets what it may have of its own facility, and n
       const namesSomething =
         /\{/.test(route) ||
         byRow.test(route) ||
+        route.startsWith('GET /stock/') ||
         /"facility"|"bags"/.test(JSON.stringify(bodies[route]?.(other) ?? {}))
       if (!namesSomething) continue
       const theirs = await cell(role, route, other)

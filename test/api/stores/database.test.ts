@@ -151,6 +151,7 @@ function behavesLikePostgres(make: () => Promise<{ open: OpenDatabase; drop(): P
       'rejudgement',
       'rejudgement_opinion',
       'rescue',
+      'rotation_proposal',
       'sample_rejection',
       'scan_answer',
       'sighting',
