@@ -1,6 +1,7 @@
 import type { BoxKind, TransferTier } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
 import type { Option } from './candidates.ts'
+import { offeredOf } from './pieces.ts'
 import { type TransferDemand, type TransferProblem, weightOf } from './problem.ts'
 
 /** A sparse row or objective: values at columns. */
@@ -13,7 +14,7 @@ export type IntegerProgram = {
   readonly upper: readonly number[]
   readonly isWhole: readonly boolean[]
   readonly rows: readonly Row[]
-  /** Implied by the rows in whole numbers: they make the relaxed program see that journeys are whole. */
+  /** Implied by the rows, of whole numbers: they make the relaxed program see that journeys are whole. */
   readonly tightening: readonly Row[]
   readonly tiers: ReadonlyMap<TransferTier, Terms>
   /** Columns 0 and on: how many bags of a class go to a demand. */
@@ -30,13 +31,22 @@ export type Trip = { readonly key: string; readonly column: number; readonly opt
  * The plan as an integer program. Whole are the bags of each class that go to each demand, journeys and boxes; what is
  * missing of a need, drawn on a reserve, or taken below a target follows from them. All figures are divided by what they
  * have in common, so that the solver works with small whole numbers.
+ *
+ * Of a class a demand gets no more bags than meet it alone: in a best plan each bag beyond could stay, which changes
+ * nothing but that less is under way, and no journey, for others of the class still go.
+ *
+ * @param names the tiers that are minimised: there are columns and rows for these only
  */
-export function programOf(problem: TransferProblem, options: readonly Option[]): IntegerProgram {
+export function programOf(
+  problem: TransferProblem,
+  options: readonly Option[],
+  names: readonly TransferTier[] = problem.policy.tiers,
+): IntegerProgram {
   const { demands, policy } = problem
   const upper: number[] = []
   const isWhole: boolean[] = []
   const rows: (Terms & { atMost: number })[] = []
-  const tiers = new Map(policy.tiers.map((tier) => [tier, { indices: [], values: [] } as Terms]))
+  const tiers = new Map(names.map((tier) => [tier, { indices: [], values: [] } as Terms]))
   const column = (most: number, whole: boolean) => {
     upper.push(most)
     isWhole.push(whole)
@@ -57,8 +67,9 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
   ])
   const weights = options.map((option) => option.class.weight / unit)
 
-  for (const [at, { class: of, minutes, rank, risk }] of options.entries()) {
-    column(of.bags.length, true)
+  for (const [at, option] of options.entries()) {
+    const { minutes, rank, risk } = option
+    column(mostBags(option, needs.get(option.demand) ?? 0), true)
     const weight = weights[at] as number
     costs('arrival', at, minutes * weight)
     costs('substitution', at, rank * weight)
@@ -92,7 +103,7 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
 
   for (const [cell, at] of byCell) {
     const [free, reserve, aboveTarget] = [cell.free / unit, cell.reserve / unit, cell.aboveTarget / unit]
-    const total = at.reduce((sum, one) => sum + weightAt(one) * (upper[one] as number), 0)
+    const total = offeredOf(at.map((one) => options[one] as Option)) / unit
     const ordinary = at.filter((one) => !mayDrawReserve(options[one] as Option, problem))
     const drawn: Term[] = []
     if (reserve > 0 && ordinary.length < at.length) {
@@ -102,7 +113,7 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
       if (ordinary.length > 0) row(ordinary, weightAt, free)
     }
     if (total > free) row(at, weightAt, free, ...drawn)
-    if (total > aboveTarget) {
+    if (total > aboveTarget && tiers.has('below_target')) {
       const taken = column(total, false)
       costs('below_target', taken, 1)
       row(at, weightAt, aboveTarget, [taken, -1])
@@ -113,7 +124,7 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
   const bringing = new Map<TransferDemand, Term[]>()
   const tightening: Row[] = []
   const journeyOf = ({ class: { cell }, demand }: Option) => `${cell.site}|${demand.site}`
-  for (const [key, at] of groupAt(options, journeyOf)) {
+  for (const [key, at] of tiers.has('carrying') ? groupAt(options, journeyOf) : []) {
     const trip = column(1, true)
     trips.push({ key, column: trip, options: at })
     costs('carrying', trip, policy.trip)
@@ -133,6 +144,8 @@ export function programOf(problem: TransferProblem, options: readonly Option[]):
       row([boxes], () => 1, 0, [trip, -most])
     }
     tightening.push(rowOf([[trip, 1], ...boxesOf], 0))
+    for (const one of at)
+      tightening.push({ indices: [one, trip], values: [1, -(upper[one] as number)], atMost: 0 })
     for (const [demand, most] of mostOf(at, options, problem)) {
       const brings = bringing.get(demand) ?? []
       bringing.set(demand, brings)
@@ -150,6 +163,11 @@ type Term = readonly [at: number, value: number]
 
 function rowOf(terms: readonly Term[], atMost: number): Row {
   return { indices: terms.map(([at]) => at), values: terms.map(([, value]) => value), atMost }
+}
+
+/** No more than meet the demand, and no more than there are. */
+export function mostBags({ class: { bags, weight } }: Option, need: number): number {
+  return Math.min(bags.length, Math.ceil(need / weight))
 }
 
 /** How much a journey could bring to each demand, hundredths of a mL. */

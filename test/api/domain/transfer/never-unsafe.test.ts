@@ -7,7 +7,7 @@ import { loadSolver } from '../../../../api/highs.ts'
 import type { Abo, Component } from '../../../../schema/vocabulary.ts'
 import { problems } from '../../../support/transfers.ts'
 
-const { open: solver } = await loadSolver()
+const solver = await loadSolver()
 const minute = 60_000
 
 /** Who may give red cells to whom, as every blood bank's wall has it; plasma is the other way round. */
