@@ -1,4 +1,4 @@
-import type { TransferTier } from '../../../schema/vocabulary.ts'
+import { type TransferTier, urgencies } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
 import type { Option } from './candidates.ts'
 import type { TransferBag, TransferDemand, TransferProblem } from './problem.ts'
@@ -41,12 +41,22 @@ export function leastOf(
     readonly except: readonly Move[] | null
   },
 ): Least & { readonly value: number } {
-  const { problem, options } = piece
-  const names = problem.policy.tiers
+  const { options } = piece
+  const names = piece.problem.policy.tiers
   const tier = names[place] as TransferTier
   let { moves } = piece
-  let score = scoreOf(problem, moves, facts)
-  const every = programOf(problem, options, except ? names : names.slice(0, place + 1))
+  let score = scoreOf(piece.problem, moves, facts)
+  const reserveAt = names.indexOf('reserve')
+  // Where nothing need be drawn on reserves nothing may be any more.
+  const isNotDrawn = reserveAt < place && amountOf(score, reserveAt) === 0
+  const problem = isNotDrawn ? withoutReserves(piece.problem) : piece.problem
+  const met = new Set(
+    urgencies.filter((urgency) => {
+      const at = names.indexOf(`unmet_${urgency}`)
+      return at < place && amountOf(score, at) === 0
+    }),
+  )
+  const every = programOf(problem, options, except ? names : names.slice(0, place + 1), met)
   const program = except ? withOtherTrips(every, except) : every
   const objective = program.tiers.get(tier) as Terms
   const unit = unitOf(tier, program)
@@ -60,7 +70,7 @@ export function leastOf(
         const terms = program.tiers.get(name) as Terms
         if (terms.indices.length > 0) solving.limit(terms, amountOf(score, before) / unitOf(name, program))
       }
-      if (tier === 'carrying') for (const row of program.tightening) solving.limit(row, row.atMost)
+      for (const row of program.tightening) solving.limit(row, row.atMost)
       const from = { moves, value: amountOf(score, place) / unit }
       const found = leastBy(solving, objective, from, program, useless, () => until - solver.usedMs())
       const foundMoves = found.values ? movesOf(found.values, program) : moves
@@ -87,6 +97,10 @@ export function leastOf(
     bound: Math.min(bound, value),
     options: useless.size > 0 ? options.filter((_, at) => !useless.has(at)) : options,
   }
+}
+
+function withoutReserves(problem: TransferProblem): TransferProblem {
+  return { ...problem, policy: { ...problem.policy, reserveFor: [] } }
 }
 
 /** Fewer options than this are not worth thinning out. */
@@ -134,7 +148,7 @@ function leastBy(
   // What stands stays possible.
   const barred = above(Math.min(standing.value, relaxed.bound + usual)).filter((at) => !from.get(at))
   solving.allow(barred, false)
-  const first = solving.minimise(objective, from, leftMs() / 2)
+  const first = solving.minimise(objective, from, barred.length > 0 ? leftMs() / 2 : leftMs())
   const least = first?.values ? Math.min(standing.value, sumOf(objective, first.values)) : standing.value
   concluded(least)
   const again = barred.filter((at) => !useless.has(at))

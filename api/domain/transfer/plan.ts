@@ -156,7 +156,7 @@ function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved
 const shareOfTier = 0.6
 
 /** Small pieces come first and are soon done, but not in no time. */
-const leastShareOfPiece = 0.2
+const leastShareOfPiece = 0.5
 
 function amountOf(problem: TransferProblem, moves: readonly Move[], facts: Facts, place: number): number {
   return scoreOf(problem, moves, facts).tiers[place]?.value ?? 0

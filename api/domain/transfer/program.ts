@@ -1,8 +1,10 @@
-import type { BoxKind, TransferTier } from '../../../schema/vocabulary.ts'
+import type { BoxKind, TransferTier, Urgency } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
 import type { Option } from './candidates.ts'
+import type { Cell } from './cells.ts'
 import { offeredOf } from './pieces.ts'
 import { type TransferDemand, type TransferProblem, weightOf } from './problem.ts'
+import { divisor, largestSum } from './sums.ts'
 
 /** A sparse row or objective: values at columns. */
 export type Terms = { readonly indices: number[]; readonly values: number[] }
@@ -14,7 +16,7 @@ export type IntegerProgram = {
   readonly upper: readonly number[]
   readonly isWhole: readonly boolean[]
   readonly rows: readonly Row[]
-  /** Implied by the rows, of whole numbers: they make the relaxed program see that journeys are whole. */
+  /** True of whole numbers, of any best plan: they make the relaxed program see that bags and journeys are whole. */
   readonly tightening: readonly Row[]
   readonly tiers: ReadonlyMap<TransferTier, Terms>
   /** Columns 0 and on: how many bags of a class go to a demand. */
@@ -36,16 +38,19 @@ export type Trip = { readonly key: string; readonly column: number; readonly opt
  * nothing but that less is under way, and no journey, for others of the class still go.
  *
  * @param names the tiers that are minimised: there are columns and rows for these only
+ * @param met of what is as urgent nothing is missing
  */
 export function programOf(
   problem: TransferProblem,
   options: readonly Option[],
   names: readonly TransferTier[] = problem.policy.tiers,
+  met: ReadonlySet<Urgency> = new Set(),
 ): IntegerProgram {
   const { demands, policy } = problem
   const upper: number[] = []
   const isWhole: boolean[] = []
   const rows: (Terms & { atMost: number })[] = []
+  const tightening: Row[] = []
   const tiers = new Map(names.map((tier) => [tier, { indices: [], values: [] } as Terms]))
   const column = (most: number, whole: boolean) => {
     upper.push(most)
@@ -60,10 +65,21 @@ export function programOf(
   }
   const needs = new Map(demands.map((demand) => [demand, weightOf(demand, policy) ?? 0]))
   const byCell = groupAt(options, (option) => option.class.cell)
+  const rooms = new Map(
+    [...byCell].map(([cell, at]) => [
+      cell,
+      roomOf(
+        cell,
+        at.map((one) => options[one] as Option),
+        problem,
+      ),
+    ]),
+  )
   const unit = commonUnit([
     ...needs.values(),
     ...options.map((option) => option.class.weight),
-    ...[...byCell.keys()].flatMap(({ free, reserve, aboveTarget }) => [free, reserve, aboveTarget]),
+    ...[...rooms.values()].flatMap(({ free, reserve }) => [free, reserve]),
+    ...(tiers.has('below_target') ? [...byCell.keys()].map(({ aboveTarget }) => aboveTarget) : []),
   ])
   const weights = options.map((option) => option.class.weight / unit)
 
@@ -95,24 +111,29 @@ export function programOf(
   const unmetOf = new Map<TransferDemand, number>()
   for (const demand of demands) {
     const need = (needs.get(demand) ?? 0) / unit
-    const unmet = column(need, false)
+    const unmet = column(met.has(demand.urgency) ? 0 : need, false)
     unmetOf.set(demand, unmet)
     costs(`unmet_${demand.urgency}`, unmet, 1)
-    row(byDemand.get(demand) ?? [], (at) => -weightAt(at), -need, [unmet, -1])
+    const at = byDemand.get(demand) ?? []
+    // Of a bag that is more than all that is needed no more counts than that.
+    row(at, (one) => -Math.min(weightAt(one), need), -need, [unmet, -1])
+    if (met.has(demand.urgency)) tightening.push(...roundedUp(at, weightAt, need))
   }
 
   for (const [cell, at] of byCell) {
-    const [free, reserve, aboveTarget] = [cell.free / unit, cell.reserve / unit, cell.aboveTarget / unit]
-    const total = offeredOf(at.map((one) => options[one] as Option)) / unit
-    const ordinary = at.filter((one) => !mayDrawReserve(options[one] as Option, problem))
+    const room = rooms.get(cell) as Room
+    const [free, reserve, aboveTarget] = [room.free / unit, room.reserve / unit, cell.aboveTarget / unit]
+    const total = room.offered / unit
     const drawn: Term[] = []
-    if (reserve > 0 && ordinary.length < at.length) {
+    if (reserve > 0) {
       const column_ = column(reserve, false)
       costs('reserve', column_, 1)
       drawn.push([column_, -1])
+      const ordinary = at.filter((one) => !mayDrawReserve(options[one] as Option, problem))
       if (ordinary.length > 0) row(ordinary, weightAt, free)
     }
     if (total > free) row(at, weightAt, free, ...drawn)
+    if (total > free && drawn.length === 0) tightening.push(...roundedDown(at, weightAt, free))
     if (total > aboveTarget && tiers.has('below_target')) {
       const taken = column(total, false)
       costs('below_target', taken, 1)
@@ -122,7 +143,6 @@ export function programOf(
 
   const trips: Trip[] = []
   const bringing = new Map<TransferDemand, Term[]>()
-  const tightening: Row[] = []
   const journeyOf = ({ class: { cell }, demand }: Option) => `${cell.site}|${demand.site}`
   for (const [key, at] of tiers.has('carrying') ? groupAt(options, journeyOf) : []) {
     const trip = column(1, true)
@@ -146,10 +166,19 @@ export function programOf(
     tightening.push(rowOf([[trip, 1], ...boxesOf], 0))
     for (const one of at)
       tightening.push({ indices: [one, trip], values: [1, -(upper[one] as number)], atMost: 0 })
-    for (const [demand, most] of mostOf(at, options, problem)) {
+    const most = mostOf(at, options, problem)
+    for (const [demand, own] of groupAt(
+      at.map((one) => options[one] as Option),
+      (option) => option.demand,
+    )) {
+      const [need, inAll] = [needs.get(demand) ?? 0, most.get(demand) ?? 0]
+      const inside = own.map((place) => at[place] as number)
+      const heaviest = Math.max(...inside.map(weightAt))
+      const useful = Math.min(inAll / unit, need / unit + heaviest - 1)
+      tightening.push(rowOf([...inside.map((one): Term => [one, weightAt(one)]), [trip, -useful]], 0))
       const brings = bringing.get(demand) ?? []
       bringing.set(demand, brings)
-      brings.push([trip, -Math.min(most, needs.get(demand) ?? 0) / unit])
+      brings.push([trip, -Math.min(inAll, need) / unit])
     }
   }
   for (const [demand, brings] of bringing) {
@@ -159,10 +188,52 @@ export function programOf(
   return { upper, isWhole, rows, tightening, tiers, options, trips, unit }
 }
 
+/**
+ * What follows for whole bags from their sum being at least so much: by any figure d, that the weights over d, each rounded
+ * up, sum to at least what is needed over d, and being whole to that rounded up.
+ */
+function roundedUp(at: readonly number[], weightAt: (at: number) => number, need: number): Row[] {
+  return [...new Set(at.map(weightAt))]
+    .filter((d) => d > 1 && d < need)
+    .map((d) =>
+      rowOf(
+        at.map((one): Term => [one, -Math.ceil(weightAt(one) / d)]),
+        -Math.ceil(need / d),
+      ),
+    )
+}
+
+/** The same of a sum that is at most so much: rounded down. */
+function roundedDown(at: readonly number[], weightAt: (at: number) => number, most: number): Row[] {
+  return [...new Set(at.map(weightAt))]
+    .filter((d) => d > 1)
+    .map((d) =>
+      rowOf(
+        at.map((one): Term => [one, Math.floor(weightAt(one) / d)]),
+        Math.floor(most / d),
+      ),
+    )
+}
+
 type Term = readonly [at: number, value: number]
 
 function rowOf(terms: readonly Term[], atMost: number): Row {
   return { indices: terms.map(([at]) => at), values: terms.map(([, value]) => value), atMost }
+}
+
+type Room = { readonly offered: number; readonly free: number; readonly reserve: number }
+
+/**
+ * What a cell may give of what is offered of it, hundredths of a mL. Where nobody may draw on its reserve it gives no more
+ * than the largest sum of whole bags that is free, and so in whole numbers just as much.
+ */
+function roomOf({ free, reserve }: Cell, own: readonly Option[], problem: TransferProblem): Room {
+  const classes = [...new Set(own.map((option) => option.class))]
+  const alike = classes.map(({ weight, bags }) => ({ weight, count: bags.length }))
+  const offered = offeredOf(own)
+  const mayDraw = reserve > 0 && own.some((option) => mayDrawReserve(option, problem))
+  if (!mayDraw) return { offered, free: Math.min(free, largestSum(alike, free)), reserve: 0 }
+  return { offered, free, reserve: Math.max(0, largestSum(alike, free + reserve) - free) }
 }
 
 /** No more than meet the demand, and no more than there are. */
@@ -201,6 +272,5 @@ function groupAt<T, K>(of: readonly T[], keyOf: (one: T) => K): Map<K, number[]>
 
 /** What divides all of them. */
 function commonUnit(figures: readonly number[]): number {
-  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
   return Math.max(1, figures.reduce(divisor, 0))
 }
