@@ -27,16 +27,12 @@ export async function loadSolver(): Promise<Solver> {
     timed(() => model.passModel(dataOf(program, highs)))
     return {
       minimise: (objective, from, limitMs) =>
-        timed(() => {
-          const indices = Int32Array.from(from.keys())
-          if (from.size > 0) model.setSolution({ indices, values: Float64Array.from(from.values()) })
-          return minimise(model, objective, program, limitMs, highs)
-        }),
+        timed(() => minimise(model, objective, program, limitMs, highs, from)),
       relax: (objective, limitMs) =>
         timed(() => {
           model.clearIntegrality()
           try {
-            const found = minimise(model, objective, program, limitMs, highs)
+            const found = minimise(model, objective, program, limitMs, highs, new Map())
             return found?.isOptimal
               ? { values: found.values, bound: found.bound, extra: model.getSolution().colDual }
               : null
@@ -71,12 +67,16 @@ function minimise(
   program: IntegerProgram,
   leftMs: number,
   { constants }: Highs,
+  from: ReadonlyMap<number, number>,
 ): (Minimum & { readonly isOptimal: boolean }) | null {
   if (leftMs <= 0) return null
   const costs = new Float64Array(program.upper.length)
   for (const [place, at] of objective.indices.entries()) costs[at] = objective.values[place] as number
   model.changeColsCost(all(program), costs)
   model.zeroAllClocks()
+  // Whatever is changed of a model makes it forget where to begin.
+  if (from.size > 0)
+    model.setSolution({ indices: Int32Array.from(from.keys()), values: Float64Array.from(from.values()) })
   model.options.set('time_limit', leftMs / 1_000)
   const { modelStatus } = model.run()
   const hasSolution = model.info.get('primal_solution_status') === constants.solutionStatus.feasible

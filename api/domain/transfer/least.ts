@@ -64,20 +64,21 @@ export function leastOf(
   const useless = new Set<number>()
   if (amountOf(score, place) > bound) {
     const until = solver.usedMs() + limitMs
-    const solving = solver.open(program)
+    const asGood = names.slice(0, place).flatMap((name, before) => {
+      const terms = program.tiers.get(name) as Terms
+      return terms.indices.length > 0
+        ? [{ ...terms, atMost: amountOf(score, before) / unitOf(name, program) }]
+        : []
+    })
+    const solving = solver.open({ ...program, rows: [...program.rows, ...program.tightening, ...asGood] })
     try {
-      for (const [before, name] of names.slice(0, place).entries()) {
-        const terms = program.tiers.get(name) as Terms
-        if (terms.indices.length > 0) solving.limit(terms, amountOf(score, before) / unitOf(name, program))
-      }
-      for (const row of program.tightening) solving.limit(row, row.atMost)
       const from = { moves, value: amountOf(score, place) / unit }
       const found = leastBy(solving, objective, from, program, useless, () => until - solver.usedMs())
       const foundMoves = found.values ? movesOf(found.values, program) : moves
       const foundScore = scoreOf(problem, foundMoves, facts)
       // A bound above a plan there is says that no plan is what one is: the solver is wrong, if only by its tolerances.
       const isBelievable = foundScore.violations.length === 0 && found.bound <= from.value + halfAUnit
-      if (isBelievable) bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
+      if (isBelievable) bound = Math.max(bound, Math.ceil(found.bound - roundingSlack) * unit + 0)
       // What stands is kept where the solver came to nothing better, or its floating point was not quite right.
       const isBetter = isNoWorse(foundScore, score, place)
       if (isBetter) {

@@ -125,7 +125,8 @@ function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved
     const pieces = other ? [options] : piecesOf(options, names.slice(0, place + 1), open)
     const own = groupedBy(moves, ({ demand }) => demand)
     const inTurn = pieces.toSorted((a, b) => a.length - b.length)
-    const untilMs = solver.usedMs() + (endMs - solver.usedMs()) * shareOfTier
+    const share = place === names.length - 1 ? 1 : shareOfTier
+    const untilMs = solver.usedMs() + (endMs - solver.usedMs()) * share
     const solved = inTurn.map((some, at) => {
       const demands = [...new Set(some.map(({ demand }) => demand))]
       const piece = {

@@ -4,7 +4,7 @@ import type { Option } from './candidates.ts'
 import type { Cell } from './cells.ts'
 import { offeredOf } from './pieces.ts'
 import { type TransferDemand, type TransferProblem, weightOf } from './problem.ts'
-import { divisor, largestSum } from './sums.ts'
+import { type Alike, divisor, largestSum } from './sums.ts'
 
 /** A sparse row or objective: values at columns. */
 export type Terms = { readonly indices: number[]; readonly values: number[] }
@@ -138,6 +138,16 @@ export function programOf(
       const taken = column(total, false)
       costs('below_target', taken, 1)
       row(at, weightAt, aboveTarget, [taken, -1])
+      const { last, next } = sumsAround(
+        cell.aboveTarget,
+        at.map((one) => options[one] as Option),
+      )
+      // No sum of whole bags is between them: up to the one nothing is taken, and at the other so much.
+      const rises = (next - cell.aboveTarget) / (next - last)
+      if (rises < 1)
+        tightening.push(
+          rowOf([...at.map((one): Term => [one, rises * weightAt(one)]), [taken, -1]], (rises * last) / unit),
+        )
     }
   }
 
@@ -228,12 +238,29 @@ type Room = { readonly offered: number; readonly free: number; readonly reserve:
  * than the largest sum of whole bags that is free, and so in whole numbers just as much.
  */
 function roomOf({ free, reserve }: Cell, own: readonly Option[], problem: TransferProblem): Room {
-  const classes = [...new Set(own.map((option) => option.class))]
-  const alike = classes.map(({ weight, bags }) => ({ weight, count: bags.length }))
+  const alike = alikeOf(own)
   const offered = offeredOf(own)
   const mayDraw = reserve > 0 && own.some((option) => mayDrawReserve(option, problem))
   if (!mayDraw) return { offered, free: Math.min(free, largestSum(alike, free)), reserve: 0 }
   return { offered, free, reserve: Math.max(0, largestSum(alike, free + reserve) - free) }
+}
+
+/** Sums of bags a figure lies between: the last up to it, and the first beyond it. */
+function sumsAround(
+  figure: number,
+  own: readonly Option[],
+): { readonly last: number; readonly next: number } {
+  const alike = alikeOf(own)
+  // What is not taken of all is a sum as well.
+  return {
+    last: largestSum(alike, figure),
+    next: offeredOf(own) - largestSum(alike, offeredOf(own) - figure - 1),
+  }
+}
+
+function alikeOf(own: readonly Option[]): readonly Alike[] {
+  const classes = [...new Set(own.map((option) => option.class))]
+  return classes.map(({ weight, bags }) => ({ weight, count: bags.length }))
 }
 
 /** No more than meet the demand, and no more than there are. */
