@@ -103,6 +103,19 @@ export function programOf(
       atMost,
     })
   const weightAt = (at: number) => weights[at] as number
+  /**
+   * What a column is that says how much more is given than a figure. No sum of whole bags is between two neighbours: up to
+   * the one it is 0, and at the other it is all beyond the figure, so in between it may as well rise evenly.
+   */
+  const risingFrom = (figure: number, at: readonly number[], beyond: number): Row[] => {
+    const { last, next } = sumsAround(
+      figure,
+      at.map((one) => options[one] as Option),
+    )
+    const rises = (next - figure) / (next - last)
+    const terms = at.map((one): Term => [one, rises * weightAt(one)])
+    return rises < 1 ? [rowOf([...terms, [beyond, -1]], (rises * last) / unit)] : []
+  }
 
   for (const [of, at] of groupAt(options, (option) => option.class))
     if (at.length > 1) row(at, () => 1, of.bags.length)
@@ -133,21 +146,14 @@ export function programOf(
       if (ordinary.length > 0) row(ordinary, weightAt, free)
     }
     if (total > free) row(at, weightAt, free, ...drawn)
-    if (total > free && drawn.length === 0) tightening.push(...roundedDown(at, weightAt, free))
+    const [draws] = drawn
+    if (total > free && draws) tightening.push(...risingFrom(room.free, at, draws[0]))
+    if (total > free && !draws) tightening.push(...roundedDown(at, weightAt, free))
     if (total > aboveTarget && tiers.has('below_target')) {
       const taken = column(total, false)
       costs('below_target', taken, 1)
       row(at, weightAt, aboveTarget, [taken, -1])
-      const { last, next } = sumsAround(
-        cell.aboveTarget,
-        at.map((one) => options[one] as Option),
-      )
-      // No sum of whole bags is between them: up to the one nothing is taken, and at the other so much.
-      const rises = (next - cell.aboveTarget) / (next - last)
-      if (rises < 1)
-        tightening.push(
-          rowOf([...at.map((one): Term => [one, rises * weightAt(one)]), [taken, -1]], (rises * last) / unit),
-        )
+      tightening.push(...risingFrom(cell.aboveTarget, at, taken))
     }
   }
 
