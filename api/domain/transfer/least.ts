@@ -104,9 +104,6 @@ function withoutReserves(problem: TransferProblem): TransferProblem {
   return { ...problem, policy: { ...problem.policy, reserveFor: [] } }
 }
 
-/** Fewer options than this are not worth thinning out. */
-const fewOptions = 40
-
 /**
  * The least of an objective, of many columns by way of few. Whoever uses a column has at least the relaxed bound and what
  * that column is extra: where that is more than the least known, no best plan uses it, now or in a later tier, and it is
@@ -127,9 +124,8 @@ function leastBy(
   const nothing = { values: null, bound: Number.NEGATIVE_INFINITY }
   const open = [...program.options.keys()]
   const from = columnsOf(standing.moves, program)
-  if (open.length <= fewOptions) return solving.minimise(objective, from, leftMs()) ?? nothing
   const relaxed = solving.relax(objective, leftMs())
-  if (!relaxed) return nothing
+  if (!relaxed) return solving.minimise(objective, from, leftMs()) ?? nothing
   const below = wholeAbove(relaxed.bound)
   const extra = (at: number) => relaxed.extra[at] ?? 0
   const above = (most: number) => open.filter((at) => relaxed.bound + extra(at) > most + barSlack)
