@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Highs, Model } from 'highs'
 import type { IntegerProgram, Terms } from './domain/transfer/program.ts'
-import type { Minimum, Solver } from './domain/transfer/solver.ts'
+import type { Minimum, Solver, Solving } from './domain/transfer/solver.ts'
 
 /** Its types are those of a CommonJS module, which for `import` it is not. */
 const loadHighs: () => Promise<Highs> = createRequire(import.meta.url)('highs')
@@ -10,36 +10,36 @@ const loadHighs: () => Promise<Highs> = createRequire(import.meta.url)('highs')
  * HiGHS, an exact solver of integer programs, in WebAssembly. It never yields while it works, so it belongs in a worker
  * thread (`planner.ts`).
  */
-export async function loadSolver(): Promise<LoadedSolver> {
+export async function loadSolver(): Promise<Solver> {
   const highs = await loadHighs()
   let usedMs = 0
-  const open: Solver = (program, limitMs) => {
-    const untilMs = performance.now() + limitMs
+  const timed = <T>(work: () => T): T => {
+    const began = performance.now()
+    try {
+      return work()
+    } finally {
+      usedMs += performance.now() - began
+    }
+  }
+  const open = (program: IntegerProgram): Solving => {
     const model = highs.createModel()
     model.options.set(quiet)
-    model.passModel(dataOf(program, highs))
+    timed(() => model.passModel(dataOf(program, highs)))
     return {
-      minimise(objective, from) {
-        const began = performance.now()
-        try {
-          const indices = Int32Array.from(from.keys())
-          if (from.size > 0) model.setSolution({ indices, values: Float64Array.from(from.values()) })
-          return minimise(model, objective, program, (untilMs - began) / 2, highs)
-        } finally {
-          usedMs += performance.now() - began
-        }
-      },
-      relax(objective) {
-        const began = performance.now()
-        try {
+      minimise: (objective, from, limitMs) =>
+        timed(() => minimise(model, objective, program, limitMs, highs, from)),
+      relax: (objective, limitMs) =>
+        timed(() => {
           model.clearIntegrality()
-          const found = minimise(model, objective, program, untilMs - began, highs)
-          return found?.isOptimal ? { bound: found.bound, extra: model.getSolution().colDual } : null
-        } finally {
-          model.changeColsIntegrality(all(program), integralityOf(program))
-          usedMs += performance.now() - began
-        }
-      },
+          try {
+            const found = minimise(model, objective, program, limitMs, highs, new Map())
+            return found?.isOptimal
+              ? { values: found.values, bound: found.bound, extra: model.getSolution().colDual }
+              : null
+          } finally {
+            model.changeColsIntegrality(all(program), integralityOf(program))
+          }
+        }),
       allow(columns, isAllowed) {
         if (columns.length === 0) return
         const indices = Int32Array.from(columns)
@@ -55,12 +55,6 @@ export async function loadSolver(): Promise<LoadedSolver> {
   return { open, usedMs: () => usedMs }
 }
 
-export type LoadedSolver = {
-  readonly open: Solver
-  /** How long it has worked until now, ms. */
-  usedMs(): number
-}
-
 /**
  * Objectives are whole, so that whoever is within less than one has the best; HiGHS' own relative gap would stop a little
  * short of it.
@@ -73,12 +67,16 @@ function minimise(
   program: IntegerProgram,
   leftMs: number,
   { constants }: Highs,
+  from: ReadonlyMap<number, number>,
 ): (Minimum & { readonly isOptimal: boolean }) | null {
   if (leftMs <= 0) return null
   const costs = new Float64Array(program.upper.length)
   for (const [place, at] of objective.indices.entries()) costs[at] = objective.values[place] as number
   model.changeColsCost(all(program), costs)
   model.zeroAllClocks()
+  // Whatever is changed of a model makes it forget where to begin.
+  if (from.size > 0)
+    model.setSolution({ indices: Int32Array.from(from.keys()), values: Float64Array.from(from.values()) })
   model.options.set('time_limit', leftMs / 1_000)
   const { modelStatus } = model.run()
   const hasSolution = model.info.get('primal_solution_status') === constants.solutionStatus.feasible

@@ -44,7 +44,7 @@ const chunk = 5
 function tell(asked: TransferProblem, told: PlanTold): void {
   const began = performance.now()
   const before = solver.usedMs()
-  const best = planTransfers(asked, solver.open, told)
+  const best = planTransfers(asked, solver, told)
   const { demands, ...explained } = explain(asked, best, told.mostNamed)
   const times = { planMs: performance.now() - began, solveMs: solver.usedMs() - before }
   for (let from = 0; from < demands.length; from += chunk)

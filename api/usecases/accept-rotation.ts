@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { groupedBy } from '../domain/grouped-by.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { isWithin, reachOf } from '../domain/rights.ts'
-import { cellsOf, everySort } from '../domain/transfer/cells.ts'
+import { cellsOf, everything } from '../domain/transfer/cells.ts'
 import { offerOf } from '../domain/transfer/filters.ts'
 import { type TransferBag, weightOf } from '../domain/transfer/problem.ts'
 import { sameAt } from '../domain/transfer/rotation-lines.ts'
@@ -129,13 +129,11 @@ async function changesOf(
   const levels = await levelsOf(tx, { components: kinds })
   const stock = there.map((one) => bagOf(one, codes, now))
   const inStock = new Map(stock.map((bag) => [bag.id, bag]))
-  const cells = cellsOf(
-    {
-      ...{ at: now, stock, levels: levelsWith(levels, [], codes), policy: cnTransfer },
-      ...{ sites: sites.map(({ code }) => ({ id: code, boxes: null })), minutesTo: new Map(), demands: [] },
-    },
-    everySort,
-  )
+  const problem = {
+    ...{ at: now, stock, levels: levelsWith(levels, [], codes), policy: cnTransfer },
+    ...{ sites: sites.map(({ code }) => ({ id: code, boxes: null })), minutesTo: new Map(), demands: [] },
+  }
+  const cells = cellsOf(problem, everything(problem))
   const changed: string[] = []
   const sent: TransferBag[] = []
   for (const { from, to, moves } of journeys)

@@ -102,8 +102,12 @@ function drawn<T>(of: readonly T[], weightOf: (one: T) => number, random: Random
 function drawBag(id: string, site: string, random: Random): TransferBag {
   const { component, uom, amounts, days } = drawKind(random)
   const draw = random.next()
+  // Named one by one they are all of one shape, as those are that come from a message or a file.
   return {
-    ...{ id, site, component, uom },
+    id,
+    site,
+    component,
+    uom,
     group: drawGroup(random),
     amount: amounts[Math.floor(random.next() * amounts.length)] as number,
     expiresAt: at + Math.ceil(days * random.next()) * dayMs + 8 * 3_600_000,

@@ -37,7 +37,7 @@ export async function transfer(): Promise<Record<string, unknown>> {
         const measured: Awaited<ReturnType<typeof measure>>[] = []
         for (let round = 0; round < rounds; round++) {
           const problem = drawTransfers(sites, requests, `${seed}/${round}`)
-          measured.push(await measure(problem, solver.open, planner, faults))
+          measured.push(await measure(problem, solver, planner, faults))
         }
         const median = (of: (one: (typeof measured)[number]) => number) => medianOf(measured.map(of))
         const size = {
@@ -141,11 +141,12 @@ async function measure(
 
 /** The same tiers of the same program by HiGHS and nothing else: no filters, no checks, no words. */
 function bareSolve(program: IntegerProgram, solver: Solver): readonly number[] {
-  const solving = solver(program, limitMs)
+  const untilMs = solver.usedMs() + limitMs
+  const solving = solver.open(program)
   try {
     return [...program.tiers.values()].map((objective: Terms) => {
       if (objective.indices.length === 0) return 0
-      const found = solving.minimise(objective, new Map())
+      const found = solving.minimise(objective, new Map(), (untilMs - solver.usedMs()) / 2)
       if (!found?.values) return Number.NaN
       const { values } = found
       const value = objective.indices.reduce(

@@ -1,7 +1,7 @@
 import { groupedBy } from '../grouped-by.ts'
 import type { Cell } from './cells.ts'
-import type { Offer } from './filters.ts'
-import { offerOf } from './filters.ts'
+import type { Offer, Way } from './filters.ts'
+import { arrivalMinutes, offerOf } from './filters.ts'
 import type { TransferBag, TransferDemand, TransferProblem } from './problem.ts'
 import { weightOf, wholeOf } from './problem.ts'
 import { byExpiry, riskOf } from './risk.ts'
@@ -54,14 +54,25 @@ export function leadsOf(
   { cells, places }: Facts,
 ): Lead[] {
   const byComponent = groupedBy(demands, ({ component }) => component)
+  const inReach = new Map<string, readonly Asked[]>()
+  const askedOf = ({ site, component }: Cell): readonly Asked[] => {
+    const key = `${site}|${component}`
+    const known = inReach.get(key)
+    if (known) return known
+    const place = places.get(site) ?? -1
+    const boxes = sites[place]?.boxes ?? null
+    const asked = (byComponent.get(wholeOf(component)) ?? []).flatMap((demand) => {
+      const way = { minutes: minutesTo.get(demand.site)?.[place] ?? null, boxes }
+      const minutes = arrivalMinutes({ component }, way, policy)
+      return minutes === null || at + minutes * 60_000 > demand.deadline ? [] : [{ demand, way }]
+    })
+    inReach.set(key, asked)
+    return asked
+  }
   const leads: Lead[] = []
   for (const cell of cells.all) {
-    const place = places.get(cell.site) ?? -1
-    const boxes = sites[place]?.boxes ?? null
-    const asked = (byComponent.get(wholeOf(cell.component)) ?? []).map((demand) => ({
-      demand,
-      way: { minutes: minutesTo.get(demand.site)?.[place] ?? null, boxes },
-    }))
+    const asked = askedOf(cell)
+    if (asked.length === 0) continue
     for (const kind of kindsOf(cell, policy)) {
       // What is true of the one that keeps longest is true of all but for how long they keep.
       const longest = kind.bags.at(-1) as TransferBag
@@ -77,11 +88,14 @@ export function leadsOf(
   return leads
 }
 
+/** A demand that a site's blood may come to in time, and the way there. */
+type Asked = { readonly demand: TransferDemand; readonly way: Way }
+
 /** The bags of a cell that differ in nothing but their expiry, and so in their risk. */
 function kindsOf(cell: Cell, policy: TransferProblem['policy']): readonly BagClass[] {
-  const kinds = groupedBy(
-    cell.bags,
-    ({ amount, lowTitre, treated }) => `${amount}|${lowTitre}|${treated.join()}`,
+  // Of most bags a number says it, which is soon told from another.
+  const kinds = groupedBy<TransferBag, number | string>(cell.bags, ({ amount, lowTitre, treated }) =>
+    treated.length === 0 ? 2 * (amount ?? 0) + Number(lowTitre) : `${amount}|${lowTitre}|${treated.join()}`,
   )
   return [...kinds.values()].map((bags) => ({
     cell,

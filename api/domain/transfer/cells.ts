@@ -27,26 +27,31 @@ export type Cells = {
   at(site: string, bag: TransferBag): Cell | undefined
 }
 
+/** Per site, in the order of the sites, which sorts of blood to look at; undefined where nothing there is of use. */
+export type Wanted = readonly (Uint8Array | undefined)[]
+
 /**
  * The stock by cells, as far as anybody who asks could get of it. Only what may be issued counts, and what is booked is no
  * longer there. Of what no level speaks all is free: a site says what it keeps.
- *
- * @param wanted which sorts of blood to look at: what some demand may get, where it is not said
  */
-export function cellsOf(problem: TransferProblem, wanted = wantedBy(problem)): Cells {
+export function cellsOf(problem: TransferProblem, wanted: Wanted = wantedBy(problem)): Cells {
   const { sites, stock, levels, policy, at } = problem
   const places = new Map(sites.map(({ id }, place) => [id, place]))
-  const codeOf = (site: string, component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number => {
+  const placed = inTurns(places)
+  /** -1 of what nobody wants. */
+  const codeOf = (place: number, component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number => {
     const sort = sortOf(component, abo, rhd, uom)
-    const place = wanted[sort] ? places.get(site) : undefined
-    return place === undefined ? -1 : place * sorts + sort
+    return wanted[place]?.[sort] ? place * sorts + sort : -1
   }
-  const codeAt = (site: string, { component, group, uom }: TransferBag): number =>
-    group && uom ? codeOf(site, component, group.abo, group.rhd, uom) : -1
+  const codeAt = (place: number, { component, group, uom }: TransferBag): number =>
+    group && uom ? codeOf(place, component, group.abo, group.rhd, uom) : -1
   const found = new Map<number, { readonly bags: TransferBag[]; sum: number }>()
   for (const bag of stock) {
-    const code = codeAt(bag.site, bag)
-    if (code < 0 || bag.obstacle || at >= bag.expiresAt) continue
+    const place = placed(bag.site)
+    // Most of a large stock is too far away: nothing more is asked of it.
+    if (wanted[place] === undefined || bag.obstacle || at >= bag.expiresAt) continue
+    const code = codeAt(place, bag)
+    if (code < 0) continue
     const weight = weightOf(bag, policy)
     if (weight === null) continue
     const cell = found.get(code)
@@ -56,8 +61,12 @@ export function cellsOf(problem: TransferProblem, wanted = wantedBy(problem)): C
     } else found.set(code, { bags: [bag], sum: weight })
   }
   const kept = new Map<number, TransferLevel>()
-  for (const level of levels)
-    kept.set(codeOf(level.site, level.component, level.abo, level.rhd, level.uom), level)
+  for (const level of levels) {
+    const place = placed(level.site)
+    if (wanted[place] !== undefined)
+      kept.set(codeOf(place, level.component, level.abo, level.rhd, level.uom), level)
+  }
+  kept.delete(-1)
   const cells = new Map<number, Cell>()
   for (const [code, { bags, sum }] of found) {
     const { site, component } = bags[0] as TransferBag
@@ -65,13 +74,25 @@ export function cellsOf(problem: TransferProblem, wanted = wantedBy(problem)): C
   }
   return {
     all: [...cells.values()],
-    of: (bag) => cells.get(codeAt(bag.site, bag)),
+    of: (bag) => cells.get(codeAt(places.get(bag.site) ?? -1, bag)),
     at(site, bag) {
-      const code = codeAt(site, bag)
+      const code = codeAt(places.get(site) ?? -1, bag)
       const level = kept.get(code)
       if (cells.has(code) || !level) return cells.get(code)
       return { site, component: bag.component, bags: [], ...roomOf(0, level, problem) }
     },
+  }
+}
+
+/** Where a site stands, -1 where nowhere: stock comes site by site, and then it is looked up once for each. */
+function inTurns(places: ReadonlyMap<string, number>): (site: string) => number {
+  let last = ''
+  let place = places.get(last) ?? -1
+  return (site) => {
+    if (site === last) return place
+    last = site
+    place = places.get(site) ?? -1
+    return place
   }
 }
 
@@ -103,23 +124,44 @@ const [componentAt, aboAt, rhdAt, uomAt] = [
   numbered(unitsOfMeasure),
 ]
 
-export const everySort: readonly boolean[] = new Array<boolean>(sorts).fill(true)
+/** All there is, wherever it is. */
+export function everything({ sites }: Pick<TransferProblem, 'sites'>): Wanted {
+  const all = new Uint8Array(sorts).fill(1)
+  return sites.map(() => all)
+}
 
 function sortOf(component: Component, abo: Abo, rhd: Rhd, uom: UnitOfMeasure): number {
   const group = (componentAt[component] * abos.length + aboAt[abo]) * rhds.length + rhdAt[rhd]
   return group * unitsOfMeasure.length + uomAt[uom]
 }
 
-/** Which of all sorts of blood some demand may get. */
-function wantedBy({ demands }: Pick<TransferProblem, 'demands'>): readonly boolean[] {
-  const wanted = new Array<boolean>(sorts).fill(false)
-  for (const component of components)
-    for (const abo of abos)
-      for (const rhd of rhds)
-        for (const { component: asked, group, uom } of demands) {
-          if (asked !== wholeOf(component)) continue
-          const { verdict } = compatibilityOf(component, { abo, rhd }, group)
-          if (verdict === 'compatible') wanted[sortOf(component, abo, rhd, uom)] = true
-        }
+/**
+ * What some demand may get: of sorts that fit it, from where it comes in time; and of the same sorts what there is where
+ * it is asked for, which whatever comes is put to.
+ */
+function wantedBy({ at, sites, minutesTo, demands, policy }: TransferProblem): Wanted {
+  const wanted = new Array<Uint8Array | undefined>(sites.length).fill(undefined)
+  for (const { site, component: asked, group, uom, deadline } of demands) {
+    const fitting: number[] = []
+    let pack = Number.POSITIVE_INFINITY
+    for (const component of components) {
+      if (wholeOf(component) !== asked) continue
+      pack = Math.min(pack, policy.packMinutes[policy.boxOf[component]])
+      for (const abo of abos)
+        for (const rhd of rhds)
+          if (compatibilityOf(component, { abo, rhd }, group).verdict === 'compatible')
+            fitting.push(sortOf(component, abo, rhd, uom))
+    }
+    const most = (deadline - at) / 60_000 - policy.handoverMinutes - pack
+    const ways = minutesTo.get(site) ?? []
+    for (let place = 0; place < sites.length; place++) {
+      const minutes = ways[place]
+      const isReached = minutes !== null && minutes !== undefined && minutes <= most
+      if (!isReached && sites[place]?.id !== site) continue
+      const here = wanted[place] ?? new Uint8Array(sorts)
+      wanted[place] = here
+      for (const sort of fitting) here[sort] = 1
+    }
+  }
   return wanted
 }

@@ -1,5 +1,5 @@
 import type { TransferReason, TransferRejection } from '../../../schema/vocabulary.ts'
-import { transferReasons, transferRejections } from '../../../schema/vocabulary.ts'
+import { transferReasons } from '../../../schema/vocabulary.ts'
 import { groupedBy } from '../grouped-by.ts'
 import type { Lead } from './candidates.ts'
 import type { Cell } from './cells.ts'
@@ -7,6 +7,7 @@ import { arrivalMinutes } from './filters.ts'
 import { type Best, gapOf, isProved, type TierValue } from './plan.ts'
 import type { TransferBag, TransferDemand, TransferLevel, TransferProblem } from './problem.ts'
 import { weightOf } from './problem.ts'
+import { type Rejected, rejectedFor, type Sights, sightsOf } from './rejections.ts'
 import { type Facts as Known, type Move, offerFor, scoreOf } from './score.ts'
 
 /** Minutes from now until it is in hand: half of the time, as planned, and in 19 of 20 cases. */
@@ -33,12 +34,6 @@ export type ExplainedDemand = {
   readonly complete: Arrival | null
   /** Every other bag there is, by the first thing that speaks against it: how many, and the first of them. */
   readonly rejected: readonly Rejected[]
-}
-
-export type Rejected = {
-  readonly reason: TransferRejection
-  readonly count: number
-  readonly bags: readonly string[]
 }
 
 /** What becomes of what a site keeps of one component and group; amounts. */
@@ -84,12 +79,14 @@ export type Journey = { readonly from: string; readonly to: string; readonly bag
 export function explain(problem: TransferProblem, best: Best, mostNamed: number): Explained {
   const { moves, facts: known, tiers, secondBest, leads } = best
   const sent = new Map(moves.map(({ bag, demand }) => [bag, demand]))
-  const facts = { problem, known, sent, moves, drawn: drawnOn(problem, known, moves) }
+  const sights = sightsOf(problem)
+  const facts = { problem, known, sent, moves, sights, drawn: drawnOn(problem, known, moves) }
   const reserved = fromReserve(problem, known, moves)
+  const offersOf = groupedBy(leads, ({ demand }) => demand)
   return {
     policy: problem.policy.version,
     at: problem.at,
-    moves: moves.map((move) => moveOf(move, { ...facts, leads, reserved })),
+    moves: moves.map((move) => moveOf(move, { ...facts, offers: offersOf.get(move.demand) ?? [], reserved })),
     demands: problem.demands.map((demand) => demandOf(demand, facts, mostNamed)),
     donors: donorsOf(facts),
     tiers,
@@ -112,6 +109,7 @@ type Facts = {
   /** Hundredths of a mL: all, and what is not for those who may draw on reserves. */
   readonly drawn: ReadonlyMap<Cell, Drawn>
   readonly moves: readonly Move[]
+  readonly sights: Sights
 }
 type Drawn = { readonly all: number; readonly ordinary: number }
 
@@ -154,11 +152,10 @@ export function fromReserve(
 
 function moveOf(
   { bag, demand }: Move,
-  facts: Facts & { readonly leads: readonly Lead[]; readonly reserved: ReadonlySet<TransferBag> },
+  facts: Facts & { readonly offers: readonly Lead[]; readonly reserved: ReadonlySet<TransferBag> },
 ): ExplainedMove {
-  const { problem, known, leads, reserved, sent, moves } = facts
+  const { problem, known, offers, reserved, sent, moves } = facts
   const arrival = arrivalOf(bag, demand, problem, known)
-  const offers = leads.filter((lead) => lead.demand === demand)
   const nearer = offers.filter(({ minutes }) => minutes < arrival.p80)
   const offer = offers.find(({ kind }) => kind.bags.includes(bag))
   const left = nearer.flatMap(({ kind }) => kind.bags.filter((other) => !sent.has(other)))
@@ -197,10 +194,6 @@ function demandOf(demand: TransferDemand, facts: Facts, mostNamed: number): Expl
   const last = bags
     .map((bag) => arrivalOf(bag, demand, problem, known))
     .reduce<Arrival | null>((latest, one) => (latest && latest.p80 >= one.p80 ? latest : one), null)
-  const rejections = groupedBy(
-    problem.stock.filter((bag) => sent.get(bag) !== demand),
-    (bag) => rejectionOf(bag, demand, facts),
-  )
   return {
     id: demand.id,
     request: demand.request,
@@ -208,11 +201,9 @@ function demandOf(demand: TransferDemand, facts: Facts, mostNamed: number): Expl
     planned,
     missing: Math.max(0, demand.amount - planned),
     complete: last,
-    rejected: transferRejections.flatMap((reason) => {
-      const rejected = rejections.get(reason)
-      if (!rejected) return []
-      return [{ reason, count: rejected.length, bags: rejected.slice(0, mostNamed).map(({ id }) => id) }]
-    }),
+    rejected: rejectedFor(demand, facts, mostNamed, (bag) =>
+      sent.get(bag) === demand ? null : rejectionOf(bag, demand, facts),
+    ),
   }
 }
 

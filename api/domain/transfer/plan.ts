@@ -9,11 +9,12 @@ import {
   optionsOf,
   withoutDominated,
 } from './candidates.ts'
+import { leastOf } from './least.ts'
 import { nearestFirst } from './nearest-first.ts'
-import type { TransferBag, TransferDemand, TransferProblem } from './problem.ts'
-import { type IntegerProgram, programOf, type Terms } from './program.ts'
-import { type Facts, factsOf, type Move, type Score, scoreOf } from './score.ts'
-import type { Minimum, Solver, Solving } from './solver.ts'
+import { piecesOf } from './pieces.ts'
+import type { TransferProblem } from './problem.ts'
+import { type Facts, factsOf, type Move, scoreOf } from './score.ts'
+import type { Solver } from './solver.ts'
 
 /** A tier, what there is of it, and below what no plan gets that is as good in the tiers before it. */
 export type TierValue = { readonly tier: TransferTier; readonly value: number; readonly bound: number }
@@ -91,229 +92,73 @@ type Told = {
 }
 
 /**
- * Tier by tier, where there is much to choose from in two stages: bags are told apart by their risk of expiring only where
- * that is what is minimised, and by then most of what could be sent is known not to be.
+ * Tier by tier, each piece alone: what is found to be useless in one tier leaves smaller pieces to the next. What is not
+ * proved stays one piece, for there a little more of one tier here might be less of it there. Bags are told apart by their
+ * risk of expiring only where that is what is minimised, and by then most of what could be sent is known not to be.
  *
- * @param other a plan whose journeys are not to be made again
+ * @param other a plan whose journeys are not to be made again: all is one piece then
  */
 function solve(leads: readonly Lead[], other: Solved | null, told: Told): Solved {
-  const { problem, facts } = told
-  const { tiers: names } = problem.policy
-  const riskAt = names.indexOf('expiry') < 0 ? names.length : names.indexOf('expiry')
-  const coarse = coarseOptionsOf(leads)
-  const begin = (options: readonly Option[]): Standing => {
-    const moves = other ? [] : nearestFirst(problem, options)
-    return { moves, score: scoreOf(problem, moves, facts), tiers: [] }
-  }
-  const stage = (standing: Standing, options: readonly Option[], upTo: number, share: number) =>
-    advance(standing, options, upTo, other, { ...told, limitMs: share * told.limitMs })
-  if (coarse.length <= fewOptions) {
-    const options = optionsOf(leads, problem, facts)
-    return stage(begin(options), options, names.length, coarseShare + fineShare)
-  }
-  const begun = stage(begin(coarse), coarse, riskAt, coarseShare)
-  if (riskAt === names.length) return begun
-  const open = new Set(begun.options.map(({ lead }) => lead))
-  const left = leads.filter((lead) => open.has(lead))
-  return stage(begun, optionsOf(left, problem, facts), names.length, fineShare)
-}
-
-/** Of the time there is, for the two stages; the rest is for finding out what may be sent. */
-const coarseShare = 0.6
-const fineShare = 0.25
-
-/** A plan that breaks no rule, and the tiers it is the best in. */
-type Standing = Solved & { readonly score: Score }
-
-/** Minimise the next tiers, up to one, of the plans that are as good in those before. */
-function advance(
-  standing: Standing,
-  options: readonly Option[],
-  upTo: number,
-  other: Solved | null,
-  { problem, facts, solver, limitMs }: Told,
-): Standing & { readonly options: readonly Option[] } {
-  let { moves, score } = standing
-  const tiers = [...standing.tiers]
-  const every = programOf(problem, options)
-  const program = other ? withOtherTrips(every, other) : every
-  const solving = solver(program, limitMs)
-  const useless = new Set<number>()
-  try {
-    for (const { tier, value } of tiers)
-      solving.limit(program.tiers.get(tier) as Terms, value / unitOf(tier, program))
-    for (const [place, tier] of problem.policy.tiers.entries()) {
-      if (place < tiers.length || place >= upTo) continue
-      const objective = program.tiers.get(tier) as Terms
-      const unit = unitOf(tier, program)
-      let bound = leastOf(objective, program) * unit
-      if (tier === 'carrying') for (const row of program.tightening) solving.limit(row, row.atMost)
-      if (amountOf(score, place) > bound) {
-        const from = { moves, value: amountOf(score, place) / unit }
-        const found = leastBy(solving, objective, from, program, useless)
-        const foundMoves = found.values ? movesOf(found.values, program) : moves
-        const foundScore = scoreOf(problem, foundMoves, facts)
-        // What stands is kept where the solver came to nothing better, or its floating point was not quite right.
-        if (isNoWorse(foundScore, score, place)) {
-          moves = foundMoves
-          score = foundScore
-        }
-        // A bound above a plan there is says that no plan is what one is: the solver is wrong, if only by its tolerances.
-        const isBelievable = found.bound <= from.value + halfAUnit
-        if (foundScore.violations.length === 0 && isBelievable)
-          bound = Math.max(bound, Math.ceil(found.bound * unit - roundingSlack) + 0)
-        else {
-          // Nor is anything believed that was concluded from it.
-          solving.allow([...useless], true)
-          useless.clear()
-        }
+  const { problem, facts, solver, limitMs } = told
+  const names = problem.policy.tiers
+  const endMs = solver.usedMs() + limitMs
+  const except = other?.moves ?? null
+  let options = coarseOptionsOf(leads)
+  let moves = other ? [] : nearestFirst(problem, options)
+  let open: readonly (readonly Option[])[] = []
+  const tiers: TierValue[] = []
+  for (const [place, tier] of names.entries()) {
+    if (tier === 'expiry') {
+      const left = new Set(options.map(({ lead }) => lead))
+      options = optionsOf(
+        leads.filter((lead) => left.has(lead)),
+        problem,
+        facts,
+      )
+    }
+    const before = amountOf(problem, moves, facts, place)
+    // Nothing is less than nothing, but where what is sent may save what would expire.
+    if (before === 0 && tier !== 'expiry') {
+      tiers.push({ tier, value: 0, bound: 0 })
+      continue
+    }
+    const pieces = other ? [options] : piecesOf(options, names.slice(0, place + 1), open)
+    const own = groupedBy(moves, ({ demand }) => demand)
+    const inTurn = pieces.toSorted((a, b) => a.length - b.length)
+    const share = place === names.length - 1 ? 1 : shareOfTier
+    const untilMs = solver.usedMs() + (endMs - solver.usedMs()) * share
+    const solved = inTurn.map((some, at) => {
+      const demands = [...new Set(some.map(({ demand }) => demand))]
+      const piece = {
+        problem: { ...problem, demands },
+        options: some,
+        moves: demands.flatMap((demand) => own.get(demand) ?? []),
       }
-      const value = amountOf(score, place)
-      tiers.push({ tier, value, bound: Math.min(bound, value) })
-      solving.limit(objective, value / unit)
-    }
-  } finally {
-    solving.close()
+      const after = inTurn.slice(at).reduce((sum, { length }) => sum + length, 0)
+      const pieceMs = (untilMs - solver.usedMs()) * Math.max(some.length / after, leastShareOfPiece)
+      return leastOf(piece, place, { facts, solver, limitMs: pieceMs, except })
+    })
+    const inPieces = new Set(options.map(({ demand }) => demand))
+    const found = [
+      ...moves.filter(({ demand }) => !inPieces.has(demand)),
+      ...solved.flatMap((piece) => piece.moves),
+    ]
+    const value = amountOf(problem, found, facts, place)
+    const missed = solved.reduce((sum, piece) => sum + piece.value - piece.bound, 0)
+    moves = found
+    options = solved.flatMap((piece) => piece.options)
+    open = solved.flatMap((piece) => (piece.value > piece.bound ? [piece.options] : []))
+    tiers.push({ tier, value, bound: value - missed })
   }
-  return { moves, score, tiers, options: options.filter((_, at) => !useless.has(at)) }
+  return { moves, tiers }
 }
 
-/** Fewer options than this are not worth thinning out. */
-const fewOptions = 300
+/** Of the time that is left each tier may take so much: the first count most. */
+const shareOfTier = 0.6
 
-/**
- * The least of an objective, of many columns by way of few. Whoever uses a column has at least the relaxed bound and what
- * that column is extra: where that is more than the least known, no best plan uses it, now or in a later tier, and it is
- * barred. First, to know a plan that is good, all are barred that are extra at all by much; those of them that might still
- * be in a better plan are allowed again, and it is solved once more.
- *
- * @param useless columns that are barred for good, which those that are found join
- */
-function leastBy(
-  solving: Solving,
-  objective: Terms,
-  standing: { readonly moves: readonly Move[]; readonly value: number },
-  program: IntegerProgram,
-  useless: Set<number>,
-): Minimum {
-  const nothing = { values: null, bound: Number.NEGATIVE_INFINITY }
-  const open = [...program.options.keys()].filter((at) => !useless.has(at))
-  const from = columnsOf(standing.moves, program)
-  if (open.length <= fewOptions) return solving.minimise(objective, from) ?? nothing
-  const relaxed = solving.relax(objective)
-  if (!relaxed) return nothing
-  const extra = (at: number) => relaxed.extra[at] ?? 0
-  const above = (most: number) => open.filter((at) => relaxed.bound + extra(at) > most + barSlack)
-  const ranked = open.map(extra).sort((a, b) => a - b)
-  const usual = ranked[Math.min(ranked.length - 1, 2 * ranked.filter((one) => one <= barSlack).length)] ?? 0
-  // What stands stays possible.
-  const barred = above(Math.min(standing.value, relaxed.bound + usual)).filter((at) => !from.get(at))
-  solving.allow(barred, false)
-  const first = solving.minimise(objective, from)
-  const least = first?.values ? Math.min(standing.value, sumOf(objective, first.values)) : standing.value
-  for (const at of above(least)) useless.add(at)
-  const again = barred.filter((at) => !useless.has(at))
-  solving.allow(again, true)
-  if (again.length === 0) return first ?? { values: null, bound: relaxed.bound }
-  const second = solving.minimise(objective, first?.values ? wholeOptions(first.values, program) : from)
-  return {
-    values: second?.values ?? first?.values ?? null,
-    bound: Math.max(relaxed.bound, second?.bound ?? relaxed.bound),
-  }
-}
+/** Small pieces come first and are soon done, but not in no time. */
+const leastShareOfPiece = 0.5
 
-/** Objectives are whole: what is so much above one is above it. */
-const barSlack = 0.01
-
-function sumOf({ indices, values }: Terms, of: ArrayLike<number>): number {
-  return Math.round(indices.reduce((sum, at, place) => sum + (values[place] as number) * (of[at] ?? 0), 0))
-}
-
-/** How many bags each option sends in a plan. */
-function columnsOf(moves: readonly Move[], { options }: IntegerProgram): ReadonlyMap<number, number> {
-  const at = new Map<TransferBag, Map<TransferDemand, number>>()
-  for (const [column, { class: of, demand }] of options.entries())
-    for (const bag of of.bags) {
-      const columns = at.get(bag) ?? new Map<TransferDemand, number>()
-      at.set(bag, columns.set(demand, column))
-    }
-  const counts = new Map(options.map((_, column) => [column, 0]))
-  for (const { bag, demand } of moves) {
-    const column = at.get(bag)?.get(demand)
-    if (column !== undefined) counts.set(column, (counts.get(column) ?? 0) + 1)
-  }
-  return counts
-}
-
-function wholeOptions(values: ArrayLike<number>, { options }: IntegerProgram): ReadonlyMap<number, number> {
-  return new Map(options.map((_, column) => [column, Math.round(values[column] ?? 0)]))
-}
-
-/** Of what is whole in the program's unit nothing is so much above another and yet the same. */
-const halfAUnit = 0.5
-
-/** The solver's bound is a float, what it bounds is whole. */
-const roundingSlack = 1e-4
-
-/** Journeys are counted one by one, blood in the program's unit. */
-function unitOf(tier: TransferTier, { unit }: IntegerProgram): number {
-  return tier === 'carrying' ? 1 : unit
-}
-
-/** Less than this it cannot be, whatever is sent. */
-function leastOf({ indices, values }: Terms, { upper }: IntegerProgram): number {
-  return indices.reduce(
-    (sum, at, place) => sum + Math.min(0, values[place] as number) * (upper[at] as number),
-    0,
-  )
-}
-
-function amountOf({ tiers }: Score, place: number): number {
-  return tiers[place]?.value ?? 0
-}
-
-function isNoWorse(told: Score, standing: Score, place: number): boolean {
-  return (
-    told.violations.length === 0 &&
-    standing.tiers.slice(0, place + 1).every(({ value }, at) => amountOf(told, at) <= value)
-  )
-}
-
-/** Bags of a class are the same to all: the first to expire go first, to the most urgent. */
-function movesOf(values: ArrayLike<number>, { options }: IntegerProgram): readonly Move[] {
-  const counts = options.map((option, at) => ({ option, count: Math.round(values[at] ?? 0) }))
-  return [
-    ...groupedBy(
-      counts.filter(({ count }) => count > 0),
-      ({ option }) => option.class,
-    ),
-  ].flatMap(([{ bags }, sent]) => {
-    const inLine = sent
-      .toSorted((a, b) => a.option.demand.deadline - b.option.demand.deadline)
-      .flatMap(({ option, count }) => Array.from({ length: count }, () => option.demand))
-    return inLine.map((demand, place) => ({ bag: bags[place] as TransferBag, demand }))
-  })
-}
-
-/** The same program without the plans that make the very journeys this one makes. */
-function withOtherTrips(program: IntegerProgram, { moves }: Solved): IntegerProgram {
-  const made = new Set(moves.map(({ bag, demand }) => `${bag.site}|${demand.site}`))
-  const { trips } = program
-  return {
-    ...program,
-    rows: [
-      ...program.rows,
-      // A journey nothing goes on is none.
-      ...trips.map(({ column, options }) => ({
-        indices: [column, ...options],
-        values: [1, ...options.map(() => -1)],
-        atMost: 0,
-      })),
-      {
-        indices: trips.map(({ column }) => column),
-        values: trips.map(({ key }) => (made.has(key) ? 1 : -1)),
-        atMost: made.size - 1,
-      },
-    ],
-  }
+function amountOf(problem: TransferProblem, moves: readonly Move[], facts: Facts, place: number): number {
+  return scoreOf(problem, moves, facts).tiers[place]?.value ?? 0
 }

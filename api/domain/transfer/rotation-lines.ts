@@ -1,6 +1,6 @@
 import type { BloodGroup } from '../compatibility.ts'
 import { groupedBy } from '../grouped-by.ts'
-import { type Cells, cellsOf, everySort } from './cells.ts'
+import { type Cells, cellsOf, everything } from './cells.ts'
 import { chancesOfExpiring } from './expiring.ts'
 import { offerOf } from './filters.ts'
 import type { TransferBag, TransferPolicy, TransferProblem } from './problem.ts'
@@ -38,7 +38,7 @@ const hourMs = 3_600_000
 
 export function linesOf(problem: RotationProblem): Lines {
   const { at, sites, levels, policy, rotation } = problem
-  const cells = cellsOf({ ...problem, demands: [] }, everySort)
+  const cells = cellsOf({ ...problem, demands: [] }, everything(problem))
   const places = new Map(sites.map(({ id }, place) => [id, place]))
   const lines = new Map<string, Map<string, Line>>()
   const bagWeights = new Map<string, number>()

@@ -7,11 +7,11 @@ import type { IntegerProgram, Terms } from './program.ts'
 export type Solving = {
   /**
    * @param from columns of a solution to begin from, the others following from them
-   * @returns null where there was no time left; it may take half of what is left of all
+   * @returns null where there is no time
    */
-  minimise(objective: Terms, from: ReadonlyMap<number, number>): Minimum | null
+  minimise(objective: Terms, from: ReadonlyMap<number, number>, limitMs: number): Minimum | null
   /** The same where nothing need be whole; null where the time ended first. */
-  relax(objective: Terms): Relaxed | null
+  relax(objective: Terms, limitMs: number): Relaxed | null
   /** Whether these columns may be anything but 0 from now on. */
   allow(columns: readonly number[], isAllowed: boolean): void
   /** From now on so much of it at most. */
@@ -27,10 +27,15 @@ export type Minimum = {
 }
 
 export type Relaxed = {
+  /** Of the columns; null where they are not known. */
+  readonly values: ArrayLike<number> | null
   readonly bound: number
   /** Per column: whoever uses so much as one of it has at least the bound and this. 0 where nothing is known. */
   readonly extra: ArrayLike<number>
 }
 
-/** @param limitMs how long it may work in all */
-export type Solver = (program: IntegerProgram, limitMs: number) => Solving
+export type Solver = {
+  open(program: IntegerProgram): Solving
+  /** How long it has worked until now, ms. */
+  usedMs(): number
+}

@@ -1,14 +1,17 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { optionsOf } from '../../../../api/domain/transfer/candidates.ts'
+import { piecesOf } from '../../../../api/domain/transfer/pieces.ts'
 import { planTransfers } from '../../../../api/domain/transfer/plan.ts'
 import type { TransferProblem } from '../../../../api/domain/transfer/problem.ts'
+import { programOf } from '../../../../api/domain/transfer/program.ts'
 import { factsOf, type Move, offerFor, scoreOf } from '../../../../api/domain/transfer/score.ts'
 import type { Solver } from '../../../../api/domain/transfer/solver.ts'
 import { loadSolver } from '../../../../api/highs.ts'
 import { drawTransfers } from '../../../bench/draw-transfers.ts'
 import { problems } from '../../../support/transfers.ts'
 
-const { open: solver } = await loadSolver()
+const solver = await loadSolver()
 
 /** Every plan there is, one after another: each bag stays or goes to one of the demands it may go to. */
 function leastOf(problem: TransferProblem): { readonly tiers: readonly number[]; readonly plans: number } {
@@ -80,24 +83,57 @@ test.for([1, 2, 3, 4])(
     const problem = drawTransfers(43, 14, `thin/${seed}`)
     const told = { limitMs: 120_000, secondBest: false }
     let barred = 0
-    const counting: Solver = (program, limitMs) => {
-      const solving = solver(program, limitMs)
-      return {
-        ...solving,
-        allow(columns, isAllowed) {
-          if (!isAllowed) barred += columns.length
-          solving.allow(columns, isAllowed)
-        },
-      }
+    const counting: Solver = {
+      ...solver,
+      open(program) {
+        const solving = solver.open(program)
+        return {
+          ...solving,
+          allow(columns, isAllowed) {
+            if (!isAllowed) barred += columns.length
+            solving.allow(columns, isAllowed)
+          },
+        }
+      },
     }
-    const knowsNothing: Solver = (program, limitMs) => ({
-      ...solver(program, limitMs),
-      relax: () => ({ bound: Number.NEGATIVE_INFINITY, extra: [] }),
-    })
+    const knowsNothing: Solver = {
+      ...solver,
+      open: (program) => ({
+        ...solver.open(program),
+        relax: () => ({ values: null, bound: Number.NEGATIVE_INFINITY, extra: [] }),
+      }),
+    }
     const thinned = planTransfers(problem, counting, told)
     expect(barred).toBeGreaterThan(0)
     expect(thinned.tiers).toEqual(planTransfers(problem, knowsNothing, told).tiers)
     expect(thinned.tiers.map(({ bound }) => bound)).toEqual(thinned.tiers.map(({ value }) => value))
+  },
+)
+
+test.for([
+  [43, 4],
+  [86, 8],
+  [300, 8],
+])(
+  'what is planned in pieces is no other than all at once: %i sites, %i requests',
+  { timeout: 300_000 },
+  ([sites, requests]) => {
+    const problem = drawTransfers(sites as number, requests as number, 'pieces')
+    const { tiers, leads, facts } = planTransfers(problem, solver, { limitMs: 120_000, secondBest: false })
+    const program = programOf(problem, optionsOf(leads, problem, facts))
+    const pieces = piecesOf(program.options, problem.policy.tiers, [])
+    expect(pieces.length).toBeGreaterThan(1)
+    const solving = solver.open(program)
+    for (const { tier, value, bound } of tiers) {
+      expect(bound).toBe(value)
+      const objective = program.tiers.get(tier)
+      if (!objective || objective.indices.length === 0) continue
+      const unit = tier === 'carrying' ? 1 : program.unit
+      const least = solving.minimise(objective, new Map(), 60_000)
+      expect(Math.round((least?.bound ?? Number.NaN) * unit)).toBe(value)
+      solving.limit(objective, value / unit)
+    }
+    solving.close()
   },
 )
 

@@ -3,11 +3,12 @@ import { expect, test } from 'vitest'
 import { explain } from '../../../../api/domain/transfer/explain.ts'
 import { isProved, planTransfers } from '../../../../api/domain/transfer/plan.ts'
 import type { TransferBag, TransferDemand, TransferProblem } from '../../../../api/domain/transfer/problem.ts'
+import { offerFor } from '../../../../api/domain/transfer/score.ts'
 import { loadSolver } from '../../../../api/highs.ts'
 import type { Abo, Component } from '../../../../schema/vocabulary.ts'
 import { problems } from '../../../support/transfers.ts'
 
-const { open: solver } = await loadSolver()
+const solver = await loadSolver()
 const minute = 60_000
 
 /** Who may give red cells to whom, as every blood bank's wall has it; plasma is the other way round. */
@@ -138,6 +139,13 @@ test('what is explained adds up: every bag is sent or says why not, and donors l
         expect(named.sort()).toEqual(problem.stock.map((bag) => bag.id).sort())
         expect(planned).toBe(own.reduce((sum, { amount }) => sum + amount, 0))
         expect(missing).toBe(Math.max(0, asked - planned))
+        const demand = problem.demands.find((one) => one.id === id) as TransferDemand
+        for (const { reason, bags } of rejected)
+          for (const bag of problem.stock.filter((one) => bags.includes(one.id))) {
+            const offer = offerFor(problem, best.facts, bag, demand)
+            if (typeof offer === 'string') expect(reason).toBe(offer)
+            else expect(['protected', 'not_needed']).toContain(reason)
+          }
       }
       const given = donors.reduce((sum, { before, after }) => sum + before - after, 0)
       expect(given).toBe(moves.reduce((sum, { amount }) => sum + amount, 0))
